@@ -1,0 +1,55 @@
+"""Refusals: the ledger understood, and the answer is no.
+
+A refusal is a value, not an exception, so that one refused transfer never upsets the
+batch around it and mypy can see that every outcome is handled.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class RefusalCode(StrEnum):
+    """Why not. In order of precedence: where several apply, the first is given."""
+
+    # A ledger, its currencies, keys and accounts.
+    LEDGER_CODE_USED = "ledger_code_used"
+    CURRENCY_CODE_USED = "currency_code_used"
+    ACCOUNT_CODE_USED = "account_code_used"
+    ACCOUNT_CODE_LOOKS_PERSONAL = "account_code_looks_personal"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
+    BOUNDS_CROSSED = "bounds_crossed"
+    # A batch as a whole.
+    ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    BATCH_EXPIRED = "batch_expired"
+    CURRENCY_NOT_FOUND = "currency_not_found"
+    CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
+    # A transfer; with `atomic`, of the first position that has any.
+    DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
+    CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"
+    CONTROL_SUMS_DIFFER = "control_sums_differ"  # Of the batch, once its accounts are known.
+    ACCOUNTS_MUST_DIFFER = "accounts_must_differ"
+    ACCOUNTS_OF_DIFFERENT_CURRENCIES = "accounts_of_different_currencies"
+    REFERENCE_USED = "reference_used"
+    BUSINESS_DATE_NOT_OPEN = "business_date_not_open"
+    DEBIT_ACCOUNT_CLOSED = "debit_account_closed"
+    CREDIT_ACCOUNT_CLOSED = "credit_account_closed"
+    DEBIT_ACCOUNT_FROZEN = "debit_account_frozen"
+    CREDIT_ACCOUNT_FROZEN = "credit_account_frozen"
+    EXCEEDS_CREDIT_LIMIT = "exceeds_credit_limit"
+    EXCEEDS_BALANCE_LIMIT = "exceeds_balance_limit"
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """No, and why.
+
+    `position` is the place in the batch, from 0; `account` the number of the account
+    the rule looked at; `available` the minor units that would have been accepted.
+    """
+
+    code: RefusalCode
+    position: int | None = None
+    account: int | None = None
+    available: int | None = None

@@ -1,0 +1,108 @@
+"""A batch as bytes: its manifest and transfers under an inner RFC 6962 tree.
+
+    body = manifest LF transfer LF transfer LF ...
+    root = Merkle root over the lines without their line feeds; transfer i is leaf i + 1
+
+The root is what a poster signs, and what the batch's leaf in the journal names. Outcomes
+of an `each` batch have a tree of their own, one line for every position.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, Struct
+
+from ledger.core.book import Posted
+from ledger.core.faults import MalformedLine
+from ledger.core.lines import Manifest, Outcome, Transfer
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.journal.canonical import (
+    decode_manifest,
+    decode_outcomes,
+    decode_transfers,
+    encode_line,
+    encode_lines,
+)
+from ledger.journal.merkle import inclusion_path, leaf_hashes, root_of
+
+
+class Body(Struct, frozen=True, gc=False):
+    """The bytes of a batch and the root over its lines."""
+
+    data: bytes
+    root: bytes
+
+
+def write_body(manifest: Manifest, transfers: Sequence[Transfer]) -> Body:
+    """Manifest and transfers as bytes, with their root."""
+    data = encode_line(manifest) + b"\n" + encode_lines(transfers)
+    return Body(data, root_of_lines(data))
+
+
+def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
+    """Manifest and transfers of a batch from its exact bytes.
+
+    Raises:
+        MalformedLine: not canonical, not LF-terminated, or not as many as the manifest says.
+    """
+    head, _, rest = data.partition(b"\n")
+    manifest = decode_manifest(head)
+    transfers = decode_transfers(rest)
+    if len(transfers) != manifest.count:
+        raise MalformedLine(f"{len(transfers)} transfers, the manifest says {manifest.count}")
+    return manifest, transfers
+
+
+def root_of_lines(data: bytes) -> bytes:
+    """The Merkle root over LF-terminated lines."""
+    return root_of(leaf_hashes(split_lines(data)))
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """Lines without their line feeds. Raises MalformedLine when the last has none."""
+    lines = data.split(b"\n")
+    if lines.pop():
+        raise MalformedLine("no line feed at the end")
+    return lines
+
+
+def line_proof(data: bytes, index: int) -> tuple[bytes, list[bytes]]:
+    """A line of a body or of outcomes, and its inclusion path under their root."""
+    lines = split_lines(data)
+    return lines[index], inclusion_path(leaf_hashes(lines), index)
+
+
+def write_outcomes(posted: Posted) -> bytes:
+    """The outcome lines of a batch with refusals, in the order of positions; else nothing."""
+    if not posted.refused:
+        return b""
+    lines = [outcome_of(refusal) for refusal in posted.refused]
+    lines += [
+        Outcome(position=position, sequence=posted.first_sequence + i)
+        for i, position in enumerate(posted.positions)
+    ]
+    return encode_lines(sorted(lines, key=lambda line: line.position))
+
+
+def outcome_of(refusal: Refusal) -> Outcome:
+    """A refusal of one position as an outcome line."""
+    assert refusal.position is not None, "a refusal inside a batch has a position"
+    return Outcome(
+        position=refusal.position,
+        code=refusal.code.value,
+        account=UNSET if refusal.account is None else refusal.account,
+        available=UNSET if refusal.available is None else str(refusal.available),
+    )
+
+
+def read_refusals(data: bytes) -> list[Refusal]:
+    """The refusals among outcome lines. Raises MalformedLine."""
+    return [
+        Refusal(
+            code=RefusalCode(line.code),
+            position=line.position,
+            account=None if line.account is UNSET else line.account,
+            available=None if line.available is UNSET else int(line.available),
+        )
+        for line in decode_outcomes(data)
+        if line.code is not UNSET
+    ]

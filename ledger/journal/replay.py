@@ -1,0 +1,105 @@
+"""Replay: the state again, from the journal's bytes alone.
+
+Start-up, reload and verification walk this road; live posting walks the same rules in
+core/book.py and leaves the lines that are read here.
+"""
+
+from collections.abc import Container
+
+from msgspec import UNSET
+
+from ledger.core.book import NOTHING_USED, Book, Posted
+from ledger.core.faults import JournalBroken, MalformedLine
+from ledger.core.lines import AnyLeaf, BatchPosted, Manifest, Opening, Transfer
+from ledger.core.refusals import Refusal
+from ledger.journal.batches import read_body, root_of_lines, write_outcomes
+from ledger.journal.canonical import decode_leaf
+from ledger.journal.checkpoints import batch_origin, parse_body
+from ledger.journal.notes import parse_note
+
+
+def replay(
+    book: Book,
+    data: bytes,
+    body: bytes | None = None,
+    *,
+    used: Container[tuple[str, str]] = NOTHING_USED,
+    check_root: bool = True,
+) -> tuple[AnyLeaf, Posted | None]:
+    """Take the next leaf into the book and return it, with what it posted.
+
+    Args:
+        data: the leaf's exact bytes.
+        body: the batch's exact bytes, where the leaf is a posted batch.
+        used: pairs of source and reference taken before this leaf, where references
+            are unique in the ledger.
+        check_root: False where the caller has compared the body with the leaf already.
+
+    Raises:
+        JournalBroken: the leaf does not follow, with its index and the reason.
+    """
+    try:
+        leaf = decode_leaf(data)
+        posted = None
+        if isinstance(leaf, BatchPosted):
+            if body is None:
+                raise MalformedLine("the batch has no body")
+            posted = _replay_batch(book, leaf, body, used, check_root)
+    except (MalformedLine, ValueError) as error:
+        raise JournalBroken(f"leaf {book.size}", str(error)) from error
+    book.apply(leaf)
+    return leaf, posted
+
+
+def _replay_batch(
+    book: Book,
+    leaf: BatchPosted,
+    body: bytes,
+    used: Container[tuple[str, str]],
+    check_root: bool,
+) -> Posted:
+    manifest, transfers = read_body(body)
+    assert book.opening is not None, "a batch before the opening"
+    _check_names(book.opening, leaf, manifest, transfers)
+    if check_root and root_of_lines(body) != root_named(leaf):
+        raise MalformedLine(f"batch {leaf.batch}", "the transfers are not those of the root")
+    outcome = book.post(
+        manifest,
+        transfers,
+        recorded_at=leaf.recorded_at,
+        business_date=leaf.business_date,
+        used=used,
+    )
+    if isinstance(outcome, Refusal):
+        raise MalformedLine(f"batch {leaf.batch}", f"against the rules: {outcome.code}")
+    outcomes = write_outcomes(outcome)
+    expected = root_of_lines(outcomes) if outcomes else UNSET
+    if (leaf.posted, leaf.outcomes) != (len(outcome.amount), expected):
+        raise MalformedLine(f"batch {leaf.batch}", "other outcomes than the rules give")
+    return outcome
+
+
+def _check_names(
+    opening: Opening, leaf: BatchPosted, manifest: Manifest, transfers: list[Transfer]
+) -> None:
+    if manifest.origin != batch_origin(opening.origin, leaf.batch):
+        raise MalformedLine(f"batch {leaf.batch}", "the manifest names another batch")
+    if leaf.count != len(transfers):
+        raise MalformedLine(f"batch {leaf.batch}", "another number of transfers")
+
+
+def root_named(leaf: BatchPosted) -> bytes:
+    """The inner root a batch's leaf names: its own field, or its poster's note.
+
+    Raises:
+        MalformedLine: neither, or both, are there.
+    """
+    if leaf.signed is (leaf.note is UNSET) or leaf.signed is (leaf.root is not UNSET):
+        raise MalformedLine(f"batch {leaf.batch}", "signed and unsigned at once")
+    if leaf.note is UNSET:
+        assert leaf.root is not UNSET
+        return leaf.root
+    note = parse_body(parse_note(leaf.note.encode()).text)
+    if note.size != leaf.count + 1:
+        raise MalformedLine(f"batch {leaf.batch}", "the note has another size")
+    return note.root
