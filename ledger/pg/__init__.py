@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, the migrations, and what is written and read there."""
