@@ -1,0 +1,184 @@
+"""Migrations: applied once, in order, by one process, and never changed afterwards."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from ledger.pg.faults import MigrationRefused
+from ledger.pg.migrations import migrate, read_migrations
+
+FIRST = "-- one\nCREATE TABLE IF NOT EXISTS one (id int);\n"
+SECOND = (
+    "CREATE TABLE IF NOT EXISTS two (id int);\nCREATE INDEX IF NOT EXISTS ix ON two (id);\n"
+)
+
+
+@pytest.fixture
+async def connection(empty_database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(empty_database)
+    yield connection
+    await connection.close()
+
+
+def write(directory: Path, **files: str) -> None:
+    for name, text in files.items():
+        (directory / f"{name.lstrip('n')}.sql").write_text(text)
+
+
+async def names(connection: asyncpg.Connection) -> list[str]:
+    rows = await connection.fetch("SELECT name FROM tequio.migrations ORDER BY number")
+    return [row["name"] for row in rows]
+
+
+async def test_applied_in_order_and_once(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    write(tmp_path, n0001_one=FIRST, n0002_two=SECOND)
+    assert await migrate(empty_database, tmp_path) == ["0001_one.sql", "0002_two.sql"]
+    assert await migrate(empty_database, tmp_path) == []
+    row = await connection.fetchrow("SELECT * FROM tequio.migrations WHERE number = 1")
+    assert (row["name"], row["sha256"]) == ("0001_one.sql", sha256(FIRST.encode()).digest())
+    assert row["applied_at"] is not None
+    assert await connection.fetch("SELECT one.id, two.id FROM one, two") == []
+
+
+async def test_later_ones_are_added(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    write(tmp_path, n0001_one=FIRST)
+    await migrate(empty_database, tmp_path)
+    write(tmp_path, n0002_two=SECOND)
+    assert await migrate(empty_database, tmp_path) == ["0002_two.sql"]
+    assert await names(connection) == ["0001_one.sql", "0002_two.sql"]
+
+
+async def test_none_at_all(empty_database: str, tmp_path: Path) -> None:
+    assert await migrate(empty_database, tmp_path) == []
+
+
+async def test_no_directory(empty_database: str, tmp_path: Path) -> None:
+    with pytest.raises(MigrationRefused, match="no such directory"):
+        await migrate(empty_database, tmp_path / "gone")
+
+
+async def test_changed_file(empty_database: str, tmp_path: Path) -> None:
+    write(tmp_path, n0001_one=FIRST)
+    await migrate(empty_database, tmp_path)
+    write(tmp_path, n0001_one=FIRST + "-- one more word\n")
+    with pytest.raises(MigrationRefused, match=r"0001_one\.sql: changed since"):
+        await migrate(empty_database, tmp_path)
+
+
+async def test_renamed_file(empty_database: str, tmp_path: Path) -> None:
+    write(tmp_path, n0001_one=FIRST)
+    await migrate(empty_database, tmp_path)
+    (tmp_path / "0001_one.sql").rename(tmp_path / "0001_eins.sql")
+    with pytest.raises(MigrationRefused, match=r"0001_eins\.sql: .* 0001_one\.sql"):
+        await migrate(empty_database, tmp_path)
+
+
+async def test_missing_file(empty_database: str, tmp_path: Path) -> None:
+    """An older program on a newer database does not start."""
+    write(tmp_path, n0001_one=FIRST, n0002_two=SECOND)
+    await migrate(empty_database, tmp_path)
+    (tmp_path / "0002_two.sql").unlink()
+    with pytest.raises(MigrationRefused, match=r"0002_two\.sql: .*too old"):
+        await migrate(empty_database, tmp_path)
+
+
+async def test_out_of_order(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    write(tmp_path, n0001_one=FIRST, n0002_two=SECOND)
+    await migrate(empty_database, tmp_path)
+    await connection.execute("DELETE FROM tequio.migrations WHERE number = 1")
+    with pytest.raises(MigrationRefused, match=r"0001_one\.sql: out of order"):
+        await migrate(empty_database, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"n0002_two": SECOND}, r"0002_two\.sql: 0001 should stand here"),
+        ({"n0001_a": FIRST, "n0003_b": SECOND}, r"0003_b\.sql: 0002 should stand here"),
+        ({"n0001_a": FIRST, "n0001_b": SECOND}, r"0001_b\.sql: 0002 should stand here"),
+        ({"n0001-a": FIRST}, r"0001-a\.sql: not named like"),
+        ({"later": FIRST}, r"later\.sql: not named like"),
+        ({"n0001_a": "CREATE TABLE a (b int)"}, r"0001_a\.sql: no semicolon"),
+        ({"n0001_a": "-- nothing\n"}, r"0001_a\.sql: no statement"),
+    ],
+)
+def test_files_that_contradict_each_other(
+    tmp_path: Path, files: dict[str, str], reason: str
+) -> None:
+    write(tmp_path, **files)
+    with pytest.raises(MigrationRefused, match=reason):
+        read_migrations(tmp_path)
+
+
+async def test_failing_statement_is_named_and_taken_up_again(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """What stood before it stays: each statement is a transaction of its own."""
+    write(tmp_path, n0001_one=FIRST + "ALTER TABLE nowhere ADD COLUMN a int;\n")
+    with pytest.raises(MigrationRefused, match=r'0001_one\.sql: statement 2: .*"nowhere"'):
+        await migrate(empty_database, tmp_path)
+    assert await connection.fetch("SELECT id FROM one") == []
+    assert await names(connection) == []
+
+    write(tmp_path, n0001_one=FIRST)
+    assert await migrate(empty_database, tmp_path) == ["0001_one.sql"]
+
+
+async def test_statements_that_want_no_transaction(empty_database: str, tmp_path: Path) -> None:
+    """CREATE INDEX CONCURRENTLY refuses to run inside one, whoever opened it."""
+    write(tmp_path, n0001_one=FIRST + "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON one (id);")
+    assert await migrate(empty_database, tmp_path) == ["0001_one.sql"]
+
+
+async def test_many_at_once(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """One applies, the others wait and find nothing to do. Twice would fail here."""
+    write(
+        tmp_path, n0001_one="CREATE TABLE one (id int);", n0002_two="CREATE TABLE two (i int);"
+    )
+    done = await asyncio.gather(*(migrate(empty_database, tmp_path) for _ in range(8)))
+    assert sorted(done) == [*([[]] * 7), ["0001_one.sql", "0002_two.sql"]]
+    assert await names(connection) == ["0001_one.sql", "0002_two.sql"]
+
+
+async def test_two_processes_at_once(empty_database: str, tmp_path: Path) -> None:
+    write(
+        tmp_path, n0001_one="CREATE TABLE one (id int);", n0002_two="CREATE TABLE two (i int);"
+    )
+    script = (
+        "import asyncio, pathlib, sys; from ledger.pg.migrations import migrate;"
+        "print(asyncio.run(migrate(sys.argv[1], pathlib.Path(sys.argv[2]))))"
+    )
+    command = [sys.executable, "-c", script, empty_database, str(tmp_path)]
+    started = [
+        await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        for _ in range(2)
+    ]
+    outputs = [(await process.communicate())[0].decode().strip() for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert sorted(outputs) == ["['0001_one.sql', '0002_two.sql']", "[]"]
+
+
+async def test_the_second_waits_for_the_first(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """A migration under way keeps others out, and lets its own record be written."""
+    write(tmp_path, n0001_one=FIRST)
+    await migrate(empty_database, tmp_path)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE tequio.migrations IN SHARE UPDATE EXCLUSIVE MODE")
+        with pytest.raises(MigrationRefused, match="another process still migrates"):
+            await migrate(empty_database, tmp_path, turn_wait_s=0.05)
+    assert await migrate(empty_database, tmp_path, turn_wait_s=0.05) == []
