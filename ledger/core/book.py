@@ -75,6 +75,9 @@ class Posted(Struct, frozen=True, kw_only=True):
     refused: tuple[Refusal, ...] = ()
 
 
+StateLine = StateHead | StateCurrency | StateAccount
+
+
 class Book:
     """Accounts, balances and bounds of one ledger after its first `size` leaves.
 
@@ -137,37 +140,15 @@ class Book:
         """The number of the currency of an account; -1 for place 0."""
         return self._currency[number]
 
-    def state(self) -> Iterator[StateHead | StateCurrency | StateAccount]:
+    def frozen(self) -> "Frozen":
+        """The whole state as it stands now, for a snapshot, while the book goes on."""
+        return Frozen(self)
+
+    def state(self) -> Iterator[StateLine]:
         """The whole state as the lines of a snapshot, in their order."""
-        yield StateHead(
-            rules=RULES,
-            size=self.size,
-            accounts=self.accounts,
-            batches=self.batches,
-            transfers=self.transfers,
-            recorded_at=self.recorded_at,
-        )
-        for currency in self.currencies.values():
-            yield StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
-        for number in range(1, self.accounts + 1):
-            yield self._state_of(number)
+        return iter(self.frozen().lines(0, None))
 
-    def _state_of(self, number: int) -> StateAccount:
-        lower, upper = self._lower[number], self._upper[number]
-        return StateAccount(
-            number=number,
-            code=self.codes[number],
-            currency=self._currency_codes[self._currency[number]],
-            nature=_NATURES[self._nature[number]],
-            kind=self._kinds[self._kind[number]],
-            holder=bytes(self._holders[16 * number : 16 * number + 16]),
-            status=_STATUSES[self._status[number]],
-            balance=str(self.balance[number]),
-            lower=UNSET if lower == NO_LOWER else lower,
-            upper=UNSET if upper == NO_UPPER else upper,
-        )
-
-    def restore(self, line: StateHead | StateCurrency | StateAccount) -> None:
+    def restore(self, line: StateLine) -> None:
         """Take one line of a snapshot, in order, into a book that holds only those before.
 
         Raises:
@@ -500,6 +481,68 @@ class Book:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])
         return Refusal(code=code, position=position, account=account, available=available)
+
+
+class Frozen:
+    """A copy of what changes in a book, and its view of what does not.
+
+    Codes, holders and the like are only ever appended, so the book's own columns serve,
+    up to the number of accounts there were.
+    """
+
+    def __init__(self, book: Book) -> None:
+        self.size = book.size
+        self.accounts = book.accounts
+        self.head = StateHead(
+            rules=RULES,
+            size=book.size,
+            accounts=book.accounts,
+            batches=book.batches,
+            transfers=book.transfers,
+            recorded_at=book.recorded_at,
+        )
+        self._first: list[StateLine] = [
+            self.head,
+            *(
+                StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
+                for currency in book.currencies.values()
+            ),
+        ]
+        self._book = book
+        self._currencies = tuple(book.currencies)
+        self._balance = book.balance.copy()
+        self._lower = book._lower.copy()
+        self._upper = book._upper.copy()
+        self._status = bytes(book._status)
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self._first) + self.accounts
+
+    def lines(self, start: int, stop: int | None) -> list[StateLine]:
+        """Lines `start` to `stop`, the last not included."""
+        stop = self.count if stop is None else min(stop, self.count)
+        first = self._first[start:stop]
+        offset = len(self._first) - 1  # Line n is account n - offset.
+        accounts = range(max(1, start - offset), max(1, stop - offset))
+        return [*first, *map(self._account, accounts)]
+
+    def _account(self, number: int) -> StateAccount:
+        book = self._book
+        lower, upper = self._lower[number], self._upper[number]
+        return StateAccount(
+            number=number,
+            code=book.codes[number],
+            currency=self._currencies[book._currency[number]],
+            nature=_NATURES[book._nature[number]],
+            kind=book._kinds[book._kind[number]],
+            holder=bytes(book._holders[16 * number : 16 * number + 16]),
+            status=_STATUSES[self._status[number]],
+            balance=str(self._balance[number]),
+            lower=UNSET if lower == NO_LOWER else lower,
+            upper=UNSET if upper == NO_UPPER else upper,
+        )
 
 
 def _or(value: T | UnsetType, otherwise: T) -> T:

@@ -58,7 +58,7 @@ def resolve(asked: AskedBatch, book: Book) -> Refusal | tuple[list[int], list[in
 def _refuse_currencies(
     transfers: Sequence[AskedTransfer], debit: list[int], credit: list[int], book: Book
 ) -> Refusal | None:
-    """The stated currency must be the debited account's, or where there is none, the other's."""
+    """The stated currency must be the debited account's; where that is unknown, the other's."""
     if len(book.currencies) == 1:
         return None
     stated = [book.currencies[t.currency].number for t in transfers]

@@ -7,9 +7,9 @@ The command line wires them. PostgreSQL and memory.py are the two users of Store
 and Keys, held alike by a contract test.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -31,6 +31,8 @@ from ledger.core.model import (
     Word,
 )
 from ledger.core.refusals import Refusal
+
+T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
@@ -140,8 +142,19 @@ class Desk(Protocol):
 
     def ledgers(self) -> list[str]: ...
     async def view(self, ledger: str) -> LedgerView: ...
-    async def book(self, ledger: str) -> Book:
-        """The book, once all it holds now is committed. Read it before the next await."""
+    async def read(self, ledger: str, look: Callable[[Book], T]) -> T:
+        """What `look` saw in the book, once all it could see is committed.
+
+        It is called at once, must not change the book nor keep it, and may be called again
+        when a commit failed meanwhile.
+        """
+        ...
+
+    def facts(self, ledger: str) -> Book:
+        """The book as it is being decided, without waiting: only for what never changes.
+
+        That is code, currency, nature and scale of accounts that an answer named.
+        """
         ...
 
     async def open_ledger(
@@ -221,7 +234,7 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
 
 
 class TransferRow(Struct, frozen=True, gc=False):
-    """A posted transfer as the database keeps it; balances are credits minus debits, after it."""
+    """A posted transfer as kept; balances are credits minus debits, after it."""
 
     sequence: int
     debit_account: int
@@ -377,8 +390,15 @@ class Store(Protocol):
         """
         ...
 
-    async def take(self, ledger_id: int, owner: str) -> Head:
-        """Become the writer: end the old one's sessions, bump the epoch, read the head."""
+    async def take(self, ledger_id: int, owner: str, *, epoch: int | None = None) -> Head:
+        """Become the writer: end the old one's sessions, bump the epoch, read the head.
+
+        With `epoch`, only while the head still has that epoch: one who was the writer
+        and comes back must not take the ledger from its successor.
+
+        Raises:
+            WriterReplaced: the head has another epoch.
+        """
         ...
 
     async def release(self, ledger_id: int) -> None:
@@ -423,6 +443,10 @@ class Store(Protocol):
 
     async def tile(self, ledger_id: int, level: int, index: int) -> bytes | None:
         """A full tile."""
+        ...
+
+    async def lines(self, ledger_id: int, start: int, end: int) -> list[bytes]:
+        """Leaves without bodies, in order of index, `end` not included."""
         ...
 
     def leaves_from(

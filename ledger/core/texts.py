@@ -1,0 +1,648 @@
+"""What the ledger says to people, in the words of a treasurer: one place for every "no".
+
+    sentence("exceeds_credit_limit", "es", account="caja:1", available="5.00", currency="MXN")
+
+The HTTP service and the command line both speak from here. Programs read the code; the
+code never changes, the words may.
+"""
+
+from typing import Final, NamedTuple
+
+LANGUAGES: Final = ("es", "pt", "en")
+
+
+class Text(NamedTuple):
+    """A title, a sentence that is true without facts, and a sharper one that needs them."""
+
+    title: str
+    sentence: str
+    exact: str = ""
+
+
+_LINE: Final = {
+    "es": " Es el movimiento {line} del lote.",
+    "pt": " É o movimento {line} do lote.",
+    "en": " It is transfer {line} of the batch.",
+}
+
+# code -> one Text for each of LANGUAGES, in that order.
+TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
+    # ---- refusals: a ledger, its currencies and accounts
+    "ledger_code_used": (
+        Text("Ese código de libro ya existe", "Ya hay un libro con ese código; elija otro."),
+        Text(
+            "Esse código de livro já existe", "Já há um livro com esse código; escolha outro."
+        ),
+        Text("That ledger code is taken", "There is a ledger with that code; choose another."),
+    ),
+    "currency_code_used": (
+        Text("Esa moneda ya existe", "El libro ya tiene una moneda con ese código."),
+        Text("Essa moeda já existe", "O livro já tem uma moeda com esse código."),
+        Text("That currency exists", "The ledger has a currency with that code already."),
+    ),
+    "account_code_used": (
+        Text(
+            "Esa cuenta ya existe",
+            "Ya hay una cuenta con ese código, y no es igual a la que se pide.",
+            "Ya hay una cuenta {account}, y no es igual a la que se pide.",
+        ),
+        Text(
+            "Essa conta já existe",
+            "Já há uma conta com esse código, e não é igual à pedida.",
+            "Já há uma conta {account}, e não é igual à pedida.",
+        ),
+        Text(
+            "That account exists",
+            "There is an account with that code, and it differs from the one asked for.",
+            "There is an account {account}, and it differs from the one asked for.",
+        ),
+    ),
+    "account_code_looks_personal": (
+        Text(
+            "El código parece la clave de una persona",
+            "El código parece una CURP o un RFC. Use un número interno, o confirme que no lo es "
+            "con confirm_personal_code.",
+        ),
+        Text(
+            "O código parece o documento de uma pessoa",
+            "O código parece um documento pessoal (CURP ou RFC). Use um número interno, ou "
+            "confirme com confirm_personal_code.",
+        ),
+        Text(
+            "The code looks like a person's identifier",
+            "The code looks like a CURP or RFC. Use an internal number, or confirm with "
+            "confirm_personal_code that it is none.",
+        ),
+    ),
+    "account_not_found": (
+        Text("No existe esa cuenta", "El libro no tiene una cuenta con ese código."),
+        Text("Essa conta não existe", "O livro não tem uma conta com esse código."),
+        Text("No such account", "The ledger has no account with that code."),
+    ),
+    "account_closed": (
+        Text("La cuenta está cerrada", "Una cuenta cerrada no se cambia ni se vuelve a abrir."),
+        Text("A conta está fechada", "Uma conta fechada não se altera nem se reabre."),
+        Text("The account is closed", "A closed account is not changed or opened again."),
+    ),
+    "account_not_at_zero": (
+        Text(
+            "La cuenta tiene saldo",
+            "Sólo se cierra una cuenta con saldo cero; primero traspase su saldo.",
+        ),
+        Text(
+            "A conta tem saldo",
+            "Só se fecha uma conta com saldo zero; primeiro transfira o saldo.",
+        ),
+        Text(
+            "The account has a balance",
+            "Only an account at zero can be closed; move its balance first.",
+        ),
+    ),
+    "bounds_crossed": (
+        Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
+        Text("Os limites se cruzam", "O limite inferior é maior que o superior."),
+        Text("The bounds cross", "The lower bound is above the upper bound."),
+    ),
+    # ---- refusals: a batch as a whole
+    "id_used_by_another_batch": (
+        Text(
+            "Ese identificador ya se usó",
+            "Otra operación con otro contenido ya usó este id. Nada se registró; si es una "
+            "operación nueva, envíela con un id nuevo.",
+        ),
+        Text(
+            "Esse identificador já foi usado",
+            "Outra operação com outro conteúdo já usou este id. Nada foi registrado; se é uma "
+            "operação nova, envie-a com um id novo.",
+        ),
+        Text(
+            "That id was used before",
+            "Another request with other content has used this id. Nothing was recorded; if "
+            "this is a new one, send it with a new id.",
+        ),
+    ),
+    "batch_expired": (
+        Text("El lote venció", "El lote llegó después de la hora hasta la que valía."),
+        Text("O lote venceu", "O lote chegou depois da hora até a qual valia."),
+        Text("The batch expired", "The batch came after the time until which it was valid."),
+    ),
+    "currency_not_found": (
+        Text("No existe esa moneda", "El libro no tiene esa moneda."),
+        Text("Essa moeda não existe", "O livro não tem essa moeda."),
+        Text("No such currency", "The ledger does not have that currency."),
+    ),
+    "currency_must_match_accounts": (
+        Text(
+            "La moneda no es la de la cuenta",
+            "La moneda indicada no es la de la cuenta.",
+            "La moneda indicada no es la de la cuenta {account}, que se lleva en {currency}.",
+        ),
+        Text(
+            "A moeda não é a da conta",
+            "A moeda indicada não é a da conta.",
+            "A moeda indicada não é a da conta {account}, mantida em {currency}.",
+        ),
+        Text(
+            "The currency is not the account's",
+            "The currency given is not the account's.",
+            "The currency given is not that of account {account}, which is kept in {currency}.",
+        ),
+    ),
+    # ---- refusals: a transfer
+    "debit_account_not_found": (
+        Text("No existe la cuenta de cargo", "El libro no tiene la cuenta que se carga."),
+        Text("A conta de débito não existe", "O livro não tem a conta debitada."),
+        Text("No such debit account", "The ledger does not have the account to be debited."),
+    ),
+    "credit_account_not_found": (
+        Text("No existe la cuenta de abono", "El libro no tiene la cuenta que se abona."),
+        Text("A conta de crédito não existe", "O livro não tem a conta creditada."),
+        Text("No such credit account", "The ledger does not have the account to be credited."),
+    ),
+    "control_sums_differ": (
+        Text(
+            "Los totales no coinciden",
+            "La suma de los movimientos no es la declarada; revise si falta o sobra alguno.",
+        ),
+        Text(
+            "Os totais não coincidem",
+            "A soma dos movimentos não é a declarada; veja se falta ou sobra algum.",
+        ),
+        Text(
+            "The totals differ",
+            "The transfers do not add up to the declared sums; see whether one is missing.",
+        ),
+    ),
+    "accounts_must_differ": (
+        Text("Las dos cuentas son la misma", "Una cuenta no puede transferirse a sí misma."),
+        Text("As duas contas são a mesma", "Uma conta não pode transferir para si mesma."),
+        Text("Both accounts are the same", "An account cannot make a transfer to itself."),
+    ),
+    "accounts_of_different_currencies": (
+        Text(
+            "Las cuentas son de monedas distintas",
+            "Un movimiento va entre dos cuentas de la misma moneda.",
+        ),
+        Text(
+            "As contas são de moedas diferentes",
+            "Um movimento vai entre duas contas da mesma moeda.",
+        ),
+        Text(
+            "The accounts are of different currencies",
+            "A transfer goes between two accounts of one currency.",
+        ),
+    ),
+    "reference_used": (
+        Text(
+            "Esa referencia ya se usó",
+            "Este libro admite cada referencia una sola vez por origen, y ya está registrada.",
+        ),
+        Text(
+            "Essa referência já foi usada",
+            "Este livro aceita cada referência uma só vez por origem, e ela já está registrada.",
+        ),
+        Text(
+            "That reference was used before",
+            "This ledger takes each reference once per source, and it is recorded already.",
+        ),
+    ),
+    "business_date_not_open": (
+        Text("Ese día no está abierto", "La fecha contable no está abierta: aún no llega."),
+        Text("Esse dia não está aberto", "A data contábil não está aberta: ainda não chegou."),
+        Text("That day is not open", "The business date is not open: it is still to come."),
+    ),
+    "debit_account_closed": (
+        Text(
+            "La cuenta de cargo está cerrada",
+            "La cuenta que se carga está cerrada.",
+            "La cuenta {account}, que se carga, está cerrada.",
+        ),
+        Text(
+            "A conta de débito está fechada",
+            "A conta debitada está fechada.",
+            "A conta {account}, debitada, está fechada.",
+        ),
+        Text(
+            "The debit account is closed",
+            "The account to be debited is closed.",
+            "Account {account}, to be debited, is closed.",
+        ),
+    ),
+    "credit_account_closed": (
+        Text(
+            "La cuenta de abono está cerrada",
+            "La cuenta que se abona está cerrada.",
+            "La cuenta {account}, que se abona, está cerrada.",
+        ),
+        Text(
+            "A conta de crédito está fechada",
+            "A conta creditada está fechada.",
+            "A conta {account}, creditada, está fechada.",
+        ),
+        Text(
+            "The credit account is closed",
+            "The account to be credited is closed.",
+            "Account {account}, to be credited, is closed.",
+        ),
+    ),
+    "debit_account_frozen": (
+        Text(
+            "La cuenta de cargo está congelada",
+            "La cuenta que se carga está congelada hasta que el operador la libere.",
+            "La cuenta {account}, que se carga, está congelada hasta que el operador la libere.",
+        ),
+        Text(
+            "A conta de débito está bloqueada",
+            "A conta debitada está bloqueada até que o operador a libere.",
+            "A conta {account}, debitada, está bloqueada até que o operador a libere.",
+        ),
+        Text(
+            "The debit account is frozen",
+            "The account to be debited is frozen until the operator releases it.",
+            "Account {account}, to be debited, is frozen until the operator releases it.",
+        ),
+    ),
+    "credit_account_frozen": (
+        Text(
+            "La cuenta de abono está congelada",
+            "La cuenta que se abona está congelada hasta que el operador la libere.",
+            "La cuenta {account}, que se abona, está congelada hasta que el operador la libere.",
+        ),
+        Text(
+            "A conta de crédito está bloqueada",
+            "A conta creditada está bloqueada até que o operador a libere.",
+            "A conta {account}, creditada, está bloqueada até que o operador a libere.",
+        ),
+        Text(
+            "The credit account is frozen",
+            "The account to be credited is frozen until the operator releases it.",
+            "Account {account}, to be credited, is frozen until the operator releases it.",
+        ),
+    ),
+    "exceeds_credit_limit": (
+        Text(
+            "No alcanza el saldo ni el límite",
+            "El cargo pasa del límite de la cuenta.",
+            "El cargo pasa del límite de la cuenta {account}: alcanza para {available} "
+            "{currency}.",
+        ),
+        Text(
+            "O saldo e o limite não bastam",
+            "O débito passa do limite da conta.",
+            "O débito passa do limite da conta {account}: há {available} {currency}.",
+        ),
+        Text(
+            "Balance and limit are not enough",
+            "The debit passes the account's limit.",
+            "The debit passes the limit of account {account}: {available} {currency} would "
+            "be accepted.",
+        ),
+    ),
+    "exceeds_balance_limit": (
+        Text(
+            "La cuenta de abono llegaría a más de su tope",
+            "El abono pasa del tope de la cuenta.",
+            "El abono pasa del tope de la cuenta {account}: todavía caben {available} "
+            "{currency}.",
+        ),
+        Text(
+            "A conta de crédito passaria do seu teto",
+            "O crédito passa do teto da conta.",
+            "O crédito passa do teto da conta {account}: ainda cabem {available} {currency}.",
+        ),
+        Text(
+            "The credit account would pass its limit",
+            "The credit passes the account's upper limit.",
+            "The credit passes the upper limit of account {account}: {available} {currency} "
+            "would be accepted.",
+        ),
+    ),
+    # ---- requests that cannot be read
+    "malformed_http": (
+        Text("No es una petición HTTP", "Lo que llegó no se puede leer como petición HTTP."),
+        Text("Não é um pedido HTTP", "O que chegou não pode ser lido como pedido HTTP."),
+        Text("Not an HTTP request", "What arrived cannot be read as an HTTP request."),
+    ),
+    "headers_too_large": (
+        Text("Cabeceras demasiado grandes", "Las cabeceras de la petición son muy grandes."),
+        Text("Cabeçalhos grandes demais", "Os cabeçalhos do pedido são grandes demais."),
+        Text("Headers too large", "The headers of the request are too large."),
+    ),
+    "expectation_failed": (
+        Text("No se cumple Expect", "La cabecera Expect pide algo que aquí no se ofrece."),
+        Text("Expect não atendido", "O cabeçalho Expect pede algo que aqui não se oferece."),
+        Text("Expectation failed", "The Expect header asks for what is not offered here."),
+    ),
+    "malformed_json": (
+        Text("No es JSON", "El cuerpo no es JSON válido en UTF-8; nada se registró."),
+        Text("Não é JSON", "O corpo não é JSON válido em UTF-8; nada foi registrado."),
+        Text("Not JSON", "The body is not valid JSON in UTF-8; nothing was recorded."),
+    ),
+    "duplicate_field": (
+        Text(
+            "Un campo viene dos veces",
+            "Un campo viene dos veces en el mismo objeto, y no se sabe cuál vale.",
+            "El campo {field} viene dos veces en el mismo objeto, y no se sabe cuál vale.",
+        ),
+        Text(
+            "Um campo vem duas vezes",
+            "Um campo vem duas vezes no mesmo objeto, e não se sabe qual vale.",
+            "O campo {field} vem duas vezes no mesmo objeto, e não se sabe qual vale.",
+        ),
+        Text(
+            "A field comes twice",
+            "A field comes twice in one object, and it is not clear which one counts.",
+            "The field {field} comes twice in one object, and it is not clear which counts.",
+        ),
+    ),
+    "malformed_request": (
+        Text(
+            "A la petición le falta o le sobra algo",
+            "La petición no tiene la forma que se espera; nada se registró.",
+            "No se puede leer {field}: falta, sobra o no tiene la forma debida. Nada se "
+            "registró.",
+        ),
+        Text(
+            "Falta ou sobra algo no pedido",
+            "O pedido não tem a forma esperada; nada foi registrado.",
+            "Não se pode ler {field}: falta, sobra ou não tem a forma devida. Nada foi "
+            "registrado.",
+        ),
+        Text(
+            "Something is missing, or too much",
+            "The request has not the form that is expected; nothing was recorded.",
+            "{field} cannot be read: it is missing, unknown or of another form. Nothing was "
+            "recorded.",
+        ),
+    ),
+    "malformed_amount": (
+        Text(
+            "El importe no se puede leer",
+            "Un importe se escribe con cifras y punto, mayor que cero y sin más decimales que "
+            "los de su moneda.",
+        ),
+        Text(
+            "O valor não pode ser lido",
+            "Um valor se escreve com algarismos e ponto, maior que zero e sem mais decimais "
+            "que os da sua moeda.",
+        ),
+        Text(
+            "The amount cannot be read",
+            "An amount is digits with a point, above zero, and with no more decimals than its "
+            "currency has.",
+        ),
+    ),
+    "unsupported_media_type": (
+        Text(
+            "El cuerpo debe ser JSON", "Envíe el cuerpo como application/json, sin comprimir."
+        ),
+        Text("O corpo deve ser JSON", "Envie o corpo como application/json, sem compressão."),
+        Text("The body must be JSON", "Send the body as application/json, not compressed."),
+    ),
+    "content_too_large": (
+        Text(
+            "La petición es demasiado grande",
+            "El cuerpo es más grande de lo que se acepta; repártalo en varias peticiones.",
+            "El cuerpo pasa de {limit} bytes; repártalo en varias peticiones.",
+        ),
+        Text(
+            "O pedido é grande demais",
+            "O corpo é maior do que se aceita; reparta-o em vários pedidos.",
+            "O corpo passa de {limit} bytes; reparta-o em vários pedidos.",
+        ),
+        Text(
+            "The request is too large",
+            "The body is larger than what is accepted; send it in several requests.",
+            "The body passes {limit} bytes; send it in several requests.",
+        ),
+    ),
+    "request_timeout": (
+        Text("La petición tardó demasiado", "El cuerpo no terminó de llegar a tiempo."),
+        Text("O pedido demorou demais", "O corpo não acabou de chegar a tempo."),
+        Text("The request took too long", "The body did not arrive in time."),
+    ),
+    # ---- who asks, and for what
+    "key_missing": (
+        Text("Falta la llave", "Envíe su llave en Authorization: Bearer tq_…"),
+        Text("Falta a chave", "Envie a sua chave em Authorization: Bearer tq_…"),
+        Text("The key is missing", "Send your key as Authorization: Bearer tq_…"),
+    ),
+    "key_unknown": (
+        Text("La llave no abre", "La llave no existe o fue revocada."),
+        Text("A chave não abre", "A chave não existe ou foi revogada."),
+        Text("The key does not open", "The key does not exist or was revoked."),
+    ),
+    "role_not_allowed": (
+        Text("Su llave no permite esto", "Esta operación pide una llave con otro papel."),
+        Text("A sua chave não permite isto", "Esta operação pede uma chave com outro papel."),
+        Text("Your key does not allow this", "This needs a key with another role."),
+    ),
+    "account_not_yours": (
+        Text(
+            "Esa cuenta no es suya",
+            "Su llave no puede cargar ni leer esa cuenta. Nada se registró.",
+            "Su llave no puede cargar ni leer la cuenta {account}. Nada se registró.",
+        ),
+        Text(
+            "Essa conta não é sua",
+            "A sua chave não pode debitar nem ler essa conta. Nada foi registrado.",
+            "A sua chave não pode debitar nem ler a conta {account}. Nada foi registrado.",
+        ),
+        Text(
+            "That account is not yours",
+            "Your key may not debit or read that account. Nothing was recorded.",
+            "Your key may not debit or read account {account}. Nothing was recorded.",
+        ),
+    ),
+    "route_not_found": (
+        Text("No hay nada en esa dirección", "Vea /docs para las direcciones que hay."),
+        Text("Não há nada nesse endereço", "Veja /docs para os endereços que existem."),
+        Text("Nothing is at that address", "See /docs for the addresses there are."),
+    ),
+    "method_not_allowed": (
+        Text("Esa dirección no admite ese método", "Vea Allow para los métodos que admite."),
+        Text("Esse endereço não aceita esse método", "Veja Allow para os que ele aceita."),
+        Text("That address does not take that method", "See Allow for those it takes."),
+    ),
+    "ledger_not_found": (
+        Text("No existe ese libro", "No hay un libro con ese código para su llave."),
+        Text("Esse livro não existe", "Não há um livro com esse código para a sua chave."),
+        Text("No such ledger", "There is no ledger with that code for your key."),
+    ),
+    "batch_not_found": (
+        Text("No existe ese lote", "El libro no tiene un lote con ese id para su llave."),
+        Text("Esse lote não existe", "O livro não tem um lote com esse id para a sua chave."),
+        Text("No such batch", "The ledger has no batch with that id for your key."),
+    ),
+    "transfer_not_found": (
+        Text("No existe ese movimiento", "El libro no tiene ese folio para su llave."),
+        Text("Esse movimento não existe", "O livro não tem esse número para a sua chave."),
+        Text("No such transfer", "The ledger has no transfer of that sequence for your key."),
+    ),
+    "key_not_found": (
+        Text("No existe esa llave", "El libro no tiene una llave vigente con ese nombre."),
+        Text("Essa chave não existe", "O livro não tem uma chave válida com esse nome."),
+        Text("No such key", "The ledger has no working key of that name."),
+    ),
+    "checkpoint_not_found": (
+        Text("Todavía no hay sello", "El diario aún no tiene un punto de control firmado."),
+        Text("Ainda não há selo", "O diário ainda não tem um ponto de controle assinado."),
+        Text("No checkpoint yet", "The journal has no signed checkpoint yet."),
+    ),
+    "tile_not_found": (
+        Text("No existe esa parte del diario", "El diario firmado aún no llega hasta ahí."),
+        Text("Essa parte do diário não existe", "O diário assinado ainda não chega até aí."),
+        Text("No such part of the journal", "The signed journal does not reach that far."),
+    ),
+    # ---- faults: the ledger cannot answer
+    "store_unavailable": (
+        Text(
+            "La base de datos no responde",
+            "Envíe la misma petición otra vez: no se duplicará.",
+        ),
+        Text(
+            "O banco de dados não responde",
+            "Envie o mesmo pedido outra vez: ele não será duplicado.",
+        ),
+        Text(
+            "The database does not answer",
+            "Send the same request again: it will not be doubled.",
+        ),
+    ),
+    "outcome_unknown": (
+        Text(
+            "No se sabe si quedó registrado",
+            "Envíe la misma petición otra vez, con el mismo id: no se duplicará.",
+        ),
+        Text(
+            "Não se sabe se ficou registrado",
+            "Envie o mesmo pedido outra vez, com o mesmo id: ele não será duplicado.",
+        ),
+        Text(
+            "Whether it was recorded is not known",
+            "Send the same request again, with the same id: it will not be doubled.",
+        ),
+    ),
+    "writer_replaced": (
+        Text(
+            "Otro proceso lleva ahora el libro",
+            "Envíe la misma petición otra vez, al otro proceso: no se duplicará.",
+        ),
+        Text(
+            "Outro processo mantém agora o livro",
+            "Envie o mesmo pedido outra vez, ao outro processo: ele não será duplicado.",
+        ),
+        Text(
+            "Another process keeps the ledger now",
+            "Send the same request again, to the other process: it will not be doubled.",
+        ),
+    ),
+    "clock_ahead": (
+        Text(
+            "El reloj del servicio va adelantado",
+            "Nada se registró. Avise al operador y envíe la misma petición otra vez: no se "
+            "duplicará.",
+        ),
+        Text(
+            "O relógio do serviço está adiantado",
+            "Nada foi registrado. Avise o operador e envie o mesmo pedido outra vez: ele não "
+            "será duplicado.",
+        ),
+        Text(
+            "The service's clock runs ahead",
+            "Nothing was recorded. Tell the operator and send the same request again: it "
+            "will not be doubled.",
+        ),
+    ),
+    "signer_stopped": (
+        Text(
+            "El libro está en sólo lectura",
+            "La firma del diario se detuvo hasta que el operador la revise. Envíe después la "
+            "misma petición otra vez: no se duplicará.",
+        ),
+        Text(
+            "O livro está só para leitura",
+            "A assinatura do diário parou até que o operador a revise. Envie depois o mesmo "
+            "pedido outra vez: ele não será duplicado.",
+        ),
+        Text(
+            "The ledger is read-only",
+            "The journal's signing stopped until the operator has looked. Send the same "
+            "request again later: it will not be doubled.",
+        ),
+    ),
+    "overloaded": (
+        Text(
+            "Hay demasiado en espera",
+            "Espere un momento y envíe la misma petición otra vez: no se duplicará.",
+        ),
+        Text(
+            "Há coisas demais em espera",
+            "Espere um momento e envie o mesmo pedido outra vez: ele não será duplicado.",
+        ),
+        Text(
+            "Too much is waiting",
+            "Wait a moment and send the same request again: it will not be doubled.",
+        ),
+    ),
+    "not_ready": (
+        Text("El servicio aún no está listo", "Está arrancando o se está deteniendo."),
+        Text("O serviço ainda não está pronto", "Está iniciando ou parando."),
+        Text("The service is not ready", "It is starting or stopping."),
+    ),
+    "journal_broken": (
+        Text(
+            "El diario no se sostiene",
+            "El libro encontró un error en su propio diario y se detuvo. Avise al operador.",
+        ),
+        Text(
+            "O diário não se sustenta",
+            "O livro encontrou um erro no seu próprio diário e parou. Avise o operador.",
+        ),
+        Text(
+            "The journal does not hold",
+            "The ledger found a mistake in its own journal and stopped. Tell the operator.",
+        ),
+    ),
+    "internal_error": (
+        Text(
+            "Error del servicio",
+            "El servicio falló. Avise al operador con el número de la petición; si envía la "
+            "misma otra vez, no se duplicará.",
+        ),
+        Text(
+            "Erro do serviço",
+            "O serviço falhou. Avise o operador com o número do pedido; se enviar o mesmo "
+            "outra vez, ele não será duplicado.",
+        ),
+        Text(
+            "The service failed",
+            "Tell the operator the number of the request; sent again, it will not be doubled.",
+        ),
+    ),
+}
+
+
+def title(code: str, language: str) -> str:
+    """What happened, in a few words. KeyError for a code that has no text."""
+    return TEXTS[code][LANGUAGES.index(language)].title
+
+
+def sentence(code: str, language: str, **facts: object) -> str:
+    """What happened and what can be done, with those facts that are known.
+
+    `line` is the place in the batch counted from 1, as people count.
+
+    >>> sentence("exceeds_credit_limit", "en", account="a", available="5.00", currency="MXN")
+    'The debit passes the limit of account a: 5.00 MXN would be accepted.'
+    >>> sentence("accounts_must_differ", "en", line=3)
+    'An account cannot make a transfer to itself. It is transfer 3 of the batch.'
+    """
+    text = TEXTS[code][LANGUAGES.index(language)]
+    said = text.sentence
+    if text.exact:
+        try:
+            said = text.exact.format_map(facts)
+        except KeyError:
+            said = text.sentence
+    return said + _LINE[language].format_map(facts) if "line" in facts else said

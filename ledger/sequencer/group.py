@@ -1,0 +1,54 @@
+"""A group: what is decided together, on its way to one COMMIT and one signature."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ledger.core.lines import AnyLeaf
+from ledger.core.model import Account
+from ledger.core.ports import Group, Head, NewBatch, NewTile
+from ledger.journal.canonical import encode_line
+from ledger.journal.merkle import leaf_hash
+from ledger.journal.tiles import Edge, FullTile
+
+
+@dataclass(slots=True)
+class OpenGroup:
+    """Leaves in order with what belongs to them, and the answers that wait for them."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    batches: list[NewBatch] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+    answers: list[Callable[[], None]] = field(default_factory=list)
+    transfers: int = 0
+    recorded_at: int = 0
+
+    def add(self, leaf: AnyLeaf) -> None:
+        """Add a leaf that the book has taken."""
+        data = encode_line(leaf)
+        self.leaves.append(data)
+        self.hashes.append(leaf_hash(data))
+        self.recorded_at = leaf.recorded_at
+
+    def __bool__(self) -> bool:
+        return bool(self.leaves or self.answers)
+
+    def closed(self, before: Head, edge: Edge, checkpoint: bytes) -> Group:
+        """The group as it goes to the database, with the log's edge moved over it."""
+        tiles: list[FullTile] = edge.append(self.hashes)
+        return Group(
+            before=before,
+            after=Head(
+                ledger_id=before.ledger_id,
+                size=edge.size,
+                root=edge.root(),
+                epoch=before.epoch,
+            ),
+            recorded_at=self.recorded_at,
+            leaves=self.leaves,
+            hashes=self.hashes,
+            tiles=[NewTile(tile.level, tile.index, tile.hashes) for tile in tiles],
+            batches=self.batches,
+            accounts=self.accounts,
+            checkpoint=checkpoint,
+        )

@@ -1,0 +1,133 @@
+"""What is asked of a writer and not yet answered: a look, a change, a batch."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from ledger.core.asked import AskedBatch
+from ledger.core.book import Book
+from ledger.core.faults import MalformedRequest
+from ledger.core.lines import AnyLeaf, BatchRefused
+from ledger.core.ports import Caller, PostOutcome, StoredBatch
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.sequencer.posting import receipt_again, same_posted, same_refused
+
+if TYPE_CHECKING:
+    from ledger.sequencer.writer import Writer
+
+T = TypeVar("T")
+
+
+class Pending(Generic[T]):
+    """Something asked and not yet answered."""
+
+    transfers = 0
+    unsure = False  # Whether it may have been recorded by a commit of unknown outcome.
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def decide(
+        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
+    ) -> Callable[[], None] | None:
+        """Decide now; return what gives the answer once the group is committed, if it waits."""
+        raise NotImplementedError
+
+    def give(self, outcome: T) -> None:
+        """Answer, unless it was answered."""
+        if not self.answer.done():
+            self.answer.set_result(outcome)
+
+    def fail(self, fault: Exception) -> None:
+        """Answer with a fault, unless it was answered."""
+        if not self.answer.done():
+            self.answer.set_exception(fault)
+            self.answer.exception()  # Whoever asked may be gone; that is no news.
+
+
+class Look(Pending[T]):
+    """A look at the book, answered when all it saw is committed."""
+
+    def __init__(self, look: Callable[[Book], T]) -> None:
+        super().__init__()
+        self._look = look
+
+    def decide(
+        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
+    ) -> Callable[[], None] | None:
+        try:
+            seen = self._look(writer.book)
+        except Exception as error:  # A look changes nothing, so nothing else is lost.
+            self.fail(error)
+            return None
+        return lambda: self.give(seen)
+
+
+class Built(Struct, Generic[T], frozen=True):
+    """Leaves to record, and what to answer from the book when they are in it."""
+
+    leaves: Sequence[AnyLeaf]
+    look: Callable[[Book], T]
+
+
+class Change(Pending[T | Refusal]):
+    """A change of anything but balances.
+
+    `build` sees the book and the time; it may be called again after a reload.
+    """
+
+    def __init__(
+        self,
+        build: "Callable[[Book, int], Built[T] | Refusal]",
+    ) -> None:
+        super().__init__()
+        self._build = build
+
+    def decide(
+        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
+    ) -> Callable[[], None] | None:
+        try:
+            built = self._build(writer.book, writer.now())
+        except MalformedRequest as fault:
+            self.fail(fault)
+            return None
+        if isinstance(built, Refusal):
+            refusal = built
+            return lambda: self.give(refusal)
+        for leaf in built.leaves:
+            writer.record(leaf)
+        seen = built.look(writer.book)
+        return lambda: self.give(seen)
+
+
+class Post(Pending[PostOutcome]):
+    """A batch."""
+
+    def __init__(self, asked: AskedBatch, caller: Caller) -> None:
+        super().__init__()
+        self.asked = asked
+        self.caller = caller
+        self.transfers = len(asked.transfers)
+        self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
+        self.used: set[tuple[str, str]] = set()
+
+    def decide(
+        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
+    ) -> Callable[[], None] | None:
+        stored = known.get(self.asked.id)
+        if stored is None:
+            return writer.post(self)
+        if self._same(stored, writer.book):
+            self.give(receipt_again(stored))
+        else:
+            self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
+        return None
+
+    def _same(self, stored: StoredBatch, book: Book) -> bool:
+        receipt = receipt_again(stored)
+        if isinstance(receipt.leaf, BatchRefused):
+            return same_refused(receipt.leaf, self.asked, self.caller)
+        return same_posted(stored, self.asked, self.caller, book, self.salts)

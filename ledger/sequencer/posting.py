@@ -1,0 +1,338 @@
+"""Posting as the sequencer does it: from what was asked to a leaf and a receipt.
+
+Everything here is decided at one moment against one book, without waiting.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from hashlib import sha256
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.book import Book, Posted
+from ledger.core.door import (
+    SALT,
+    chance_needed,
+    commitment,
+    resolve,
+    write_lines,
+    write_manifest,
+)
+from ledger.core.faults import JournalBroken
+from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Transfer
+from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
+from ledger.core.refusals import Refusal
+from ledger.journal.batches import (
+    read_body,
+    read_refusals,
+    root_of_lines,
+    write_body,
+    write_outcomes,
+)
+from ledger.journal.canonical import decode_leaf
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+class Moment(Struct, frozen=True):
+    """What a decision takes from outside: the time, the day and chance."""
+
+    recorded_at: int
+    business_date: date
+    chance: bytes
+
+
+class Decided(Struct, frozen=True):
+    """A batch that was decided: its answer, and what is to be kept."""
+
+    receipt: Receipt | RefusedReceipt
+    batch: NewBatch
+
+
+def preview(book: Book, asked: AskedBatch, moment: Moment) -> Posted | Refusal:
+    """What posting would do now; the book stays as it is. Raises MalformedAmount."""
+    outcome = _post(book, asked, moment, frozenset())
+    if isinstance(outcome, Refusal):
+        return outcome
+    posted = outcome[2]
+    book.unpost(posted)
+    return posted
+
+
+def decide(
+    book: Book,
+    asked: AskedBatch,
+    caller: Caller,
+    moment: Moment,
+    used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
+) -> Decided:
+    """Post a batch, or refuse it; either way its leaf is in the book when this returns.
+
+    Raises:
+        MalformedAmount: nothing changed.
+    """
+    index = book.size
+    outcome = _post(book, asked, moment, used)
+    if isinstance(outcome, Refusal):
+        refused = _refused_leaf(asked, caller, moment, outcome)
+        book.apply(refused)
+        return Decided(
+            RefusedReceipt(leaf_index=index, leaf=refused),
+            NewBatch(batch=asked.id, leaf_index=index),
+        )
+    manifest, lines, posted = outcome
+    body = write_body(manifest, lines)
+    outcomes = write_outcomes(posted)
+    leaf = BatchPosted(
+        recorded_at=moment.recorded_at,
+        number=posted.number,
+        batch=asked.id,
+        poster=_poster(caller),
+        business_date=moment.business_date,
+        count=manifest.count,
+        posted=len(posted.amount),
+        first_sequence=posted.first_sequence,
+        signed=False,
+        key=caller.key,
+        root=body.root,
+        outcomes=root_of_lines(outcomes) if outcomes else UNSET,
+    )
+    book.apply(leaf)
+    assert book.opening is not None
+    kept = NewBatch(
+        batch=asked.id,
+        leaf_index=index,
+        body=body.data,
+        outcomes=outcomes,
+        source="" if asked.source is UNSET else asked.source,
+        posted=posted,
+        business_dates=_business_dates(lines, posted, moment.business_date),
+        references=_references(lines, posted) if book.opening.unique_references else (),
+        details=_details(asked, posted, moment.chance),
+    )
+    return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
+
+
+def _post(
+    book: Book,
+    asked: AskedBatch,
+    moment: Moment,
+    used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
+) -> tuple[Manifest, list[Transfer], Posted] | Refusal:
+    columns = resolve(asked, book)
+    if isinstance(columns, Refusal):
+        return columns
+    assert book.opening is not None, "a ledger that takes batches is open"
+    manifest = write_manifest(
+        asked,
+        origin=book.opening.origin,
+        scales={code: currency.scale for code, currency in book.currencies.items()},
+        recorded_at=moment.recorded_at,
+        salt=moment.chance[:SALT],
+    )
+    lines = write_lines(asked, columns, moment.chance[SALT:])
+    outcome = book.post(
+        manifest,
+        lines,
+        recorded_at=moment.recorded_at,
+        business_date=moment.business_date,
+        used=used,
+    )
+    return outcome if isinstance(outcome, Refusal) else (manifest, lines, outcome)
+
+
+def chance_for(asked: AskedBatch) -> int:
+    """How many random bytes a decision about this batch uses."""
+    return chance_needed(asked)
+
+
+def _poster(caller: Caller) -> str:
+    return caller.poster or caller.key
+
+
+def _refused_leaf(
+    asked: AskedBatch, caller: Caller, moment: Moment, refusal: Refusal
+) -> BatchRefused:
+    salt = moment.chance[:SALT]
+    return BatchRefused(
+        recorded_at=moment.recorded_at,
+        batch=asked.id,
+        poster=_poster(caller),
+        business_date=moment.business_date,
+        signed=False,
+        code=refusal.code.value,
+        digest=request_digest(salt, asked),
+        salt=salt,
+        key=caller.key,
+        position=UNSET if refusal.position is None else refusal.position,
+        account=UNSET if refusal.account is None else refusal.account,
+        available=UNSET if refusal.available is None else str(refusal.available),
+    )
+
+
+def request_digest(salt: bytes, asked: AskedBatch) -> bytes:
+    """SHA-256 over a salt and the canonical request without its descriptions."""
+    return sha256(salt + _encoder.encode(asked.without_descriptions())).digest()
+
+
+def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
+    if all(line.business_date is UNSET for line in lines):
+        return day
+    days = [lines[position].business_date for position in posted.positions]
+    return [day if own is UNSET else own for own in days]
+
+
+def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:
+    return [
+        (lines[position].reference, posted.first_sequence + i)
+        for i, position in enumerate(posted.positions)
+        if lines[position].reference
+    ]
+
+
+def _details(asked: AskedBatch, posted: Posted, chance: bytes) -> list[tuple[int, bytes, str]]:
+    """Salt and text of each description that was posted, by sequence."""
+    if not any(t.description for t in asked.transfers):
+        return []
+    salts = description_salts(asked, chance)
+    return [
+        (posted.first_sequence + i, salts[position], asked.transfers[position].description)
+        for i, position in enumerate(posted.positions)
+        if position in salts
+    ]
+
+
+def description_salts(asked: AskedBatch, chance: bytes) -> dict[int, bytes]:
+    """Which salt write_lines took for the description at each position."""
+    salts: dict[int, bytes] = {}
+    salted = len(asked.transfers) > 1
+    at = SALT
+    for position, t in enumerate(asked.transfers):
+        if t.description:
+            salts[position] = chance[at : at + SALT]
+            at += SALT
+        at += SALT * salted
+    return salts
+
+
+# ---- repeats
+
+
+def same_refused(leaf: BatchRefused, asked: AskedBatch, caller: Caller) -> bool:
+    """Whether a refused batch was asked with this content by this poster."""
+    same = request_digest(leaf.salt, asked) == leaf.digest
+    return same and leaf.poster == _poster(caller)
+
+
+def same_posted(
+    stored: StoredBatch,
+    asked: AskedBatch,
+    caller: Caller,
+    book: Book,
+    salts: Mapping[int, bytes],
+) -> bool:
+    """Whether a posted batch is what is asked now, compared by writing its lines again.
+
+    Args:
+        salts: salts of descriptions by sequence, where they were not erased; a
+            description without its salt cannot be compared and passes.
+    """
+    leaf = decode_leaf(stored.line)
+    assert isinstance(leaf, BatchPosted)
+    manifest, lines = read_body(stored.body)
+    columns = resolve(asked, book)
+    if leaf.poster != _poster(caller) or isinstance(columns, Refusal):
+        return False
+    if len(lines) != len(asked.transfers) or not _same_manifest(manifest, asked, book):
+        return False
+    posted = posted_again(stored)
+    sequences = {
+        position: posted.first_sequence + i for i, position in enumerate(posted.positions)
+    }
+    return all(
+        _same_line(line, t, d, c, a, salts.get(sequences.get(position, 0)))
+        for position, (line, t, d, c, a) in enumerate(
+            zip(lines, asked.transfers, *columns, strict=True)
+        )
+    )
+
+
+def _same_manifest(manifest: Manifest, asked: AskedBatch, book: Book) -> bool:
+    again = write_manifest(
+        asked,
+        origin="",
+        scales={code: currency.scale for code, currency in book.currencies.items()},
+        recorded_at=0,
+        salt=manifest.salt,
+    )
+    return (again.mode, again.source, again.branch, again.control_sums) == (
+        manifest.mode,
+        manifest.source,
+        manifest.branch,
+        manifest.control_sums,
+    )
+
+
+def _same_line(
+    line: Transfer, t: AskedTransfer, debit: int, credit: int, amount: int, salt: bytes | None
+) -> bool:
+    """Place 0 in the line stood for a code that may have been given an account since."""
+    if (line.details is UNSET) is bool(t.description):
+        return False
+    if t.description and salt is not None and commitment(salt, t.description) != line.details:
+        return False
+    return (
+        line.debit_account in (0, debit)
+        and line.credit_account in (0, credit)
+        and line.amount == amount
+        and line.kind == t.kind
+        and line.reference == t.reference
+        and line.business_date == t.business_date
+        and line.value_date == t.value_date
+        and line.entered_by == t.entered_by
+        and line.approved_by == t.approved_by
+    )
+
+
+def receipt_again(stored: StoredBatch) -> Receipt | RefusedReceipt:
+    """The receipt of a batch, the same as the first time.
+
+    Raises:
+        JournalBroken: the stored leaf is no batch's.
+    """
+    leaf = decode_leaf(stored.line)
+    match leaf:
+        case BatchRefused():
+            return RefusedReceipt(leaf_index=stored.leaf_index, leaf=leaf, replayed=True)
+        case BatchPosted():
+            posted = posted_again(stored)
+            return Receipt(
+                leaf_index=stored.leaf_index, leaf=leaf, posted=posted, replayed=True
+            )
+    raise JournalBroken(f"leaf {stored.leaf_index}", "not a batch's")
+
+
+def posted_again(stored: StoredBatch) -> Posted:
+    """What a stored batch did, from its leaf, rows and outcomes."""
+    leaf = decode_leaf(stored.line)
+    assert isinstance(leaf, BatchPosted)
+    refused = tuple(read_refusals(stored.outcomes))
+    gone = {refusal.position for refusal in refused}
+    return Posted(
+        number=leaf.number,
+        first_sequence=leaf.first_sequence,
+        positions=[i for i in range(leaf.count) if i not in gone],
+        debit=list(stored.debit),
+        credit=list(stored.credit),
+        amount=list(stored.amount),
+        debit_balance=list(stored.debit_balance),
+        credit_balance=list(stored.credit_balance),
+        refused=refused,
+    )
+
+
+def all_refused(receipt: Receipt | RefusedReceipt) -> bool:
+    """Whether a batch left a leaf and moved nothing: what is limited in rate."""
+    return isinstance(receipt, RefusedReceipt) or not receipt.posted.amount

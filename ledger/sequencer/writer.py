@@ -1,0 +1,643 @@
+"""The writer of one ledger: everything that changes it passes here, one after the other.
+
+    submit -> queue -> decide into the open group -> commit -> sign -> answer
+                              while the group before is committed
+
+What is decided lives in memory ahead of the database; no answer leaves before the group it
+stands in is committed and its checkpoint is signed. When a commit fails or its outcome is
+unknown, the memory is thrown away, read again, and what waited is decided again.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from ledger.core.asked import AskedBatch
+from ledger.core.book import Book, Frozen, Posted
+from ledger.core.door import check_form
+from ledger.core.faults import (
+    ClockAhead,
+    JournalBroken,
+    LedgerFault,
+    MalformedRequest,
+    OutcomeUnknown,
+    Overloaded,
+    SignerStopped,
+    StoreUnavailable,
+    WriterReplaced,
+)
+from ledger.core.lines import AnyLeaf, BatchPosted, Snapshot
+from ledger.core.ports import (
+    Caller,
+    Head,
+    LedgerView,
+    Notary,
+    PostOutcome,
+    Receipt,
+    RefusedReceipt,
+    Store,
+    StoredBatch,
+)
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.journal.merkle import consistency_proof, inclusion_proof
+from ledger.journal.proofs import Proof, write_proof
+from ledger.journal.tiles import Edge, TileReader, tile_width, tiles_read
+from ledger.sequencer.group import OpenGroup
+from ledger.sequencer.loading import load
+from ledger.sequencer.pending import Built, Change, Look, Pending, Post
+from ledger.sequencer.posting import (
+    Moment,
+    all_refused,
+    chance_for,
+    decide,
+    preview,
+    receipt_again,
+)
+from ledger.sequencer.snapshotting import Snapshotter
+
+log = logging.getLogger(__name__)
+
+QUEUE_MAX = 20_000  # Requests that may wait.
+QUEUE_TRANSFERS_MAX = 262_080  # Transfers that may wait: 32 full batches.
+GROUP_TRANSFERS_MAX = 16_380  # After that a group is closed; a full batch more may pass it.
+GROUP_LEAVES_MAX = 8_190
+REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
+REFUSED_PER_SECOND = 100  # and after that in a second.
+SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
+RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
+
+T = TypeVar("T")
+
+
+class Writer:
+    """One ledger's queue, book, log and place in the database."""
+
+    def __init__(
+        self,
+        store: Store,
+        notary: Notary,
+        ledger_id: int,
+        code: str,
+        *,
+        owner: str,
+        now_us: Callable[[], int],
+        chance: Callable[[int], bytes],
+        snapshotter: Snapshotter,
+    ) -> None:
+        self.ledger_id = ledger_id
+        self.code = code
+        self.book = Book()
+        self.stopped: LedgerFault | None = None
+        self.checkpoint = b""
+        self.committed_sequence = 0
+        self._store = store
+        self._notary = notary
+        self._owner = owner
+        self._now_us = now_us
+        self._chance = chance
+        self._snapshotter = snapshotter
+        self._zone = ZoneInfo("UTC")
+        self._head = Head(ledger_id=ledger_id, size=0, root=b"", epoch=-1)
+        self._edge = Edge()
+        self._signed = Edge()  # The edge as of the newest checkpoint.
+        self._open = OpenGroup()
+        self._open_pending: list[Pending[Any]] = []
+        self._committing_pending: list[Pending[Any]] = []
+        self._kept = 0  # The size of the checkpoint the database has.
+        self._keeping: asyncio.Task[None] | None = None
+        self._queue: deque[Pending[Any]] = deque()
+        self._queued_transfers = 0
+        self._arrived = asyncio.Event()
+        self._in_flight: dict[UUID, Post] = {}
+        self._used: set[tuple[str, str]] = set()  # References decided, perhaps not committed.
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._allowance: dict[str, tuple[float, int]] = {}
+        self._weight = 0
+        self._snapshot: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loaded = asyncio.Event()
+        self._closing = False
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Take the ledger, read it, and begin to serve.
+
+        Raises:
+            JournalBroken, StoreUnavailable, WriterReplaced: it could not be read.
+        """
+        self.checkpoint = await self._store.checkpoint(self.ledger_id)
+        try:
+            await self._load(None)
+        except SignerStopped as fault:
+            self._stop(fault)
+            return
+        self._task = asyncio.create_task(self._run(), name=f"writer {self.code}")
+
+    async def close(self) -> None:
+        """Answer everything that was accepted, then let go of the ledger."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._snapshot is not None:
+            self._snapshot.cancel()
+            await asyncio.gather(self._snapshot, return_exceptions=True)
+        if self._keeping is not None:
+            await self._keeping
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        await self._store.release(self.ledger_id)
+
+    # ---- what the desk asks
+
+    def view(self, book: Book) -> LedgerView:
+        """How the ledger stands in this book."""
+        assert book.opening is not None, "only an open ledger is seen"
+        return LedgerView(
+            ledger_id=self.ledger_id,
+            opening=book.opening,
+            size=book.size,
+            accounts=book.accounts,
+            batches=book.batches,
+            transfers=book.transfers,
+        )
+
+    async def submit(self, pending: Pending[T]) -> T:
+        """Queue it and wait for its answer.
+
+        Raises:
+            Overloaded: too much is waiting; and whatever stops the writer.
+        """
+        if self.stopped is not None and not isinstance(pending, Look):
+            raise self.stopped
+        if self._closing:
+            raise StoreUnavailable("the service is stopping")
+        if (
+            len(self._queue) >= QUEUE_MAX
+            or self._queued_transfers + pending.transfers > QUEUE_TRANSFERS_MAX
+        ):
+            raise Overloaded(f"{len(self._queue)} requests are waiting")
+        if self.stopped is not None:
+            return self._look_only(pending)
+        self._queue.append(pending)
+        self._queued_transfers += pending.transfers
+        self._arrived.set()
+        return await asyncio.shield(pending.answer)
+
+    def _look_only(self, pending: Pending[T]) -> T:
+        """A read-only ledger still shows its book."""
+        assert self.stopped is not None
+        if not self._loaded.is_set():
+            raise self.stopped
+        give = pending.decide(self, {})
+        assert give is not None, "a look waits for nothing else"
+        give()
+        return pending.answer.result()
+
+    async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
+        """Post a batch once; a second arrival while the first is on its way joins it."""
+        check_form(asked)
+        while (first := self._in_flight.get(asked.id)) is not None:
+            with suppress(MalformedRequest):
+                outcome = await asyncio.shield(first.answer)
+                same = first.asked == asked and first.caller.poster == caller.poster
+                if not same:
+                    return Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+                return _replayed(outcome)
+        post = Post(asked, caller)
+        self._in_flight[asked.id] = post
+        post.answer.add_done_callback(lambda _: self._in_flight.pop(asked.id, None))
+        try:
+            return await self.submit(post)
+        except LedgerFault as fault:
+            post.fail(fault)  # Also for those who joined.
+            raise
+
+    async def preview(self, asked: AskedBatch) -> Posted | Refusal:
+        """What posting would do, once what it stands on is committed."""
+        check_form(asked)
+        return await self.submit(Look(lambda book: preview(book, asked, self.moment(asked))))
+
+    async def wait_for(self, sequence: int, seconds: float) -> None:
+        """Return when a transfer with a higher sequence is committed, or the time is up."""
+        if self.committed_sequence > sequence or self._closing:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait_for(waiter, seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self._waiters.discard(waiter)
+
+    # ---- proofs and tiles under the newest checkpoint
+
+    async def tile(self, level: int, index: int, width: int) -> bytes:
+        """Hashes of a tile; LookupError where the newest checkpoint does not cover it."""
+        covered = tile_width(level, index, self._signed.size)
+        if not 1 <= width <= covered:
+            raise LookupError(f"tile {level}/{index} has {covered} hashes, not {width}")
+        if covered < 256:
+            return self._signed.partial_tile(level)[: 32 * width]
+        full = await self._store.tile(self.ledger_id, level, index)
+        if full is None:
+            raise JournalBroken("a full tile is missing", f"{level}/{index}")
+        return full[: 32 * width]
+
+    async def log_proof(self, leaf_index: int) -> bytes:
+        """A tlog-proof of a leaf under the newest checkpoint; LookupError when not there."""
+        size, checkpoint = self._signed.size, self.checkpoint
+        if not 0 <= leaf_index < size:
+            raise LookupError(f"leaf {leaf_index} of {size}")
+        reader = await self._reader(size, lambda read: inclusion_proof(leaf_index, size, read))
+        path = inclusion_proof(leaf_index, size, reader)
+        return write_proof(Proof(index=leaf_index, path=tuple(path), checkpoint=checkpoint))
+
+    async def _reader(
+        self, size: int, prove: Callable[[Callable[[int, int], bytes]], object]
+    ) -> TileReader:
+        """A node reader that has what this proof reads, fetched beforehand."""
+        wanted = tiles_read(size, prove)
+        tiles = {}
+        for at in wanted:
+            assert at.level is not None, "a hash tile"
+            tiles[at.level, at.index] = await self.tile(at.level, at.index, at.width)
+        return TileReader(lambda level, index, width: tiles[level, index][: 32 * width], size)
+
+    # ---- deciding
+
+    def now(self) -> int:
+        """The ledger's time: the clock's, but never back. Microseconds since 1970."""
+        return max(self._now_us(), self.book.recorded_at)
+
+    def moment(self, asked: AskedBatch) -> Moment:
+        """Time, day and chance for a decision about a batch."""
+        now = self.now()
+        day = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone).date()
+        return Moment(now, day, self._chance(chance_for(asked)))
+
+    def record(self, leaf: AnyLeaf) -> None:
+        """Take a leaf into the book and the open group."""
+        accounts = self.book.accounts
+        self.book.apply(leaf)
+        self._open.add(leaf)
+        if self.book.accounts > accounts:
+            self._open.accounts.append(self.book.account(self.book.accounts))
+
+    def post(self, pending: Post) -> Callable[[], None] | None:
+        """Decide a batch that is new."""
+        wait_s = self._refusals_wait(pending.caller.key)
+        if wait_s:
+            pending.fail(
+                Overloaded("too many refused batches from this key", retry_after_s=wait_s)
+            )
+            return None
+        try:
+            used = pending.used | self._used if pending.used else self._used
+            decided = decide(
+                self.book, pending.asked, pending.caller, self.moment(pending.asked), used
+            )
+        except MalformedRequest as fault:
+            pending.fail(fault)
+            return None
+        if all_refused(decided.receipt):
+            self._count_refusal(pending.caller.key)
+        self._used.update((decided.batch.source, ref) for ref, _ in decided.batch.references)
+        self._open.add(decided.receipt.leaf)
+        self._open.batches.append(decided.batch)
+        self._open.transfers += pending.transfers
+        return lambda: pending.give(decided.receipt)
+
+    def _refusals_wait(self, key: str) -> int:
+        """Seconds a key must wait before it may cause another refused leaf; mostly 0."""
+        left, since = self._allowance.get(key, (REFUSED_BURST, 0))
+        earned = (self._now_us() - since) / 1e6 * REFUSED_PER_SECOND
+        return 0 if left + earned >= 1 else 1
+
+    def _count_refusal(self, key: str) -> None:
+        now = self._now_us()
+        left, since = self._allowance.get(key, (REFUSED_BURST, now))
+        earned = (now - since) / 1e6 * REFUSED_PER_SECOND
+        self._allowance[key] = (min(REFUSED_BURST, left + earned) - 1, now)
+
+    # ---- the loop
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._serve()
+                return
+            except (OutcomeUnknown, StoreUnavailable, ClockAhead) as fault:
+                log.warning(
+                    "A commit did not end well; reading the ledger again",
+                    extra={"ledger": self.code, "why": str(fault)},
+                )
+                self._put_back(fault)
+            except (SignerStopped, WriterReplaced) as fault:
+                self._stop(fault)
+                return
+            except Exception as error:
+                log.exception("The writer failed", extra={"ledger": self.code})
+                self._put_back(JournalBroken(self.code, repr(error)), give_up=True)
+            if not await self._reload():
+                return
+
+    async def _reload(self) -> bool:
+        """Read the ledger again, as often as it takes; meanwhile nobody waits in vain."""
+        while not self._closing:
+            try:
+                await self._load(self._head.epoch)
+            except StoreUnavailable as fault:
+                self._fail_waiting(fault)
+                await asyncio.sleep(RETRY_S)
+            except LedgerFault as fault:
+                self._stop(fault)
+                return False
+            else:
+                return True
+        self._fail_waiting(StoreUnavailable("the service is stopping"))
+        return False
+
+    async def _serve(self) -> None:
+        """Decide and commit until closing; raises when a commit fails."""
+        committing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if committing is not None and committing.done():
+                    committing.result()
+                    committing = None
+                if committing is None and self._open:
+                    committing = asyncio.create_task(self._commit(*self._close_group()))
+                if self._queue and self._has_room():
+                    await self._decide_waiting()
+                    continue
+                if committing is None:
+                    self._keep_checkpoint_soon()
+                if self._closing and committing is None and not self._queue:
+                    return
+                await self._something(committing)
+        finally:
+            if committing is not None and not committing.done():
+                # A COMMIT is never cancelled: what it did must be known before going on.
+                await asyncio.wait({committing})
+
+    def _has_room(self) -> bool:
+        return (
+            self._open.transfers < GROUP_TRANSFERS_MAX
+            and len(self._open.leaves) < GROUP_LEAVES_MAX
+        )
+
+    async def _something(self, committing: asyncio.Task[None] | None) -> None:
+        """Wait for a request, where there is room for it, or for the commit."""
+        self._arrived.clear()
+        if (self._queue and self._has_room()) or (self._closing and committing is None):
+            return
+        if committing is None:
+            await self._arrived.wait()
+            return
+        arrival = asyncio.ensure_future(self._arrived.wait())
+        try:
+            await asyncio.wait({committing, arrival}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrival.cancel()
+
+    async def _decide_waiting(self) -> None:
+        """Decide what waits, as far as the open group has room."""
+        taken: list[Pending[Any]] = []
+        transfers = self._open.transfers
+        while self._queue and (not taken or transfers < GROUP_TRANSFERS_MAX):
+            pending = self._queue.popleft()
+            self._queued_transfers -= pending.transfers
+            transfers += pending.transfers
+            taken.append(pending)
+        self._open_pending += taken  # From here a failure puts them back.
+        known = await self._look_up(taken)
+        for pending in taken:
+            if pending.answer.done():
+                continue
+            give = pending.decide(self, known)
+            if give is not None:
+                self._open.answers.append(give)
+
+    async def _look_up(self, taken: Collection[Pending[Any]]) -> Mapping[UUID, StoredBatch]:
+        posts = [pending for pending in taken if isinstance(pending, Post)]
+        if not posts:
+            return {}
+        known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        opening = self.book.opening
+        for post in posts:
+            stored = known.get(post.asked.id)
+            if stored is not None:
+                post.salts = await self._salts(post, stored)
+            elif opening is not None and opening.unique_references:
+                post.used = await self._references_used(post.asked)
+        return known
+
+    async def _salts(self, post: Post, stored: StoredBatch) -> Mapping[int, bytes]:
+        if not stored.amount or not any(t.description for t in post.asked.transfers):
+            return {}
+        leaf = receipt_again(stored).leaf
+        assert isinstance(leaf, BatchPosted)
+        sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
+        return await self._store.detail_salts(self.ledger_id, sequences)
+
+    async def _references_used(self, asked: AskedBatch) -> set[tuple[str, str]]:
+        source = asked.source if isinstance(asked.source, str) else ""
+        pairs = {(source, t.reference) for t in asked.transfers if t.reference}
+        return await self._store.used_references(self.ledger_id, pairs, 2**62)
+
+    # ---- committing
+
+    def _close_group(self) -> tuple[OpenGroup, list[Pending[Any]], Edge]:
+        group, self._open = self._open, OpenGroup()
+        pendings, self._open_pending = self._open_pending, []
+        self._committing_pending = pendings
+        return group, pendings, self._edge
+
+    async def _commit(
+        self,
+        group: OpenGroup,
+        pendings: list[Pending[Any]],
+        edge: Edge,
+    ) -> None:
+        """Commit a group, sign what it made, and give its answers."""
+        if group.leaves:
+            before = self._head
+            rows = group.closed(before, edge, self.checkpoint)
+            await self._store.commit(rows)
+            # From here the group is durable. A failure below loses the answers, not the money.
+            self._head = rows.after
+            tiles = {(t.level, t.index): t.hashes for t in rows.tiles}
+            await self._sign(before.size, edge, tiles)
+            self._committed(group)
+        for give in group.answers:
+            give()
+
+    async def _sign(
+        self, old_size: int, edge: Edge, tiles: Mapping[tuple[int, int], bytes]
+    ) -> None:
+        """Have the log's new size signed, shown to extend the old one."""
+
+        def tile(level: int, index: int, width: int) -> bytes:
+            full = tiles.get((level, index))
+            return (full if full is not None else edge.partial_tile(level))[: 32 * width]
+
+        size, root = edge.size, edge.root()
+        proof = consistency_proof(old_size, size, TileReader(tile, size)) if old_size else []
+        origin = self._origin()
+        self.checkpoint = await self._notary.sign(origin, size, root, old_size, proof)
+        self._signed = edge.copy()
+
+    def _keep_checkpoint_soon(self) -> None:
+        """While nothing else is to do, let the database have the newest checkpoint.
+
+        It is for readers in other processes; the signer's memory makes it again.
+        """
+        if self._keeping is None and self._kept < self._signed.size:
+            self._keeping = asyncio.create_task(self._keep_checkpoint())
+
+    async def _keep_checkpoint(self) -> None:
+        size = self._signed.size
+        try:
+            await self._store.keep_checkpoint(self.ledger_id, size, self.checkpoint)
+            self._kept = size
+        except LedgerFault as fault:
+            log.warning(
+                "A checkpoint was not kept", extra={"ledger": self.code, "why": str(fault)}
+            )
+        finally:
+            self._keeping = None
+
+    def _committed(self, group: OpenGroup) -> None:
+        posted = [batch.posted for batch in group.batches if batch.posted is not None]
+        moved = sum(len(batch.amount) for batch in posted)
+        if moved:
+            self.committed_sequence += moved
+            waiters, self._waiters = self._waiters, set()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        self._weight += moved + 5 * len(group.leaves)
+        if self._weight >= SNAPSHOT_WEIGHT and self._snapshot is None:
+            self.snapshot_soon()
+
+    def _origin(self) -> str:
+        assert self.book.opening is not None, "the first leaf is the opening"
+        return self.book.opening.origin
+
+    # ---- snapshots
+
+    def snapshot_soon(self) -> "asyncio.Task[None]":
+        """Begin a snapshot of the book as it is decided now, beside the posting."""
+        if self._snapshot is None:
+            self._weight = 0
+            self._snapshot = asyncio.create_task(self._take_snapshot())
+            self._snapshot.add_done_callback(lambda _: setattr(self, "_snapshot", None))
+        return self._snapshot
+
+    async def _take_snapshot(self) -> None:
+        """Copy the state, have it written, then record its line in the journal.
+
+        The line is valid only after what it describes is committed, since it comes later
+        in the same journal.
+        """
+        try:
+            frozen = await self.submit(Look(lambda book: book.frozen()))
+            root = await self._snapshotter.write(self._store, self.ledger_id, frozen)
+            await self.submit(Change(lambda book, now: _snapshot_line(frozen, root, now)))
+            await self._snapshotter.drop_old(self._store, self.ledger_id)
+        except (LedgerFault, OSError) as fault:
+            log.warning(
+                "A snapshot could not be taken; start-up will replay more",
+                extra={"ledger": self.code, "why": str(fault)},
+            )
+
+    # ---- when something failed
+
+    async def _load(self, epoch: int | None) -> None:
+        """Take the ledger and read its state; sign its head if that was still to be done."""
+        self._loaded.clear()
+        self._head = await self._store.take(self.ledger_id, self._owner, epoch=epoch)
+        loaded = await load(self._store, self._head)
+        self.book, self._edge = loaded.book, loaded.edge
+        self._open, self._open_pending, self._used = OpenGroup(), [], set()
+        self.committed_sequence = self.book.transfers
+        self._weight = loaded.replayed_transfers + 5 * loaded.replayed_leaves
+        if self.book.opening is not None:
+            self._zone = ZoneInfo(self.book.opening.time_zone)
+        self._loaded.set()
+        if self.book.opening is not None:
+            await self._sign_head()
+
+    async def _sign_head(self) -> None:
+        """Bring the signer's memory and the database's head together (DESIGN, Signer)."""
+        origin, size = self._origin(), self._head.size
+        remembered = await self._notary.memory(origin)
+        self._signed = self._edge.copy()
+        if remembered is None:
+            raise SignerStopped(
+                f"{origin}: nothing is remembered, the journal has {size} leaves"
+            )
+        old_size = remembered[0]
+        if old_size > size:
+            raise SignerStopped(f"{origin}: signed {old_size} leaves, the database has {size}")
+        proof: list[bytes] = []
+        if 0 < old_size < size:
+            reader = await self._reader(
+                size, lambda read: consistency_proof(old_size, size, read)
+            )
+            proof = consistency_proof(old_size, size, reader)
+        self.checkpoint = await self._notary.sign(
+            origin, size, self._edge.root(), old_size, proof
+        )
+        await self._store.keep_checkpoint(self.ledger_id, size, self.checkpoint)
+
+    def _put_back(self, fault: LedgerFault, *, give_up: bool = False) -> None:
+        """Queue again what was decided on memory that is thrown away, in its old order."""
+        waiting = [*self._committing_pending, *self._open_pending]
+        self._committing_pending, self._open_pending = [], []
+        again = [pending for pending in waiting if not pending.answer.done()]
+        for pending in again:
+            pending.unsure = pending.unsure or isinstance(fault, OutcomeUnknown)
+        if give_up or isinstance(fault, ClockAhead):
+            for pending in again:
+                pending.fail(fault)
+            return
+        self._queue.extendleft(reversed(again))
+        self._queued_transfers += sum(pending.transfers for pending in again)
+
+    def _fail_waiting(self, fault: LedgerFault) -> None:
+        while self._queue:
+            pending = self._queue.popleft()
+            pending.fail(OutcomeUnknown(fault) if pending.unsure else fault)
+        self._queued_transfers = 0
+
+    def _stop(self, fault: LedgerFault) -> None:
+        """Serve no more; only an operator can change that."""
+        log.critical("The ledger is read-only", extra={"ledger": self.code, "why": str(fault)})
+        self.stopped = fault
+        self._put_back(fault)
+        self._fail_waiting(fault)
+
+
+def _snapshot_line(frozen: Frozen, root: bytes, now: int) -> Built[None]:
+    line = Snapshot(recorded_at=now, size=frozen.size, accounts=frozen.accounts, root=root)
+    return Built([line], lambda _: None)
+
+
+def _replayed(outcome: PostOutcome) -> PostOutcome:
+    """The same receipt, for one who sent it again."""
+    if isinstance(outcome, Receipt | RefusedReceipt):
+        return replace(outcome, replayed=True)
+    return outcome
