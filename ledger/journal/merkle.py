@@ -110,7 +110,6 @@ def check_inclusion(
     Raises:
         BrokenProof: it does not, or see root_from_inclusion.
     """
-    _check_hashes(root)
     if root_from_inclusion(leaf_hash, index, size, path) != root:
         raise BrokenProof("inclusion path leads to another root", f"leaf {index} of {size}")
 
@@ -278,6 +277,7 @@ def _check_leaf_exists(index: int, size: int) -> None:
 
 
 def _check_hashes(*hashes: bytes) -> None:
+    # Two neighbours are hashed as one string: 31 and 33 bytes would pass for 32 and 32.
     for value in hashes:
         if len(value) != HASH_SIZE:
             raise BrokenProof("not a SHA-256 hash", f"{len(value)} bytes")

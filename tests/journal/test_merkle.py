@@ -204,6 +204,21 @@ def test_every_consistency_and_no_damaged_one(size2: int) -> None:
             assert holds(check, claimed1, root1, claimed2, root2, proof) is expected
 
 
+def test_bytes_cannot_move_between_neighbours() -> None:
+    """A node is the hash of two joined strings; where they join must be beyond dispute."""
+    leaves = LEAVES[:6]
+    path = oracle.path(0, leaves)
+    lent = [leaves[0][-1:] + path[0], *path[1:]]
+    assert oracle.root_by_path(leaves[0][:-1], 0, 6, lent) == ROOTS[6], "the hashes agree"
+    assert not holds(merkle.check_inclusion, leaves[0][:-1], 0, 6, lent, ROOTS[6])
+
+    first, second, *rest = oracle.proof(3, leaves)
+    lent = [first[:-1], first[-1:] + second, *rest]
+    roots = oracle.roots_by_proof(3, 6, lent, ROOTS[3])
+    assert roots[1] == ROOTS[6], "the hashes agree"
+    assert not holds(merkle.check_consistency, 3, roots[0], 6, ROOTS[6], lent)
+
+
 def test_a_rewritten_leaf_is_not_consistent() -> None:
     rewritten = [*LEAVES[:5], OTHER, *LEAVES[6:SIZES]]
     root1, root2 = ROOTS[40], oracle.mth(rewritten)
@@ -215,6 +230,7 @@ def test_equal_sizes_need_equal_roots_and_no_proof() -> None:
     merkle.check_consistency(9, ROOTS[9], 9, ROOTS[9], [])
     assert not holds(merkle.check_consistency, 9, ROOTS[9], 9, OTHER, [])
     assert not holds(merkle.check_consistency, 9, ROOTS[9], 9, ROOTS[9], [OTHER])
+    assert not holds(merkle.check_consistency, 9, b"", 9, b"", [])
     assert merkle.consistency_proof(9, 9, reader([])) == []
 
 
