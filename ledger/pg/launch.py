@@ -1,6 +1,6 @@
 """The step between us and PostgreSQL: becomes its user, ties itself to us, turns into it.
 
-Run as a script, without packages: launch.py PARENT UID GID PROGRAM ARGUMENTS...
+Run as a script, without packages: launch.py PARENT UID GID HOME PROGRAM ARGUMENTS...
 
 A child of our own making would have to do this between fork and exec, where a process that
 has threads may not run Python. The order matters: changing the user forgets the tie, so the
@@ -15,9 +15,15 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
+def server_environ(home: str) -> dict[str, str]:
+    """The whole environment of PostgreSQL: a stray PG variable of ours must not reach it."""
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": home}
+
+
 def main() -> None:
+    """Become PostgreSQL. Until then the environment is ours: Python may need it to start."""
     parent, uid, gid = (int(text) for text in sys.argv[1:4])
-    program = sys.argv[4:]
+    home, *program = sys.argv[4:]
     if os.geteuid() != uid:
         os.setgroups([])
         os.setgid(gid)
@@ -29,7 +35,7 @@ def main() -> None:
     if os.getppid() != parent:  # We died before the tie was made.
         sys.exit("the owner is gone")
     os.umask(0o077)
-    os.execv(program[0], program)  # noqa: S606 - no shell is what we want
+    os.execve(program[0], program, server_environ(home))  # noqa: S606 - no shell is what we want
 
 
 if __name__ == "__main__":

@@ -173,6 +173,14 @@ def test_settings_arrive(root: Path) -> None:
         assert ask(server.dsn(), "SHOW listen_addresses") == ""
 
 
+def test_our_environment_stays_ours(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    with EmbeddedPostgres(root, settings=SMALL) as server:
+        environ = Path(f"/proc/{server.pid}/environ").read_text().split("\0")
+    assert not [line for line in environ if line.startswith(("PGPORT", "PYTHON"))]
+    assert f"HOME={root}" in environ
+
+
 def test_tcp_wants_a_password(root: Path, unused_tcp_port: int) -> None:
     with EmbeddedPostgres(root, port=unused_tcp_port, settings=SMALL) as server:
         ask(server.dsn(), "CREATE ROLE ana LOGIN PASSWORD 'correct'")
