@@ -289,7 +289,7 @@ def test_counts(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "00", "01", "-0", "+1", " 1", "1 ", "1\n", "1_0", "\u0661"]
+    "text", ["", "00", "01", "-0", "+1", " 1", "1 ", "1\n", "1_0", "\u0661", "1\u0660"]
 )
 def test_counts_that_are_none(text: str) -> None:
     with pytest.raises(BrokenProof):

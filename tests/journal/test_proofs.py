@@ -179,6 +179,11 @@ def test_not_a_proof(what: str) -> None:
             parse_proof(HOSTILE[what])
 
 
+def test_a_file_too_long_is_not_even_looked_at() -> None:
+    with pytest.raises(BrokenProof, match="proof too long"):
+        parse_proof(bytes(PROOF_MAX + 1))
+
+
 @pytest.mark.parametrize(
     "proof",
     [

@@ -462,3 +462,5 @@ def test_a_reader_forgets_and_asks_again(log: Log) -> None:
         assert read_node(0, index * 256) == FAKE[index * 256]
     assert read_node(0, 0) == FAKE[0]
     assert asked == 101
+    assert read_node(0, 99 * 256 + 1) == FAKE[99 * 256 + 1]
+    assert asked == 101
