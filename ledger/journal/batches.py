@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Struct
 
+from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine
 from ledger.core.lines import Manifest, Outcome, Transfer
@@ -43,12 +44,14 @@ def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
 
     Raises:
         MalformedLine: not canonical, not LF-terminated, or not as many as the manifest says.
+        MalformedRequest: a code or a date among the transfers that is none.
     """
     head, _, rest = data.partition(b"\n")
     manifest = decode_manifest(head)
     transfers = decode_transfers(rest)
     if len(transfers) != manifest.count:
         raise MalformedLine(f"{len(transfers)} transfers, the manifest says {manifest.count}")
+    check_codes(transfers)
     return manifest, transfers
 
 

@@ -9,7 +9,7 @@ from collections.abc import Container
 from msgspec import UNSET
 
 from ledger.core.book import NOTHING_USED, Book, Posted
-from ledger.core.faults import JournalBroken, MalformedLine
+from ledger.core.faults import JournalBroken, LedgerFault, MalformedLine
 from ledger.core.lines import AnyLeaf, BatchPosted, Manifest, Opening, Transfer
 from ledger.core.refusals import Refusal
 from ledger.journal.batches import read_body, root_of_lines, write_outcomes
@@ -45,7 +45,9 @@ def replay(
             if body is None:
                 raise MalformedLine("the batch has no body")
             posted = _replay_batch(book, leaf, body, used, check_root)
-    except (MalformedLine, ValueError) as error:
+    except LedgerFault as fault:
+        raise JournalBroken(f"leaf {book.size}", *fault.facts) from fault
+    except ValueError as error:
         raise JournalBroken(f"leaf {book.size}", str(error)) from error
     book.apply(leaf)
     return leaf, posted
@@ -59,7 +61,8 @@ def _replay_batch(
     check_root: bool,
 ) -> Posted:
     manifest, transfers = read_body(body)
-    assert book.opening is not None, "a batch before the opening"
+    if book.opening is None:
+        raise MalformedLine(f"batch {leaf.batch}", "stands before the opening")
     _check_names(book.opening, leaf, manifest, transfers)
     if check_root and root_of_lines(body) != root_named(leaf):
         raise MalformedLine(f"batch {leaf.batch}", "the transfers are not those of the root")
@@ -71,7 +74,8 @@ def _replay_batch(
         used=used,
     )
     if isinstance(outcome, Refusal):
-        raise MalformedLine(f"batch {leaf.batch}", f"against the rules: {outcome.code}")
+        where = "" if outcome.position is None else f" at position {outcome.position}"
+        raise MalformedLine(f"batch {leaf.batch}", f"against the rules: {outcome.code}{where}")
     outcomes = write_outcomes(outcome)
     expected = root_of_lines(outcomes) if outcomes else UNSET
     if (leaf.posted, leaf.outcomes) != (len(outcome.amount), expected):
@@ -86,6 +90,10 @@ def _check_names(
         raise MalformedLine(f"batch {leaf.batch}", "the manifest names another batch")
     if leaf.count != len(transfers):
         raise MalformedLine(f"batch {leaf.batch}", "another number of transfers")
+    if leaf.note is not UNSET:
+        note = parse_body(parse_note(leaf.note.encode()).text)
+        if note.origin != manifest.origin:
+            raise MalformedLine(f"batch {leaf.batch}", "the note names another batch")
 
 
 def root_named(leaf: BatchPosted) -> bytes:
@@ -103,3 +111,26 @@ def root_named(leaf: BatchPosted) -> bytes:
     if note.size != leaf.count + 1:
         raise MalformedLine(f"batch {leaf.batch}", "the note has another size")
     return note.root
+
+
+class References:
+    """The pairs of source and reference that are taken, for replay from the first leaf.
+
+    All of them in memory, some 120 bytes each. Only where the ledger wants them unique.
+    """
+
+    def __init__(self) -> None:
+        self._by_source: dict[str, set[str]] = {}
+
+    def __contains__(self, pair: object) -> bool:
+        assert isinstance(pair, tuple), "a source and a reference"
+        source, reference = pair
+        return reference in self._by_source.get(source, ())
+
+    def add(self, body: bytes, posted: Posted) -> int:
+        """Take the references of what a batch posted; return how many."""
+        manifest, transfers = read_body(body)
+        source = "" if manifest.source is UNSET else manifest.source
+        found = [ref for i in posted.positions if (ref := transfers[i].reference)]
+        self._by_source.setdefault(source, set()).update(found)
+        return len(found)
