@@ -1,0 +1,238 @@
+"""The books of a journal for a program of plain-text accounting: what such files share.
+
+    journal folder -> replay -> head, then transfers as they come, then closing balances
+
+The folder is replayed once by the rules, transfers go to a file of their own as they come,
+and the head, which needs the end (the first day of each account), is put before them.
+Whether the folder is the ledger's own is verify's to say; ask it first.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from msgspec import UNSET, Struct
+
+from ledger.core.amounts import show_amount
+from ledger.core.book import Book, Posted
+from ledger.core.faults import JournalBroken
+from ledger.core.lines import BatchPosted, Transfer
+from ledger.core.model import Account, Currency
+from ledger.journal.batches import read_body
+from ledger.journal.checkpoints import Checkpoint, parse_body
+from ledger.journal.directory import (
+    BrokenExport,
+    ExportDirectory,
+    Progress,
+    Recorded,
+)
+from ledger.journal.faults import BrokenProof
+from ledger.journal.notes import parse_note
+from ledger.journal.replay import References, replay
+
+EPOCH = date(1970, 1, 1)
+
+
+class Entered(Struct, frozen=True, gc=False):
+    """A posted transfer, with the names and texts as the program wants them."""
+
+    sequence: int
+    day: str
+    debit: str
+    credit: str
+    amount: str
+    currency: str
+    batch: str
+    leaf_index: int
+    line_hash: str  # SHA-256 of a zero byte and the line: its hash in the batch's tree.
+    line: Transfer
+
+
+class Closed(Struct, frozen=True, kw_only=True):
+    """An account at the end: its balance is debits minus credits, as the programs have it."""
+
+    account: Account
+    name: str
+    currency: str
+    scale: int
+    balance: str
+    first_day: date | None  # Of its transfers, by business date.
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """The books at the end."""
+
+    checkpoint: Checkpoint
+    ledger: str  # Its name, without anything that could end a line or a string.
+    currencies: tuple[Currency, ...]
+    last_day: date
+
+
+class Style(Protocol):
+    """How one program writes it down."""
+
+    def account(self, account: Account) -> str: ...
+    def currency(self, code: str) -> str: ...
+    def head(self, closing: Closing, accounts: Iterable[Closed]) -> Iterator[str]: ...
+    def transfer(self, entered: Entered) -> str: ...
+    def tail(self, closing: Closing, accounts: Iterable[Closed]) -> Iterator[str]: ...
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """What a file of books holds."""
+
+    checkpoint: Checkpoint
+    accounts: int
+    transfers: int
+    last_day: date
+    bytes: int
+
+
+def write_books(journal: Path, out: Path, style: Style, progress: Progress) -> Written:
+    """Write the file `out` from a journal folder; it appears whole or not at all.
+
+    Raises:
+        BrokenExport: a leaf does not follow, or a file is missing.
+    """
+    export = ExportDirectory(journal)
+    checkpoint = _claimed(export)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.partial-", dir=out.parent) as folder:
+        whole = Path(folder, "whole")
+        books = _Books(style)
+        with Path(folder, "transfers").open("w+", encoding="utf-8") as transfers:
+            books.write_transfers(export, checkpoint.size, transfers, progress)
+            with whole.open("w", encoding="utf-8") as file:
+                closing = books.closing(checkpoint)
+                file.writelines(style.head(closing, books.accounts()))
+                transfers.seek(0)
+                shutil.copyfileobj(transfers, file, 1 << 20)
+                file.writelines(style.tail(closing, books.accounts()))
+        written = Written(
+            checkpoint=checkpoint,
+            accounts=books.book.accounts,
+            transfers=books.book.transfers,
+            last_day=closing.last_day,
+            bytes=whole.stat().st_size,
+        )
+        whole.replace(out)
+    return written
+
+
+def _claimed(export: ExportDirectory) -> Checkpoint:
+    """What the checkpoint says; who signed it is for verify."""
+    try:
+        return parse_body(parse_note(export.checkpoint()).text)
+    except BrokenProof as fault:
+        raise BrokenExport("checkpoint", *fault.facts) from None
+
+
+class _Books:
+    """A book that grows leaf by leaf, and the names in it."""
+
+    def __init__(self, style: Style) -> None:
+        self.book = Book()
+        self._style = style
+        self._names: list[str] = [""]
+        self._first_days: list[date | None] = [None]
+        self._currencies: list[str] = []
+        self._scales: list[int] = []
+        self._days: dict[date, str] = {}
+        self._references = References()
+
+    def write_transfers(
+        self, export: ExportDirectory, size: int, file: TextIO, progress: Progress
+    ) -> None:
+        """Replay all leaves and write what was posted, in order of sequence."""
+        for recorded in export.recorded(size):
+            try:
+                leaf, posted = replay(self.book, recorded.leaf, recorded.body or None)
+            except JournalBroken as fault:
+                place, *reasons = map(str, fault.facts)
+                raise BrokenExport(place, ": ".join(reasons)) from None
+            self._learn()
+            if isinstance(leaf, BatchPosted) and posted is not None:
+                file.writelines(
+                    map(self._style.transfer, self._entered(recorded, leaf, posted))
+                )
+            progress("books", recorded.index + 1, size)
+
+    def _learn(self) -> None:
+        """Name the accounts and currencies that were added."""
+        book = self.book
+        for currency in list(book.currencies.values())[len(self._currencies) :]:
+            self._currencies.append(self._style.currency(currency.code))
+            self._scales.append(currency.scale)
+        for number in range(len(self._names), book.accounts + 1):
+            self._names.append(self._style.account(book.account(number)))
+            self._first_days.append(None)
+
+    def _entered(
+        self, recorded: Recorded, leaf: BatchPosted, posted: Posted
+    ) -> Iterator[Entered]:
+        transfers = read_body(recorded.body)[1]
+        lines = recorded.body.split(b"\n")
+        batch = str(leaf.batch)
+        names, currency_of = self._names, self.book.currency_number
+        for sequence, position in enumerate(posted.positions, posted.first_sequence):
+            line = transfers[position]
+            number = currency_of(line.debit_account)
+            day = leaf.business_date if line.business_date is UNSET else line.business_date
+            yield Entered(
+                sequence,
+                self._day(day, line),
+                names[line.debit_account],
+                names[line.credit_account],
+                show_amount(line.amount, self._scales[number]),
+                self._currencies[number],
+                batch,
+                recorded.index,
+                sha256(b"\x00" + lines[position + 1]).hexdigest(),
+                line,
+            )
+
+    def _day(self, day: date, line: Transfer) -> str:
+        firsts = self._first_days
+        for number in (line.debit_account, line.credit_account):
+            first = firsts[number]
+            if first is None or day < first:
+                firsts[number] = day
+        text = self._days.get(day)
+        if text is None:
+            text = self._days[day] = day.isoformat()
+        return text
+
+    def accounts(self) -> Iterator[Closed]:
+        """Every account as it stands, in the order of their numbers."""
+        for number in range(1, self.book.accounts + 1):
+            account = self.book.account(number)
+            currency = self.book.currency_number(number)
+            scale = self._scales[currency]
+            yield Closed(
+                account=account,
+                name=self._names[number],
+                currency=self._currencies[currency],
+                scale=scale,
+                balance=show_amount(-account.balance, scale),
+                first_day=self._first_days[number],
+            )
+
+    def closing(self, checkpoint: Checkpoint) -> Closing:
+        """The books as they stand; the last day is that of the last transfer by its date."""
+        opening = self.book.opening
+        recorded_on = EPOCH + timedelta(microseconds=self.book.recorded_at)
+        return Closing(
+            checkpoint=checkpoint,
+            ledger="" if opening is None else _plain(opening.name),
+            currencies=tuple(self.book.currencies.values()),
+            last_day=max(self._days, default=recorded_on),
+        )
+
+
+def _plain(text: str) -> str:
+    """A name that stays on its line and in its quotes."""
+    return "".join(c if c.isprintable() and c not in '"\\' else " " for c in text)
