@@ -1,5 +1,6 @@
 """Where the SQL is found: in a clone, and in what a wheel installs."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -43,7 +44,7 @@ def test_a_wheel_carries_it(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-c", look],
         cwd=installed,
-        env={"PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(installed)},
         check=True,
         capture_output=True,
         text=True,
