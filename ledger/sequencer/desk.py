@@ -1,5 +1,6 @@
 """The desk: all ledgers of this process, and what may be asked of them."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -85,12 +86,13 @@ class Sequencer:
         self._chance = chance
         self._snapshotter = snapshotter or Snapshotter()
         self._writers: dict[str, Writer] = {}
+        self._opening_one = asyncio.Lock()
 
     async def start(self) -> None:
         """Take every ledger of the database and read it."""
         for ledger_id, code in await self._store.ledgers():
             writer = await self._started(ledger_id, code)
-            if writer.book.opening is None:
+            if writer.book.opening is None and writer.stopped is None:
                 await writer.close()  # Created, never opened; its maker will come again.
             else:
                 self._writers[code] = writer
@@ -143,38 +145,45 @@ class Sequencer:
     ) -> LedgerView | Refusal:
         """Open a ledger. Asking again for the same is the same answer."""
         _check_time_zone(asked.time_zone)
-        if asked.code in self._writers:
-            view = await self.view(asked.code)
-            same = _same_ledger(view.opening, asked)
-            return view if same else Refusal(code=RefusalCode.LEDGER_CODE_USED)
-        origin = f"{self._origin}/{asked.code}"
-        if dry_run:
-            opening = self._opening(asked, origin, caller, self._clock(), public_key="")
-            return LedgerView(
-                ledger_id=0, opening=opening, size=0, accounts=0, batches=0, transfers=0
-            )
+        async with self._opening_one:  # Two writers of one ledger would fence each other.
+            if asked.code in self._writers:
+                view = await self.view(asked.code)
+                same = _same_ledger(view.opening, asked)
+                return view if same else Refusal(code=RefusalCode.LEDGER_CODE_USED)
+            if dry_run:
+                opening = self._opening(asked, caller, self._clock(), public_key="")
+                return LedgerView(
+                    ledger_id=0, opening=opening, size=0, accounts=0, batches=0, transfers=0
+                )
+            return await self._open_new(asked, caller)
+
+    async def _open_new(self, asked: AskedLedger, caller: Caller) -> LedgerView | Refusal:
         ledger_id = await self._store.create(asked.code)
         if ledger_id is None:
             return Refusal(code=RefusalCode.LEDGER_CODE_USED)
         writer = await self._started(ledger_id, asked.code)
-        key = self._notary.public_key(origin)
+        key = self._notary.public_key(f"{self._origin}/{asked.code}")
 
-        def build(book: Book, now: int) -> Built[LedgerView] | Refusal:
-            opening = self._opening(asked, origin, caller, now, public_key=key)
+        def build(book: Book, now: int) -> Built[LedgerView]:
+            opening = self._opening(asked, caller, now, public_key=key)
             return Built([opening] if book.opening is None else [], writer.view)
 
-        view_or_refusal = await writer.submit(Change(build))
+        try:
+            view = await writer.submit(Change(build))
+        except BaseException:
+            await writer.close()
+            raise
         self._writers[asked.code] = writer
-        return view_or_refusal
+        return view
 
     def _opening(
-        self, asked: AskedLedger, origin: str, caller: Caller, now: int, *, public_key: str
+        self, asked: AskedLedger, caller: Caller, now: int, *, public_key: str
     ) -> Opening:
         return Opening(
             recorded_at=now,
             code=asked.code,
             name=asked.name,
-            origin=origin,
+            origin=f"{self._origin}/{asked.code}",
             time_zone=asked.time_zone,
             rules=RULES,
             unique_references=asked.unique_references,
@@ -317,15 +326,15 @@ class Sequencer:
 
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""
-        return self._writers[ledger].checkpoint
+        return self._writers[ledger].signed.checkpoint
 
     async def log_proof(self, ledger: str, leaf_index: int) -> bytes:
         """A tlog-proof of a leaf under the newest checkpoint."""
-        return await self._writers[ledger].log_proof(leaf_index)
+        return await self._writers[ledger].signed.proof(leaf_index)
 
     async def tile(self, ledger: str, level: int, index: int, width: int) -> bytes:
         """Hashes of a tile that the newest checkpoint covers."""
-        return await self._writers[ledger].tile(level, index, width)
+        return await self._writers[ledger].signed.tile(level, index, width)
 
     async def wait_for(self, ledger: str, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""

@@ -39,6 +39,7 @@ from ledger.core.ports import (
     Caller,
     Head,
     LedgerView,
+    NewBatch,
     Notary,
     PostOutcome,
     Receipt,
@@ -47,9 +48,7 @@ from ledger.core.ports import (
     StoredBatch,
 )
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.journal.merkle import consistency_proof, inclusion_proof
-from ledger.journal.proofs import Proof, write_proof
-from ledger.journal.tiles import Edge, TileReader, tile_width, tiles_read
+from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Look, Pending, Post
@@ -61,6 +60,7 @@ from ledger.sequencer.posting import (
     preview,
     receipt_again,
 )
+from ledger.sequencer.signed import SignedLog
 from ledger.sequencer.snapshotting import Snapshotter
 
 log = logging.getLogger(__name__)
@@ -96,10 +96,9 @@ class Writer:
         self.code = code
         self.book = Book()
         self.stopped: LedgerFault | None = None
-        self.checkpoint = b""
+        self.signed = SignedLog(store, notary, ledger_id)
         self.committed_sequence = 0
         self._store = store
-        self._notary = notary
         self._owner = owner
         self._now_us = now_us
         self._chance = chance
@@ -107,17 +106,16 @@ class Writer:
         self._zone = ZoneInfo("UTC")
         self._head = Head(ledger_id=ledger_id, size=0, root=b"", epoch=-1)
         self._edge = Edge()
-        self._signed = Edge()  # The edge as of the newest checkpoint.
         self._open = OpenGroup()
         self._open_pending: list[Pending[Any]] = []
         self._committing_pending: list[Pending[Any]] = []
-        self._kept = 0  # The size of the checkpoint the database has.
-        self._keeping: asyncio.Task[None] | None = None
         self._queue: deque[Pending[Any]] = deque()
         self._queued_transfers = 0
         self._arrived = asyncio.Event()
         self._in_flight: dict[UUID, Post] = {}
-        self._used: set[tuple[str, str]] = set()  # References decided, perhaps not committed.
+        # References decided but perhaps not committed; and those of them that are by now.
+        self._used: set[tuple[str, str]] = set()
+        self._used_committed: set[tuple[str, str]] = set()
         self._waiters: set[asyncio.Future[None]] = set()
         self._allowance: dict[str, tuple[float, int]] = {}
         self._weight = 0
@@ -129,15 +127,15 @@ class Writer:
     # ---- life
 
     async def start(self) -> None:
-        """Take the ledger, read it, and begin to serve.
+        """Take the ledger, read it, and begin to serve; or be stopped, and say why.
 
         Raises:
-            JournalBroken, StoreUnavailable, WriterReplaced: it could not be read.
+            StoreUnavailable: the database did not answer.
         """
-        self.checkpoint = await self._store.checkpoint(self.ledger_id)
+        self.signed.checkpoint = await self._store.checkpoint(self.ledger_id)
         try:
             await self._load(None)
-        except SignerStopped as fault:
+        except (SignerStopped, JournalBroken, WriterReplaced) as fault:
             self._stop(fault)
             return
         self._task = asyncio.create_task(self._run(), name=f"writer {self.code}")
@@ -151,8 +149,8 @@ class Writer:
         if self._snapshot is not None:
             self._snapshot.cancel()
             await asyncio.gather(self._snapshot, return_exceptions=True)
-        if self._keeping is not None:
-            await self._keeping
+        self.signed.keep_soon()
+        await self.signed.settle()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -241,40 +239,6 @@ class Writer:
         finally:
             self._waiters.discard(waiter)
 
-    # ---- proofs and tiles under the newest checkpoint
-
-    async def tile(self, level: int, index: int, width: int) -> bytes:
-        """Hashes of a tile; LookupError where the newest checkpoint does not cover it."""
-        covered = tile_width(level, index, self._signed.size)
-        if not 1 <= width <= covered:
-            raise LookupError(f"tile {level}/{index} has {covered} hashes, not {width}")
-        if covered < 256:
-            return self._signed.partial_tile(level)[: 32 * width]
-        full = await self._store.tile(self.ledger_id, level, index)
-        if full is None:
-            raise JournalBroken("a full tile is missing", f"{level}/{index}")
-        return full[: 32 * width]
-
-    async def log_proof(self, leaf_index: int) -> bytes:
-        """A tlog-proof of a leaf under the newest checkpoint; LookupError when not there."""
-        size, checkpoint = self._signed.size, self.checkpoint
-        if not 0 <= leaf_index < size:
-            raise LookupError(f"leaf {leaf_index} of {size}")
-        reader = await self._reader(size, lambda read: inclusion_proof(leaf_index, size, read))
-        path = inclusion_proof(leaf_index, size, reader)
-        return write_proof(Proof(index=leaf_index, path=tuple(path), checkpoint=checkpoint))
-
-    async def _reader(
-        self, size: int, prove: Callable[[Callable[[int, int], bytes]], object]
-    ) -> TileReader:
-        """A node reader that has what this proof reads, fetched beforehand."""
-        wanted = tiles_read(size, prove)
-        tiles = {}
-        for at in wanted:
-            assert at.level is not None, "a hash tile"
-            tiles[at.level, at.index] = await self.tile(at.level, at.index, at.width)
-        return TileReader(lambda level, index, width: tiles[level, index][: 32 * width], size)
-
     # ---- deciding
 
     def now(self) -> int:
@@ -313,7 +277,7 @@ class Writer:
             return None
         if all_refused(decided.receipt):
             self._count_refusal(pending.caller.key)
-        self._used.update((decided.batch.source, ref) for ref, _ in decided.batch.references)
+        self._used.update(_pairs(decided.batch))
         self._open.add(decided.receipt.leaf)
         self._open.batches.append(decided.batch)
         self._open.transfers += pending.transfers
@@ -383,7 +347,7 @@ class Writer:
                     await self._decide_waiting()
                     continue
                 if committing is None:
-                    self._keep_checkpoint_soon()
+                    self.signed.keep_soon()
                 if self._closing and committing is None and not self._queue:
                     return
                 await self._something(committing)
@@ -391,6 +355,7 @@ class Writer:
             if committing is not None and not committing.done():
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
+                committing.exception()
 
     def _has_room(self) -> bool:
         return (
@@ -434,6 +399,9 @@ class Writer:
         posts = [pending for pending in taken if isinstance(pending, Post)]
         if not posts:
             return {}
+        # What is committed by now, the look-up finds by itself.
+        self._used.difference_update(self._used_committed)
+        self._used_committed.clear()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
         opening = self.book.opening
         for post in posts:
@@ -474,52 +442,19 @@ class Writer:
         """Commit a group, sign what it made, and give its answers."""
         if group.leaves:
             before = self._head
-            rows = group.closed(before, edge, self.checkpoint)
+            rows = group.closed(before, edge, self.signed.checkpoint)
             await self._store.commit(rows)
             # From here the group is durable. A failure below loses the answers, not the money.
             self._head = rows.after
             tiles = {(t.level, t.index): t.hashes for t in rows.tiles}
-            await self._sign(before.size, edge, tiles)
+            await self.signed.sign(self._origin(), before.size, edge, tiles)
             self._committed(group)
         for give in group.answers:
             give()
 
-    async def _sign(
-        self, old_size: int, edge: Edge, tiles: Mapping[tuple[int, int], bytes]
-    ) -> None:
-        """Have the log's new size signed, shown to extend the old one."""
-
-        def tile(level: int, index: int, width: int) -> bytes:
-            full = tiles.get((level, index))
-            return (full if full is not None else edge.partial_tile(level))[: 32 * width]
-
-        size, root = edge.size, edge.root()
-        proof = consistency_proof(old_size, size, TileReader(tile, size)) if old_size else []
-        origin = self._origin()
-        self.checkpoint = await self._notary.sign(origin, size, root, old_size, proof)
-        self._signed = edge.copy()
-
-    def _keep_checkpoint_soon(self) -> None:
-        """While nothing else is to do, let the database have the newest checkpoint.
-
-        It is for readers in other processes; the signer's memory makes it again.
-        """
-        if self._keeping is None and self._kept < self._signed.size:
-            self._keeping = asyncio.create_task(self._keep_checkpoint())
-
-    async def _keep_checkpoint(self) -> None:
-        size = self._signed.size
-        try:
-            await self._store.keep_checkpoint(self.ledger_id, size, self.checkpoint)
-            self._kept = size
-        except LedgerFault as fault:
-            log.warning(
-                "A checkpoint was not kept", extra={"ledger": self.code, "why": str(fault)}
-            )
-        finally:
-            self._keeping = None
-
     def _committed(self, group: OpenGroup) -> None:
+        for batch in group.batches:
+            self._used_committed.update(_pairs(batch))
         posted = [batch.posted for batch in group.batches if batch.posted is not None]
         moved = sum(len(batch.amount) for batch in posted)
         if moved:
@@ -571,37 +506,16 @@ class Writer:
         self._head = await self._store.take(self.ledger_id, self._owner, epoch=epoch)
         loaded = await load(self._store, self._head)
         self.book, self._edge = loaded.book, loaded.edge
-        self._open, self._open_pending, self._used = OpenGroup(), [], set()
+        self._open, self._open_pending = OpenGroup(), []
+        self._used, self._used_committed = set(), set()
         self.committed_sequence = self.book.transfers
         self._weight = loaded.replayed_transfers + 5 * loaded.replayed_leaves
         if self.book.opening is not None:
             self._zone = ZoneInfo(self.book.opening.time_zone)
         self._loaded.set()
         if self.book.opening is not None:
-            await self._sign_head()
-
-    async def _sign_head(self) -> None:
-        """Bring the signer's memory and the database's head together (DESIGN, Signer)."""
-        origin, size = self._origin(), self._head.size
-        remembered = await self._notary.memory(origin)
-        self._signed = self._edge.copy()
-        if remembered is None:
-            raise SignerStopped(
-                f"{origin}: nothing is remembered, the journal has {size} leaves"
-            )
-        old_size = remembered[0]
-        if old_size > size:
-            raise SignerStopped(f"{origin}: signed {old_size} leaves, the database has {size}")
-        proof: list[bytes] = []
-        if 0 < old_size < size:
-            reader = await self._reader(
-                size, lambda read: consistency_proof(old_size, size, read)
-            )
-            proof = consistency_proof(old_size, size, reader)
-        self.checkpoint = await self._notary.sign(
-            origin, size, self._edge.root(), old_size, proof
-        )
-        await self._store.keep_checkpoint(self.ledger_id, size, self.checkpoint)
+            await self.signed.sign_head(self._origin(), self._edge)
+            self.signed.keep_soon()
 
     def _put_back(self, fault: LedgerFault, *, give_up: bool = False) -> None:
         """Queue again what was decided on memory that is thrown away, in its old order."""
@@ -629,6 +543,10 @@ class Writer:
         self.stopped = fault
         self._put_back(fault)
         self._fail_waiting(fault)
+
+
+def _pairs(batch: NewBatch) -> set[tuple[str, str]]:
+    return {(batch.source, reference) for reference, _ in batch.references}
 
 
 def _snapshot_line(frozen: Frozen, root: bytes, now: int) -> Built[None]:

@@ -1,0 +1,141 @@
+"""The signed log of one ledger: its newest checkpoint, and what can be shown under it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped
+from ledger.core.ports import Notary, Store
+from ledger.journal.merkle import consistency_proof, inclusion_proof
+from ledger.journal.proofs import Proof, write_proof
+from ledger.journal.tiles import TILE_WIDTH, Edge, TileReader, tile_width, tiles_read
+
+log = logging.getLogger(__name__)
+
+HASH = 32  # Bytes.
+
+
+class SignedLog:
+    """What the notary signed last. Everything shown here is covered by `checkpoint`."""
+
+    def __init__(self, store: Store, notary: Notary, ledger_id: int) -> None:
+        self.checkpoint = b""
+        self._store = store
+        self._notary = notary
+        self._ledger_id = ledger_id
+        self._edge = Edge()
+        self._kept = 0  # The size of the checkpoint the database has.
+        self._keeping: asyncio.Task[None] | None = None
+
+    @property
+    def size(self) -> int:
+        """Leaves covered by the checkpoint."""
+        return self._edge.size
+
+    # ---- signing
+
+    async def sign(
+        self, origin: str, old_size: int, edge: Edge, tiles: Mapping[tuple[int, int], bytes]
+    ) -> None:
+        """Have a new size signed, shown to extend the old one.
+
+        `tiles` are those that filled up between the two sizes.
+
+        Raises:
+            SignerStopped: the notary knows another history.
+        """
+
+        def tile(level: int, index: int, width: int) -> bytes:
+            full = tiles.get((level, index))
+            return (full if full is not None else edge.partial_tile(level))[: HASH * width]
+
+        size = edge.size
+        proof = consistency_proof(old_size, size, TileReader(tile, size)) if old_size else []
+        self.checkpoint = await self._notary.sign(origin, size, edge.root(), old_size, proof)
+        self._edge = edge.copy()
+
+    async def sign_head(self, origin: str, edge: Edge) -> None:
+        """Bring the notary's memory and the database's head together after a start.
+
+        Raises:
+            SignerStopped: nothing is remembered, or more than the database has, or another
+                history.
+        """
+        size = edge.size
+        remembered = await self._notary.memory(origin)
+        if remembered is None and size > 1:
+            raise SignerStopped(f"{origin}: nothing is remembered, there are {size} leaves")
+        old_size = 0 if remembered is None else remembered[0]
+        if old_size > size:
+            raise SignerStopped(f"{origin}: signed {old_size} leaves, the database has {size}")
+        self._edge = edge.copy()
+        proof: list[bytes] = []
+        if 0 < old_size < size:
+            reader = await self._reader(lambda read: consistency_proof(old_size, size, read))
+            proof = consistency_proof(old_size, size, reader)
+        self.checkpoint = await self._notary.sign(origin, size, edge.root(), old_size, proof)
+
+    # ---- keeping
+
+    def keep_soon(self) -> None:
+        """While nothing else is to do, let the database have the newest checkpoint.
+
+        It is for readers in other processes; the notary's memory makes it again.
+        """
+        if self._keeping is None and self._kept < self.size:
+            self._keeping = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        size = self.size
+        try:
+            await self._store.keep_checkpoint(self._ledger_id, size, self.checkpoint)
+            self._kept = size
+        except LedgerFault as fault:
+            log.warning(
+                "A checkpoint was not kept",
+                extra={"ledger_id": self._ledger_id, "why": str(fault)},
+            )
+        finally:
+            self._keeping = None
+
+    async def settle(self) -> None:
+        """Return when nothing is being kept any more."""
+        if self._keeping is not None:
+            await self._keeping
+
+    # ---- showing
+
+    async def tile(self, level: int, index: int, width: int) -> bytes:
+        """Hashes of a tile; LookupError where the checkpoint does not cover it."""
+        covered = tile_width(level, index, self.size)
+        if not 1 <= width <= covered:
+            raise LookupError(f"tile {level}/{index} has {covered} hashes, not {width}")
+        if covered < TILE_WIDTH:
+            return self._edge.partial_tile(level)[: HASH * width]
+        full = await self._store.tile(self._ledger_id, level, index)
+        if full is None:
+            raise JournalBroken("a full tile is missing", f"{level}/{index}")
+        return full[: HASH * width]
+
+    async def proof(self, leaf_index: int) -> bytes:
+        """A tlog-proof of a leaf under the checkpoint; LookupError when not covered."""
+        size, checkpoint = self.size, self.checkpoint
+        if not 0 <= leaf_index < size:
+            raise LookupError(f"leaf {leaf_index} of {size}")
+        reader = await self._reader(lambda read: inclusion_proof(leaf_index, size, read))
+        path = inclusion_proof(leaf_index, size, reader)
+        return write_proof(Proof(index=leaf_index, path=tuple(path), checkpoint=checkpoint))
+
+    async def _reader(
+        self, prove: Callable[[Callable[[int, int], bytes]], object]
+    ) -> TileReader:
+        """A node reader that has what this proof reads, fetched beforehand."""
+        size, edge = self.size, self._edge
+        tiles: dict[tuple[int, int], bytes] = {}
+        for at in tiles_read(size, prove):
+            assert at.level is not None, "a hash tile"
+            if at.width < TILE_WIDTH:
+                tiles[at.level, at.index] = edge.partial_tile(at.level)
+            else:
+                tiles[at.level, at.index] = await self.tile(at.level, at.index, at.width)
+        return TileReader(lambda level, index, width: tiles[level, index][: HASH * width], size)
