@@ -444,9 +444,12 @@ class _Check:
             for number, name in enumerate(names, 1):
                 with self._export.open(name) as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-                wanted = f"{digest}  {name}\n".encode()
-                if sums.readline(len(wanted) + 1) != wanted:
-                    raise BrokenExport(name, f"not the bytes of line {number} of {SUMS}")
+                tail = f"  {name}\n".encode()
+                line = sums.readline(64 + len(tail) + 1)
+                if not line.endswith(tail):
+                    raise BrokenExport(SUMS, f"line {number} is not that of {name}")
+                if line != digest.encode() + tail:
+                    raise BrokenExport(name, f"not the bytes whose hash is in {SUMS}")
                 self._checked.files = number
                 if number % TILE_WIDTH == 0 or number == len(names):
                     self._progress("files", number, len(names))
