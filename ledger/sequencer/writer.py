@@ -34,7 +34,7 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import AnyLeaf, BatchPosted, Snapshot
+from ledger.core.lines import AnyLeaf, BatchPosted, Opening, Snapshot
 from ledger.core.ports import (
     Caller,
     Head,
@@ -255,6 +255,8 @@ class Writer:
         """Take a leaf into the book and the open group."""
         accounts = self.book.accounts
         self.book.apply(leaf)
+        if isinstance(leaf, Opening):
+            self._zone = ZoneInfo(leaf.time_zone)
         self._open.add(leaf)
         if self.book.accounts > accounts:
             self._open.accounts.append(self.book.account(self.book.accounts))
@@ -342,7 +344,7 @@ class Writer:
                     committing.result()
                     committing = None
                 if committing is None and self._open:
-                    committing = asyncio.create_task(self._commit(*self._close_group()))
+                    committing = asyncio.create_task(self._commit(self._close_group()))
                 if self._queue and self._has_room():
                     await self._decide_waiting()
                     continue
@@ -427,21 +429,15 @@ class Writer:
 
     # ---- committing
 
-    def _close_group(self) -> tuple[OpenGroup, list[Pending[Any]], Edge]:
+    def _close_group(self) -> OpenGroup:
         group, self._open = self._open, OpenGroup()
-        pendings, self._open_pending = self._open_pending, []
-        self._committing_pending = pendings
-        return group, pendings, self._edge
+        self._committing_pending, self._open_pending = self._open_pending, []
+        return group
 
-    async def _commit(
-        self,
-        group: OpenGroup,
-        pendings: list[Pending[Any]],
-        edge: Edge,
-    ) -> None:
+    async def _commit(self, group: OpenGroup) -> None:
         """Commit a group, sign what it made, and give its answers."""
         if group.leaves:
-            before = self._head
+            before, edge = self._head, self._edge
             rows = group.closed(before, edge, self.signed.checkpoint)
             await self._store.commit(rows)
             # From here the group is durable. A failure below loses the answers, not the money.
