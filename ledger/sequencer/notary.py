@@ -2,14 +2,18 @@
 
 A log must never sign two histories. So the notary remembers, outside the database, the
 last size and root it signed for each origin, and signs only what a consistency proof
-shows to extend it. The memory is on disk before a signature leaves.
+shows to extend it. The memory is on disk before a signature leaves,
+and is read again under a lock before each signature, so that two processes that share the
+directory share the memory too.
 """
 
 import asyncio
+import fcntl
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -47,7 +51,6 @@ class FileNotary:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._signers: dict[str, Signer] = {}
-        self._memories: dict[str, _Memory | None] = {}
         self._files: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="notary")
 
@@ -64,7 +67,7 @@ class FileNotary:
 
     async def memory(self, origin: str) -> tuple[int, bytes] | None:
         """The size and root last signed for, or None when nothing is remembered."""
-        remembered = await self._in_thread(self._remembered, origin)
+        remembered = await self._in_thread(self._recall, origin)
         return None if remembered is None else (remembered.size, remembered.root)
 
     async def sign(
@@ -79,7 +82,7 @@ class FileNotary:
 
     async def adopt(self, origin: str, size: int, root: bytes) -> None:
         """Forget what was signed and go on from here. Only by an operator's own command."""
-        await self._in_thread(self._remember, origin, size, root)
+        await self._in_thread(self._adopt, Checkpoint(origin, size, root))
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
@@ -87,7 +90,14 @@ class FileNotary:
     def _sign(
         self, origin: str, size: int, root: bytes, old_size: int, proof: Sequence[bytes]
     ) -> bytes:
-        last = self._remembered(origin)
+        with self._locked(origin) as file:
+            return self._sign_locked(file, Checkpoint(origin, size, root), old_size, proof)
+
+    def _sign_locked(
+        self, file: int, checkpoint: Checkpoint, old_size: int, proof: Sequence[bytes]
+    ) -> bytes:
+        origin, size, root = checkpoint.origin, checkpoint.size, checkpoint.root
+        last = self._remembered(origin, file)
         last_size, last_root = (0, b"") if last is None else (last.size, last.root)
         if old_size != last_size:
             raise SignerStopped(f"asked to extend size {old_size}, last signed {last_size}")
@@ -99,8 +109,8 @@ class FileNotary:
                     f"size {size} does not extend {last_size}", broken
                 ) from None
         if size != last_size:
-            self._remember(origin, size, root)
-        return sign_checkpoint(Checkpoint(origin, size, root), [self._signer(origin)])
+            self._remember(file, last, checkpoint)
+        return sign_checkpoint(checkpoint, [self._signer(origin)])
 
     def _signer(self, origin: str) -> Signer:
         signer = self._signers.get(origin)
@@ -121,33 +131,42 @@ class FileNotary:
         plain = "".join(c if c.isalnum() or c in ".-" else "_" for c in origin)[-80:]
         return self._directory / f"{plain}-{sha256(origin.encode()).hexdigest()[:8]}.{suffix}"
 
-    def _remembered(self, origin: str) -> _Memory | None:
-        if origin not in self._memories:
-            self._memories[origin] = self._read_memory(origin)
-        return self._memories[origin]
+    def _recall(self, origin: str) -> _Memory | None:
+        with self._locked(origin) as file:
+            return self._remembered(origin, file)
 
-    def _read_memory(self, origin: str) -> _Memory | None:
-        path = self._path(origin, "signed")
-        if not path.exists():
-            return None
-        data = path.read_bytes()
+    def _adopt(self, checkpoint: Checkpoint) -> None:
+        with self._locked(checkpoint.origin) as file:
+            last = self._remembered(checkpoint.origin, file)
+            self._remember(file, last, checkpoint)
+
+    @contextmanager
+    def _locked(self, origin: str) -> Iterator[int]:
+        """The memory's file, while nobody else reads or writes it."""
+        file = self._files.get(origin)
+        if file is None:
+            path = self._path(origin, "signed")
+            file = self._files[origin] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            _sync_directory(self._directory)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield file
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _remembered(self, origin: str, file: int) -> _Memory | None:
+        data = os.pread(file, 2 * _SLOT, 0)
         slots = [_read_slot(data[at : at + _SLOT]) for at in (0, _SLOT)]
         found = [slot for slot in slots if slot is not None and slot.origin == origin]
-        if not found and data:
-            raise SignerStopped(f"{path} cannot be read")
+        if data and not found:
+            raise SignerStopped(f"what was signed for {origin} cannot be read")
         return max(found, key=lambda slot: slot.turn, default=None)
 
-    def _remember(self, origin: str, size: int, root: bytes) -> None:
-        last = self._remembered(origin)
-        memory = _Memory(origin, 0 if last is None else last.turn + 1, size, root)
-        if origin not in self._files:
-            path = self._path(origin, "signed")
-            self._files[origin] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            _sync_directory(self._directory)
-        file = self._files[origin]
-        os.pwrite(file, _write_slot(memory), _SLOT * (memory.turn % 2))
+    def _remember(self, file: int, last: _Memory | None, checkpoint: Checkpoint) -> None:
+        turn = 0 if last is None else last.turn + 1
+        memory = _Memory(checkpoint.origin, turn, checkpoint.size, checkpoint.root)
+        os.pwrite(file, _write_slot(memory), _SLOT * (turn % 2))
         os.fdatasync(file)
-        self._memories[origin] = memory
 
 
 def _write_slot(memory: _Memory) -> bytes:
