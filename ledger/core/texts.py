@@ -60,8 +60,8 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
     "account_code_looks_personal": (
         Text(
             "El código parece la clave de una persona",
-            "El código parece una CURP o un RFC. Use un número interno, o confirme que no lo es "
-            "con confirm_personal_code.",
+            "El código parece una CURP o un RFC. Use un número interno, o confirme que no lo "
+            "es con confirm_personal_code.",
         ),
         Text(
             "O código parece o documento de uma pessoa",
@@ -199,7 +199,8 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         ),
         Text(
             "Essa referência já foi usada",
-            "Este livro aceita cada referência uma só vez por origem, e ela já está registrada.",
+            "Este livro aceita cada referência uma só vez por origem, e ela já está "
+            "registrada.",
         ),
         Text(
             "That reference was used before",
@@ -249,7 +250,8 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text(
             "La cuenta de cargo está congelada",
             "La cuenta que se carga está congelada hasta que el operador la libere.",
-            "La cuenta {account}, que se carga, está congelada hasta que el operador la libere.",
+            "La cuenta {account}, que se carga, está congelada hasta que el operador la "
+            "libere.",
         ),
         Text(
             "A conta de débito está bloqueada",
@@ -266,7 +268,8 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text(
             "La cuenta de abono está congelada",
             "La cuenta que se abona está congelada hasta que el operador la libere.",
-            "La cuenta {account}, que se abona, está congelada hasta que el operador la libere.",
+            "La cuenta {account}, que se abona, está congelada hasta que el operador la "
+            "libere.",
         ),
         Text(
             "A conta de crédito está bloqueada",

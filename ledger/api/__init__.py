@@ -1,0 +1,1 @@
+"""HTTP: routes, keys, wire forms, problems and metrics, over the ports of core."""

@@ -1,0 +1,270 @@
+"""Ledgers, currencies, accounts and keys: what an operator sets up and changes."""
+
+from typing import Annotated, Final
+
+from aiohttp import web
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ledger.api.answers import (
+    AccountsPage,
+    CurrenciesPage,
+    DryRun,
+    KeysAnswer,
+    LedgersPage,
+    NewKeyAnswer,
+    account_answer,
+    currency_answer,
+    key_answer,
+    key_answers,
+    ledger_answer,
+)
+from ledger.api.auth import check_asked, make_key
+from ledger.api.posting import WriteQuery, refusal_problem
+from ledger.api.problems import Problem
+from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.wire import decode, decode_accounts, read_body
+from ledger.core.book import Book
+from ledger.core.model import Account, AccountCode, Currency, CurrencyCode, LedgerCode
+from ledger.core.ports import AskedChange, AskedCurrency, AskedKey, AskedLedger
+from ledger.core.refusals import Refusal
+
+SCAN_MAX: Final = 50_000  # Codes a page looks at when few of them are the caller's.
+Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
+
+
+class LedgersQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after a code, in alphabetical order."""
+
+    after: LedgerCode | UnsetType = UNSET
+    limit: Limit = PAGE
+
+
+class CurrenciesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after a code, in the order in which they were added."""
+
+    after: CurrencyCode | UnsetType = UNSET
+    limit: Limit = PAGE
+
+
+class AccountsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after a code, in the order in which they were opened."""
+
+    after: AccountCode | UnsetType = UNSET
+    limit: Limit = PAGE
+
+
+class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No parameters."""
+
+
+async def _small_body(call: Call) -> bytes:
+    settings = call.service.settings
+    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
+
+
+# ---- ledgers
+
+
+async def post_ledger(call: Call) -> web.Response:
+    """Open a ledger. Only with the service's own operator key."""
+    if call.caller.ledger:
+        raise Problem("role_not_allowed")
+    asked = decode(await _small_body(call), AskedLedger)
+    dry_run = call.query(WriteQuery).dry_run
+    work = call.desk.open_ledger(asked, call.caller, dry_run=dry_run)
+    outcome = await call.service.undisturbed(work)
+    if isinstance(outcome, Refusal):
+        raise refusal_problem(call, outcome)
+    view = ledger_answer(outcome)
+    return answer(DryRun(dry_run=True, ledger=view)) if dry_run else answer(view, 201)
+
+
+async def get_ledgers(call: Call) -> web.Response:
+    """The ledgers that the key opens."""
+    query = call.query(LedgersQuery)
+    own = call.caller.ledger
+    after = "" if query.after is UNSET else query.after
+    codes = [c for c in call.desk.ledgers() if c > after and own in ("", c)]
+    page = codes[: query.limit]
+    ledgers = [ledger_answer(await call.desk.view(code)) for code in page]
+    return answer(LedgersPage(ledgers=ledgers, next=page[-1] if page != codes else UNSET))
+
+
+async def get_ledger(call: Call) -> web.Response:
+    """How a ledger stands at its last committed leaf."""
+    call.query(NoQuery)
+    return answer(ledger_answer(await call.desk.view(call.ledger)))
+
+
+# ---- currencies
+
+
+async def post_currency(call: Call) -> web.Response:
+    """Add a currency to a ledger."""
+    asked = decode(await _small_body(call), AskedCurrency)
+    dry_run = call.query(WriteQuery).dry_run
+    work = call.desk.add_currency(call.ledger, asked, call.caller, dry_run=dry_run)
+    refusal = await call.service.undisturbed(work)
+    if refusal is not None:
+        raise refusal_problem(call, refusal)
+    added = currency_answer(
+        Currency(number=0, code=asked.code, kind=asked.kind, scale=asked.scale)
+    )
+    return answer(DryRun(dry_run=True, currency=added)) if dry_run else answer(added, 201)
+
+
+async def get_currencies(call: Call) -> web.Response:
+    """The currencies of a ledger."""
+    query = call.query(CurrenciesQuery)
+    currencies = await call.desk.read(call.ledger, lambda book: list(book.currencies.values()))
+    codes = [currency.code for currency in currencies]
+    if query.after is not UNSET and query.after not in codes:
+        raise Problem("malformed_request", field="after", reason="no such currency")
+    start = 0 if query.after is UNSET else codes.index(query.after) + 1
+    page = currencies[start : start + query.limit]
+    more = start + query.limit < len(currencies)
+    return answer(
+        CurrenciesPage(
+            currencies=list(map(currency_answer, page)), next=page[-1].code if more else UNSET
+        )
+    )
+
+
+# ---- accounts
+
+
+async def post_accounts(call: Call) -> web.Response:
+    """Open one account, or up to 8,190: all or none."""
+    settings = call.service.settings
+    body = await read_body(call.request, settings.batch_size_max, settings.body_seconds_max)
+    dry_run = call.query(WriteQuery).dry_run
+    asked = decode_accounts(body)
+    work = call.desk.open_accounts(call.ledger, asked, call.caller, dry_run=dry_run)
+    outcome = await call.service.undisturbed(work)
+    if isinstance(outcome, Refusal):
+        problem = refusal_problem(call, outcome)
+        if outcome.position is not None and outcome.account is None:
+            problem.facts["account"] = asked[outcome.position].code
+        raise problem
+    currencies = call.desk.facts(call.ledger).currencies
+    accounts = [account_answer(a, currencies[a.currency].scale) for a in outcome]
+    if dry_run:
+        return answer(DryRun(dry_run=True, accounts=accounts))
+    return answer(AccountsPage(accounts=accounts), 201)
+
+
+async def get_accounts(call: Call) -> web.Response:
+    """Accounts in the order in which they were opened; a poster sees its own."""
+    query = call.query(AccountsQuery)
+    reach = call.reach
+
+    def look(book: Book) -> tuple[list[tuple[Account, int]], str | UnsetType] | None:
+        after = 0 if query.after is UNSET else book.numbers.get(query.after)
+        if after is None:
+            return None
+        found: list[tuple[Account, int]] = []
+        number = after
+        last = min(book.accounts, after + SCAN_MAX)
+        while number < last and len(found) < query.limit:
+            number += 1
+            if book.codes[number] in reach:
+                account = book.account(number)
+                found.append((account, book.currencies[account.currency].scale))
+        return found, book.codes[number] if number < book.accounts else UNSET
+
+    seen = await call.desk.read(call.ledger, look)
+    if seen is None:
+        raise Problem("malformed_request", field="after", reason="no such account")
+    found, following = seen
+    accounts = [account_answer(account, scale) for account, scale in found]
+    return answer(AccountsPage(accounts=accounts, next=following))
+
+
+async def get_account(call: Call) -> web.Response:
+    """One account with its balance and bounds."""
+    call.query(NoQuery)
+    code = call.part("code")
+    call.check_reach(code)
+
+    def look(book: Book) -> tuple[Account, int] | None:
+        number = book.numbers.get(code)
+        if number is None:
+            return None
+        account = book.account(number)
+        return account, book.currencies[account.currency].scale
+
+    seen = await call.desk.read(call.ledger, look)
+    if seen is None:
+        raise Problem("account_not_found")
+    return answer(account_answer(*seen))
+
+
+async def patch_account(call: Call) -> web.Response:
+    """Change an account's status or bounds."""
+    asked = decode(await _small_body(call), AskedChange)
+    dry_run = call.query(WriteQuery).dry_run
+    if asked.status is UNSET and asked.lower_bound is UNSET and asked.upper_bound is UNSET:
+        raise Problem("malformed_request", field="status", reason="nothing is to be changed")
+    work = call.desk.change_account(
+        call.ledger, call.part("code"), asked, call.caller, dry_run=dry_run
+    )
+    outcome = await call.service.undisturbed(work)
+    if isinstance(outcome, Refusal):
+        raise refusal_problem(call, outcome)
+    scale = call.desk.facts(call.ledger).currencies[outcome.currency].scale
+    changed = account_answer(outcome, scale)
+    return answer(DryRun(dry_run=True, account=changed) if dry_run else changed)
+
+
+# ---- keys
+
+
+async def post_key(call: Call) -> web.Response:
+    """Give a key. The journal says so before the key works; the secret is shown once."""
+    asked = decode(await _small_body(call), AskedKey)
+    dry_run = call.query(WriteQuery).dry_run
+    check_asked(asked)
+    new = make_key(
+        call.service.draw,
+        asked.role,
+        ledger=call.ledger,
+        poster=asked.poster,
+        accounts=asked.accounts,
+    )
+    given = key_answer(new.caller)
+    if dry_run:
+        return answer(DryRun(dry_run=True, key=given))
+
+    async def give() -> None:
+        await call.desk.record_key(call.ledger, new.caller.key, asked, call.caller)
+        await call.service.keys.add(new.digest, new.caller)
+
+    await call.service.undisturbed(give())
+    return answer(NewKeyAnswer(key=given, secret=new.secret), 201)
+
+
+async def get_keys(call: Call) -> web.Response:
+    """The working keys of a ledger, without their secrets."""
+    call.query(NoQuery)
+    return answer(KeysAnswer(keys=key_answers(await call.service.keys.all_of(call.ledger))))
+
+
+async def delete_key(call: Call) -> web.Response:
+    """Revoke a key. It stops working even when the journal cannot be written."""
+    dry_run = call.query(WriteQuery).dry_run
+    name = call.part("key")
+    keys = {caller.key: caller for caller in await call.service.keys.all_of(call.ledger)}
+    if name not in keys:
+        raise Problem("key_not_found")
+    if dry_run:
+        return answer(DryRun(dry_run=True, key=key_answer(keys[name])))
+
+    async def revoke() -> None:
+        try:
+            await call.desk.record_key(call.ledger, name, None, call.caller)
+        finally:
+            await call.service.keys.revoke(call.ledger, name)
+            call.service.ring.forget()
+
+    await call.service.undisturbed(revoke())
+    return web.Response(status=204)

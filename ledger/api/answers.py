@@ -1,0 +1,473 @@
+"""Answers: what the ledger knows, as the structs that leave in JSON.
+
+Amounts are decimal strings in their currency's scale; balances stand in the account's own
+nature; times are RFC 3339 in UTC. The OpenAPI document is made of the same structs.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from ledger.core.amounts import show_amount
+from ledger.core.book import Book
+from ledger.core.model import (
+    NO_LOWER,
+    NO_UPPER,
+    Account,
+    Currency,
+    CurrencyKind,
+    Mode,
+    Nature,
+    Role,
+    Status,
+)
+from ledger.core.ports import Caller, LedgerView
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+NONE: Final = "none"  # A bound that is not there.
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all answers have in common: what is not there is absent, never null."""
+
+
+# ---- ledgers, currencies, accounts, keys
+
+
+class LedgerAnswer(Answer, frozen=True, kw_only=True):
+    """A ledger at its last committed leaf. Its public key verifies its checkpoints."""
+
+    code: str
+    name: str
+    origin: str
+    time_zone: str
+    unique_references: bool
+    public_key: str
+    recorded_at: str
+    size: int
+    accounts: int
+    batches: int
+    transfers: int
+
+
+class LedgersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    ledgers: list[LedgerAnswer]
+    next: str | UnsetType = UNSET
+
+
+class CurrencyAnswer(Answer, frozen=True, kw_only=True):
+    code: str
+    kind: CurrencyKind
+    scale: int
+
+
+class CurrenciesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    currencies: list[CurrencyAnswer]
+    next: str | UnsetType = UNSET
+
+
+class AccountAnswer(Answer, frozen=True, kw_only=True):
+    """An account as it stands now; its bounds hold for the balance as shown, or are "none"."""
+
+    number: int
+    code: str
+    currency: str
+    nature: Nature
+    kind: str
+    status: Status
+    balance: str
+    lower_bound: str
+    upper_bound: str
+    holder: str  # Hexadecimal; random, and the same in the journal.
+
+
+class AccountsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    accounts: list[AccountAnswer]
+    next: str | UnsetType = UNSET
+
+
+class KeyAnswer(Answer, frozen=True, kw_only=True):
+    """A key without its secret."""
+
+    key: str
+    role: Role
+    poster: str | UnsetType = UNSET
+    accounts: list[str] | UnsetType = UNSET
+
+
+class KeysAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    keys: list[KeyAnswer]
+
+
+class NewKeyAnswer(Answer, frozen=True, kw_only=True):
+    """A new key. The secret is shown this once and kept nowhere."""
+
+    key: KeyAnswer
+    secret: str
+
+
+class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What would happen now. It promises nothing: the next request may change it."""
+
+    dry_run: bool
+    accounts: list[AccountAnswer] | UnsetType = UNSET
+    account: AccountAnswer | UnsetType = UNSET
+    ledger: LedgerAnswer | UnsetType = UNSET
+    currency: CurrencyAnswer | UnsetType = UNSET
+    key: KeyAnswer | UnsetType = UNSET
+    outcomes: "list[OutcomeAnswer] | UnsetType" = UNSET
+
+
+# ---- posting
+
+
+class OutcomeAnswer(Answer, frozen=True, kw_only=True):
+    """What became of one transfer: a sequence with both balances after it, or a refusal.
+
+    A balance is left out where the key may not read its account. The sentence is in the
+    language that was asked for; all else is the same for ever.
+    """
+
+    position: int
+    sequence: int | UnsetType = UNSET
+    debit_balance: str | UnsetType = UNSET
+    credit_balance: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    sentence: str | UnsetType = UNSET
+    account: str | UnsetType = UNSET
+    available: str | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+
+
+class BatchReceipt(Answer, frozen=True, kw_only=True):
+    """Where a posted batch stands in the journal. It never changes."""
+
+    ledger: str
+    id: UUID
+    batch_number: int
+    leaf_index: int
+    recorded_at: str
+    business_date: date
+    count: int
+    posted: int
+    first_sequence: int | UnsetType = UNSET
+    last_sequence: int | UnsetType = UNSET
+    outcomes: list[OutcomeAnswer] | UnsetType = UNSET
+
+
+class TransferReceipt(Answer, frozen=True, kw_only=True):
+    """Where a posted transfer stands in the journal: its sequence is the folio of a slip."""
+
+    ledger: str
+    id: UUID
+    sequence: int
+    batch_number: int
+    leaf_index: int
+    recorded_at: str
+    business_date: date
+    debit_account: str
+    credit_account: str
+    amount: str
+    currency: str
+    debit_balance: str | UnsetType = UNSET
+    credit_balance: str | UnsetType = UNSET
+
+
+class TransferPosted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A receipt, and beside it the newest signed checkpoint, which covers it."""
+
+    receipt: TransferReceipt
+    checkpoint: str | UnsetType = UNSET
+    log_proof: str | UnsetType = UNSET
+
+
+class BatchPostedAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A receipt, and beside it the newest signed checkpoint, which covers it."""
+
+    receipt: BatchReceipt
+    checkpoint: str | UnsetType = UNSET
+    log_proof: str | UnsetType = UNSET
+
+
+class RefusedBatch(Answer, frozen=True, kw_only=True):
+    """A refused batch in the journal. Its id is spent."""
+
+    ledger: str
+    id: UUID
+    leaf_index: int
+    recorded_at: str
+    business_date: date
+    code: str
+    sentence: str
+    position: int | UnsetType = UNSET
+    account: str | UnsetType = UNSET
+    available: str | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+
+
+class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A batch id that is spent: the receipt of what was posted, or what was refused."""
+
+    receipt: BatchReceipt | UnsetType = UNSET
+    refused: RefusedBatch | UnsetType = UNSET
+    checkpoint: str | UnsetType = UNSET
+    log_proof: str | UnsetType = UNSET
+
+
+class BatchSummary(Answer, frozen=True, kw_only=True):
+    """A line of the list of batches; `code` is there when it was refused."""
+
+    id: UUID
+    leaf_index: int
+    recorded_at: str
+    poster: str
+    business_date: date
+    batch_number: int | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    posted: int | UnsetType = UNSET
+    first_sequence: int | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+
+
+class BatchesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    batches: list[BatchSummary]
+    next: int | UnsetType = UNSET
+
+
+# ---- reading
+
+
+class TransferAnswer(Answer, frozen=True, kw_only=True):
+    """A posted transfer, with both balances after it as far as the key may read them."""
+
+    sequence: int
+    id: UUID
+    position: int
+    debit_account: str
+    credit_account: str
+    amount: str
+    currency: str
+    kind: str
+    business_date: date
+    value_date: date
+    recorded_at: str
+    reference: str = ""
+    description: str = ""
+    entered_by: str = ""
+    approved_by: str = ""
+    debit_balance: str | UnsetType = UNSET
+    credit_balance: str | UnsetType = UNSET
+
+
+class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Transfers in order of sequence. `next` is what to ask `after` for those that follow."""
+
+    transfers: list[TransferAnswer]
+    next: int | UnsetType = UNSET
+
+
+class StatementLine(Answer, frozen=True, kw_only=True):
+    """A transfer as one account saw it, with the account's running balance."""
+
+    sequence: int
+    id: UUID
+    position: int
+    side: Nature
+    other_account: str
+    amount: str
+    balance: str
+    kind: str
+    business_date: date
+    value_date: date
+    recorded_at: str
+    reference: str = ""
+    description: str = ""
+
+
+class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An account over a period: opening balance, transfers, closing balance.
+
+    Where `next` is there the statement goes on: ask again with `cursor` set to it. The
+    balances of a page are those at its first and after its last transfer.
+    """
+
+    account: str
+    currency: str
+    nature: Nature
+    opening_balance: str
+    transfers: list[StatementLine]
+    closing_balance: str
+    next: str | UnsetType = UNSET
+
+
+class TrialLine(Answer, frozen=True, kw_only=True):
+    """Opening balance, debits, credits and closing balance of an account or of a kind."""
+
+    currency: str
+    nature: Nature
+    kind: str
+    opening_balance: str
+    debits: str
+    credits: str
+    closing_balance: str
+    account: str | UnsetType = UNSET
+
+
+class TrialTotals(Answer, frozen=True, kw_only=True):
+    """A currency in all: debits equal credits, and balances on both sides are the same."""
+
+    currency: str
+    opening_debit: str
+    opening_credit: str
+    debits: str
+    credits: str
+    closing_debit: str
+    closing_credit: str
+    balanced: bool
+
+
+class TrialBalance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A trial balance over business dates. `totals` are of everything, on every page."""
+
+    first_date: date = field(name="from")
+    last_date: date = field(name="to")
+    lines: list[TrialLine]
+    totals: list[TrialTotals]
+    next: str | UnsetType = UNSET
+
+
+class OutcomeProof(Answer, frozen=True, kw_only=True):
+    """The outcome line of a position, under the root of outcomes that the leaf names."""
+
+    line: str
+    index: int
+    size: int
+    path: list[str]
+    root: str
+
+
+class ProofAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What shows, offline, that the journal recorded a transfer.
+
+    `line` is leaf `index` of the batch's own tree of `size` lines; with `path` (base64, the
+    sibling first) it leads to `root`, which `leaf` names, itself or in its poster's note.
+    `log_proof` shows that the journal recorded `leaf` at `leaf_index`.
+    """
+
+    ledger: str
+    id: UUID
+    position: int
+    mode: Mode
+    line: str
+    index: int
+    size: int
+    path: list[str]
+    root: str
+    leaf: str
+    leaf_index: int
+    log_proof: str
+    salted: bool
+    caution: str
+    outcome: OutcomeProof | UnsetType = UNSET
+
+
+class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    status: str
+
+
+# ---- making them
+
+
+class Face(NamedTuple):
+    """What never changes of an account."""
+
+    code: str
+    currency: str
+    sign: int
+    scale: int
+
+    def balance(self, minor_units: int) -> str:
+        """Credits minus debits, as this account shows its balance."""
+        return show_amount(self.sign * minor_units, self.scale)
+
+
+class Faces(dict[int, Face]):
+    """The faces of accounts by number, looked up once each."""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__()
+        self._book = book
+
+    def __missing__(self, number: int) -> Face:
+        account = self._book.account(number)
+        scale = self._book.currencies[account.currency].scale
+        face = self[number] = Face(account.code, account.currency, account.sign, scale)
+        return face
+
+
+def show_time(micros: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC.
+
+    >>> show_time(1_767_225_600_000_001)
+    '2026-01-01T00:00:00.000001Z'
+    """
+    moment = _EPOCH + timedelta(microseconds=micros)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
+
+
+def ledger_answer(view: LedgerView) -> LedgerAnswer:
+    opening = view.opening
+    return LedgerAnswer(
+        code=opening.code,
+        name=opening.name,
+        origin=opening.origin,
+        time_zone=opening.time_zone,
+        unique_references=opening.unique_references,
+        public_key=opening.public_key,
+        recorded_at=show_time(opening.recorded_at),
+        size=view.size,
+        accounts=view.accounts,
+        batches=view.batches,
+        transfers=view.transfers,
+    )
+
+
+def currency_answer(currency: Currency) -> CurrencyAnswer:
+    return CurrencyAnswer(code=currency.code, kind=currency.kind, scale=currency.scale)
+
+
+def account_answer(account: Account, scale: int) -> AccountAnswer:
+    """An account in its own nature: where that is debit, the bounds change places and sign."""
+    lower = NONE if account.lower == NO_LOWER else show_amount(account.lower, scale)
+    upper = NONE if account.upper == NO_UPPER else show_amount(account.upper, scale)
+    if account.sign < 0:
+        lower = NONE if account.upper == NO_UPPER else show_amount(-account.upper, scale)
+        upper = NONE if account.lower == NO_LOWER else show_amount(-account.lower, scale)
+    return AccountAnswer(
+        number=account.number,
+        code=account.code,
+        currency=account.currency,
+        nature=account.nature,
+        kind=account.kind,
+        status=account.status,
+        balance=show_amount(account.sign * account.balance, scale),
+        lower_bound=lower,
+        upper_bound=upper,
+        holder=account.holder.hex(),
+    )
+
+
+def key_answer(caller: Caller) -> KeyAnswer:
+    return KeyAnswer(
+        key=caller.key,
+        role=caller.role,
+        poster=caller.poster or UNSET,
+        accounts=list(caller.accounts) or UNSET,
+    )
+
+
+def key_answers(callers: Iterable[Caller]) -> list[KeyAnswer]:
+    return [key_answer(caller) for caller in callers]

@@ -1,0 +1,180 @@
+"""Keys: who asks, and what they may do.
+
+A key is `tq_` and 43 characters; the service keeps only its SHA-256. Its role decides:
+
+    operator   writes and reads everything of its ledger; with a key of no ledger, of all
+    poster     posts, debiting only accounts that match its patterns; reads those accounts,
+               the transfers that touch them and the batches it posted
+    auditor    reads everything of its ledger, entry bundles included; writes nothing
+
+A key of one ledger meets every other as if it were not there.
+"""
+
+import re
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from ledger.api.problems import Problem
+from ledger.core.model import Role
+from ledger.core.ports import AskedKey, Caller, Keys
+
+SECRET_SIZE: Final = 32  # Bytes of chance in a key.
+NAME_SIZE: Final = 8  # Bytes of chance in its name, which is no secret.
+PATTERNS_MAX: Final = 500  # They stand in a leaf of the journal, which is bounded.
+PATTERN: Final = re.compile(r"[A-Za-z0-9._:-]{0,64}\*|[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_TOKEN: Final = re.compile(r"[Bb]earer +(tq_[A-Za-z0-9_-]{43})", re.ASCII)
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="tequio"'}
+
+EVERYBODY: Final = frozenset(Role)
+READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
+OPERATORS: Final = frozenset({Role.OPERATOR})
+POSTERS: Final = frozenset({Role.OPERATOR, Role.POSTER})
+ANYONE: Final[frozenset[Role]] = frozenset()  # No key is asked for.
+
+Draw = Callable[[int], bytes]
+
+
+class NewKey(Struct, frozen=True):
+    """A key just made. The secret is shown once; `digest` and `caller` go to Keys.add."""
+
+    secret: str
+    digest: bytes
+    caller: Caller
+
+
+def make_key(
+    draw: Draw,
+    role: Role,
+    *,
+    ledger: str = "",
+    poster: str = "",
+    accounts: Iterable[str] = (),
+) -> NewKey:
+    """A new key. Of no ledger and with the operator's role it is the service's own.
+
+    `draw` gives random bytes, such as secrets.token_bytes. A poster without a name is
+    named like the key.
+    """
+    name = f"key-{draw(NAME_SIZE).hex()}"
+    secret = f"tq_{_base64url(draw(SECRET_SIZE))}"
+    caller = Caller(
+        key=name,
+        role=role,
+        ledger=ledger,
+        poster=poster or (name if role is Role.POSTER else ""),
+        accounts=tuple(accounts),
+    )
+    return NewKey(secret, digest_of(secret), caller)
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def digest_of(secret: str) -> bytes:
+    """What is kept of a key."""
+    return sha256(secret.encode()).digest()
+
+
+def check_asked(asked: AskedKey) -> None:
+    """Accounts belong to posters, and a poster without them could do nothing."""
+    if (asked.role is Role.POSTER) is not bool(asked.accounts):
+        raise Problem(
+            "malformed_request", field="accounts", reason="for the role poster, and only for it"
+        )
+    if len(asked.accounts) > PATTERNS_MAX:
+        raise Problem(
+            "malformed_request", field="accounts", reason=f"at most {PATTERNS_MAX} patterns"
+        )
+    for pattern in asked.accounts:
+        if not PATTERN.fullmatch(pattern):
+            raise Problem("malformed_request", field="accounts", reason="a code, or prefix*")
+
+
+class Bearer(NamedTuple):
+    """Who asks, and which accounts that reaches."""
+
+    caller: Caller
+    reach: "Reach"
+
+
+class KeyRing:
+    """Keys as they were found, remembered for some seconds.
+
+    A key revoked through this process stops at once, one revoked elsewhere after
+    `seconds`. What is remembered is bounded; keys that do not exist are not remembered.
+    """
+
+    def __init__(
+        self, keys: Keys, clock: Callable[[], float], *, seconds: float, size: int
+    ) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._seconds = seconds
+        self._size = size
+        self._found: OrderedDict[bytes, tuple[float, Bearer]] = OrderedDict()
+        self._forgotten = 0
+
+    async def bearer(self, header: str | None) -> Bearer:
+        """Whose key an Authorization header shows.
+
+        Raises:
+            Problem: none, or one that does not open.
+            StoreUnavailable: the database did not answer.
+        """
+        if header is None:
+            raise Problem("key_missing", headers=_CHALLENGE)
+        shown = _TOKEN.fullmatch(header)
+        if shown is None:
+            raise Problem("key_unknown", headers=_CHALLENGE)
+        digest = sha256(shown[1].encode()).digest()
+        remembered = self._found.get(digest)
+        if remembered is not None and remembered[0] > self._clock():
+            return remembered[1]
+        return await self._find(digest)
+
+    async def _find(self, digest: bytes) -> Bearer:
+        forgotten = self._forgotten
+        caller = await self._keys.find(digest)
+        if caller is None:
+            self._found.pop(digest, None)
+            raise Problem("key_unknown", headers=_CHALLENGE)
+        bearer = Bearer(caller, Reach(caller))
+        # A key revoked while it was looked up must not be remembered as working.
+        if forgotten == self._forgotten:
+            self._found[digest] = (self._clock() + self._seconds, bearer)
+            if len(self._found) > self._size:
+                self._found.popitem(last=False)
+        return bearer
+
+    def forget(self) -> None:
+        """Look every key up anew, since one was revoked."""
+        self._forgotten += 1
+        self._found.clear()
+
+
+class Reach:
+    """Which accounts a caller may debit and read."""
+
+    __slots__ = ("_codes", "_prefixes", "all")
+
+    def __init__(self, caller: Caller) -> None:
+        patterns = caller.accounts
+        self.all = caller.role is not Role.POSTER or "*" in patterns
+        self._codes = frozenset(p for p in patterns if not p.endswith("*"))
+        self._prefixes = tuple(p[:-1] for p in patterns if p.endswith("*"))
+
+    def __contains__(self, code: str) -> bool:
+        return self.all or code in self._codes or code.startswith(self._prefixes)
+
+    def outside(self, codes: Iterable[str]) -> set[str]:
+        """Those codes that are out of reach."""
+        if self.all:
+            return set()
+        prefixes = self._prefixes
+        return {c for c in set(codes) - self._codes if not c.startswith(prefixes)}

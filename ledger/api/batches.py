@@ -1,0 +1,234 @@
+"""Batches as they are read: the list, one by its id, and the proof of a transfer."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, Struct
+
+from ledger.api.answers import (
+    BatchAnswer,
+    BatchesPage,
+    BatchSummary,
+    OutcomeProof,
+    ProofAnswer,
+    RefusedBatch,
+    show_time,
+)
+from ledger.api.posting import batch_receipt, newest_checkpoint, refusal_facts, refusal_of
+from ledger.api.problems import Problem
+from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.transfers import posted_leaf
+from ledger.core.book import Posted
+from ledger.core.faults import JournalBroken
+from ledger.core.lines import AnyLeaf, BatchPosted, BatchRefused
+from ledger.core.model import BATCH_MAX, Role
+from ledger.core.ports import Receipt, StoredBatch
+from ledger.core.texts import sentence
+from ledger.journal.batches import line_proof, read_refusals
+from ledger.journal.canonical import decode_leaf, decode_manifest, decode_transfers
+from ledger.journal.notes import encode_base64
+from ledger.journal.replay import root_named
+
+CAUTION: Final = (
+    "Give a proof only to those who may read the transfer. Its path holds the hash of a "
+    "neighbouring line; a neighbour without a salt could be guessed from it by trying "
+    "likely contents. The ledger salts every line of a batch of several transfers."
+)
+
+
+class BatchesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after a leaf index."""
+
+    after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+
+
+class ProofQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which transfer of the batch, from 0."""
+
+    position: Annotated[int, Meta(ge=0, lt=BATCH_MAX)] = 0
+
+
+async def get_batches(call: Call) -> web.Response:
+    """Spent batch ids in the order of the journal."""
+    query = call.query(BatchesQuery)
+    ledger_id = await call.service.ledger_id(call.ledger)
+    found = await call.reads.batch_ids(ledger_id, after=query.after, limit=query.limit)
+    leaves = await _leaves(call, ledger_id, [index for index, _ in found])
+    rows = zip(found, leaves, strict=True)
+    page = BatchesPage(
+        batches=[_summary(i, leaf) for (i, _), leaf in rows if _is_readable(call, leaf)],
+        next=found[-1][0] if len(found) == query.limit else UNSET,
+    )
+    return answer(page)
+
+
+async def _leaves(call: Call, ledger_id: int, indices: Sequence[int]) -> list[AnyLeaf]:
+    """The leaves at rising indices, those that follow each other in one reading."""
+    lines: list[bytes] = []
+    start = 0
+    for at in range(1, len(indices) + 1):
+        if at == len(indices) or indices[at] != indices[at - 1] + 1:
+            first, last = indices[start], indices[at - 1]
+            lines += await call.reads.leaves(ledger_id, first, last + 1)
+            start = at
+    return [decode_leaf(line) for line in lines]
+
+
+def _summary(index: int, leaf: AnyLeaf) -> BatchSummary:
+    match leaf:
+        case BatchPosted():
+            return BatchSummary(
+                id=leaf.batch,
+                leaf_index=index,
+                recorded_at=show_time(leaf.recorded_at),
+                poster=leaf.poster,
+                business_date=leaf.business_date,
+                batch_number=leaf.number,
+                count=leaf.count,
+                posted=leaf.posted,
+                first_sequence=leaf.first_sequence if leaf.posted else UNSET,
+            )
+        case BatchRefused():
+            return BatchSummary(
+                id=leaf.batch,
+                leaf_index=index,
+                recorded_at=show_time(leaf.recorded_at),
+                poster=leaf.poster,
+                business_date=leaf.business_date,
+                code=leaf.code,
+            )
+    raise JournalBroken(f"leaf {index}", "not a batch's")
+
+
+def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
+    """A poster reads the batches it posted, and nobody else's."""
+    if call.caller.role is not Role.POSTER:
+        return True
+    if not isinstance(leaf, BatchPosted | BatchRefused):
+        return False
+    return leaf.poster == (call.caller.poster or call.caller.key)
+
+
+async def get_batch(call: Call) -> web.Response:
+    """One batch: its receipt, the same as the first time, or its refusal."""
+    stored, leaf = await _find(call)
+    log_proof = await _log_proof(call, stored.leaf_index)
+    if isinstance(leaf, BatchRefused):
+        found = BatchAnswer(
+            refused=_refused(call, stored.leaf_index, leaf),
+            checkpoint=newest_checkpoint(call),
+            log_proof=log_proof,
+        )
+        return answer(found)
+    receipt = Receipt(leaf_index=stored.leaf_index, leaf=leaf, posted=_posted(stored, leaf))
+    found = BatchAnswer(
+        receipt=batch_receipt(call, receipt),
+        checkpoint=newest_checkpoint(call),
+        log_proof=log_proof,
+    )
+    return answer(found)
+
+
+async def _find(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefused]:
+    """The batch that the path names. Raises Problem where the caller has none of that id."""
+    try:
+        batch = msgspec.convert(call.part("id"), UUID)
+    except msgspec.ValidationError:
+        raise Problem("batch_not_found") from None
+    ledger_id = await call.service.ledger_id(call.ledger)
+    stored = await call.reads.batch(ledger_id, batch)
+    if stored is None:
+        raise Problem("batch_not_found")
+    leaf = decode_leaf(stored.line)
+    if not _is_readable(call, leaf):
+        raise Problem("batch_not_found")
+    return stored, leaf if isinstance(leaf, BatchRefused) else posted_leaf(stored)
+
+
+def _posted(stored: StoredBatch, leaf: BatchPosted) -> Posted:
+    """What a batch did, from its rows and the outcomes that were kept."""
+    refused = tuple(read_refusals(stored.outcomes))
+    at = {refusal.position for refusal in refused}
+    return Posted(
+        number=leaf.number,
+        first_sequence=leaf.first_sequence,
+        positions=[position for position in range(leaf.count) if position not in at],
+        debit=list(stored.debit),
+        credit=list(stored.credit),
+        amount=list(stored.amount),
+        debit_balance=list(stored.debit_balance),
+        credit_balance=list(stored.credit_balance),
+        refused=refused,
+    )
+
+
+def _refused(call: Call, index: int, leaf: BatchRefused) -> RefusedBatch:
+    refusal = refusal_of(leaf)
+    facts = refusal_facts(call.faces(), refusal)
+    line = {} if refusal.position is None else {"line": refusal.position + 1}
+    return RefusedBatch(
+        ledger=call.ledger,
+        id=leaf.batch,
+        leaf_index=index,
+        recorded_at=show_time(leaf.recorded_at),
+        business_date=leaf.business_date,
+        code=leaf.code,
+        sentence=sentence(leaf.code, call.language, **facts, **line),
+        position=leaf.position,
+        **facts,
+    )
+
+
+async def _log_proof(call: Call, leaf_index: int) -> str:
+    try:
+        return (await call.desk.log_proof(call.ledger, leaf_index)).decode()
+    except LookupError:
+        raise Problem("checkpoint_not_found") from None
+
+
+# ---- proofs
+
+
+async def get_proof(call: Call) -> web.Response:
+    """What shows offline that one transfer of a batch stands in the journal."""
+    query = call.query(ProofQuery)
+    stored, leaf = await _find(call)
+    if isinstance(leaf, BatchRefused) or query.position >= leaf.count:
+        raise Problem("transfer_not_found")
+    line, path = line_proof(stored.body, query.position + 1)
+    manifest = decode_manifest(stored.body.partition(b"\n")[0])
+    transfer = decode_transfers(line + b"\n")[0]
+    proof = ProofAnswer(
+        ledger=call.ledger,
+        id=leaf.batch,
+        position=query.position,
+        mode=manifest.mode,
+        line=line.decode(),
+        index=query.position + 1,
+        size=leaf.count + 1,
+        path=list(map(encode_base64, path)),
+        root=encode_base64(root_named(leaf)),
+        leaf=stored.line.decode(),
+        leaf_index=stored.leaf_index,
+        log_proof=await _log_proof(call, stored.leaf_index),
+        salted=transfer.salt is not UNSET,
+        caution=CAUTION,
+        outcome=UNSET if leaf.outcomes is UNSET else _outcome(stored, leaf, query.position),
+    )
+    return answer(proof)
+
+
+def _outcome(stored: StoredBatch, leaf: BatchPosted, position: int) -> OutcomeProof:
+    assert leaf.outcomes is not UNSET
+    line, path = line_proof(stored.outcomes, position)
+    return OutcomeProof(
+        line=line.decode(),
+        index=position,
+        size=leaf.count,
+        path=list(map(encode_base64, path)),
+        root=encode_base64(leaf.outcomes),
+    )

@@ -1,0 +1,104 @@
+"""The server: the application on sockets, with limits that hold before a request is one.
+
+What the HTTP parser refuses never reaches the application; it gets its problem here.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import http_exceptions, web
+
+from ledger.api.app import SERVICE
+from ledger.api.problems import Problem, language_of, shown
+from ledger.api.service import Settings
+
+LINE_MAX: Final = 8190  # Bytes of a request line or of a header.
+HEADERS_MAX: Final = 64
+LINGER_S: Final = 2.0  # For the rest of a body that was refused.
+SHUTDOWN_S: Final = 30.0  # For requests under way when the service stops.
+
+
+class Connection(web.RequestHandler):
+    """One connection: closed when no request comes, a problem for what is no request."""
+
+    __slots__ = ("_patience", "_seconds")
+
+    def __init__(self, *args: Any, header_seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seconds = header_seconds
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._patience = self._loop.call_later(self._seconds, self._give_up)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        """Close a connection whose first request has not come; later ones have keep-alive."""
+        if self._request_count == 0:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What the parser refused, or what broke outside the application, as a problem."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("half an answer was sent")
+        code = "internal_error"
+        if status < 500:
+            too_long = isinstance(exc, http_exceptions.LineTooLong)
+            code = "headers_too_large" if too_long else "malformed_http"
+        else:
+            self.log_exception("A request failed outside the application", exc_info=exc)
+        language = language_of(request.headers.get("Accept-Language"))
+        problem = Problem(code)
+        if code == "malformed_http":
+            problem.facts["reason"] = shown(message or "")
+        response = problem.response(language, "-")
+        response.force_close()
+        return response
+
+
+class Listener(web.Server):
+    """Makes a Connection for everyone who comes."""
+
+    def __init__(self, made: web.Server, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(made.request_handler, request_factory=made.request_factory, **kwargs)
+        self._header_seconds = settings.header_seconds_max
+
+    def __call__(self) -> web.RequestHandler:
+        return Connection(
+            self, loop=self._loop, header_seconds=self._header_seconds, **self._kwargs
+        )
+
+
+class Runner(web.AppRunner):
+    """Runs the application, and stops it so that nothing that was begun is cut off."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        app = self.app
+        return Listener(made, app[SERVICE].settings, **self._kwargs)
+
+
+def make_runner(app: web.Application) -> Runner:
+    """A runner for the application that make_app made; put sites on it as you need."""
+    return Runner(
+        app,
+        access_log=None,  # The gate writes its own.
+        keepalive_timeout=app[SERVICE].settings.keepalive_seconds,
+        max_line_size=LINE_MAX,
+        max_field_size=LINE_MAX,
+        max_headers=HEADERS_MAX,
+        lingering_time=LINGER_S,
+        auto_decompress=False,
+        shutdown_timeout=SHUTDOWN_S,
+    )

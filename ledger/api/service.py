@@ -1,0 +1,139 @@
+"""One request on its way: what all handlers are given, and how they answer."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from ledger.api.answers import Faces
+from ledger.api.auth import Draw, KeyRing, Reach
+from ledger.api.metrics import Metrics
+from ledger.api.problems import Problem, language_of
+from ledger.api.wire import read_query
+from ledger.core.ports import Caller, Desk, Keys, Reads
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
+
+PAGE_MAX: Final = 1000
+PAGE: Final = 100
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every knob of the HTTP side."""
+
+    body_size_max: Annotated[int, Meta(ge=1024)] = 64 * 1024  # Bytes; of a small request.
+    batch_size_max: Annotated[int, Meta(ge=1024)] = 4 * 1024 * 1024  # Batches, many accounts.
+    body_seconds_max: Annotated[float, Meta(gt=0)] = 30.0  # For a body to arrive.
+    header_seconds_max: Annotated[float, Meta(gt=0)] = 15.0  # From connecting to a request.
+    keepalive_seconds: Annotated[float, Meta(gt=0)] = 75.0
+    wait_seconds_max: Annotated[float, Meta(ge=0)] = 30.0  # Of a long poll.
+    feed_waiting_max: Annotated[int, Meta(ge=0)] = 1000  # Long polls at once; then no wait.
+    key_memory_seconds: Annotated[float, Meta(ge=0)] = 5.0
+    key_memory_size: Annotated[int, Meta(ge=1)] = 4096
+
+
+@dataclass(slots=True)
+class Service:
+    """What the application holds for all requests."""
+
+    desk: Desk
+    reads: Reads
+    keys: Keys
+    settings: Settings
+    ring: KeyRing
+    metrics: Metrics
+    draw: Draw = secrets.token_bytes
+    clock: Callable[[], float] = time.monotonic
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    openapi: bytes = b""
+    page: bytes = b""
+    feed_waiting: int = 0  # Long polls at this moment.
+    _ids: dict[str, int] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def ledger_id(self, ledger: str) -> int:
+        """The number of a ledger in the database, which never changes."""
+        known = self._ids.get(ledger)
+        if known is None:
+            known = self._ids[ledger] = (await self.desk.view(ledger)).ledger_id
+        return known
+
+    async def undisturbed(self, work: Coroutine[Any, Any, T]) -> T:
+        """Carry work to its end even when the client is gone."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Nobody may be left to look at it.
+
+    async def finish(self) -> None:
+        """Wait for what was begun."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of one caller. `ledger` is "" where the route names none."""
+
+    request: web.Request
+    service: Service
+    request_id: str
+    ledger: str
+    caller: Caller
+    reach: Reach
+
+    @property
+    def language(self) -> str:
+        return language_of(self.request.headers.get("Accept-Language"))
+
+    @property
+    def desk(self) -> Desk:
+        return self.service.desk
+
+    @property
+    def reads(self) -> Reads:
+        return self.service.reads
+
+    def faces(self) -> Faces:
+        """Accounts by number. Only of those that a committed answer named."""
+        return Faces(self.service.desk.facts(self.ledger))
+
+    def query(self, kind: type[S]) -> S:
+        return read_query(self.request, kind)
+
+    def part(self, name: str) -> str:
+        """A part of the path, decoded."""
+        return self.request.match_info[name]
+
+    def check_reach(self, code: str) -> None:
+        """Raise Problem unless the caller may read this account."""
+        if code not in self.reach:
+            raise Problem("account_not_yours", account=code)
+
+
+_encoder: Final = msgspec.json.Encoder()
+_JSON: Final = {
+    "Content-Type": "application/json",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+_REPLAYED: Final = {**_JSON, "Idempotent-Replayed": "true"}
+
+
+def answer(body: Struct, status: int = 200, *, replayed: bool = False) -> web.Response:
+    """A struct as a JSON response."""
+    return web.Response(
+        body=_encoder.encode(body), status=status, headers=_REPLAYED if replayed else _JSON
+    )

@@ -1,0 +1,307 @@
+"""Transfers as they are read: by sequence, by reference, as a feed, as a statement.
+
+Rows come from the database in integers; what is text stands in the batches' bodies. This
+joins the two, and leaves out what the caller may not read.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from typing import Annotated, NamedTuple
+
+from aiohttp import web
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from ledger.api.answers import (
+    Faces,
+    Statement,
+    StatementLine,
+    TransferAnswer,
+    TransfersPage,
+    show_time,
+)
+from ledger.api.problems import Problem
+from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.core.amounts import show_amount
+from ledger.core.faults import JournalBroken
+from ledger.core.lines import BatchPosted, Transfer
+from ledger.core.model import DATE_MIN, Nature, Reference
+from ledger.core.ports import StoredBatch, TransferRow
+from ledger.journal.batches import split_lines
+from ledger.journal.canonical import decode_leaf, decode_transfers
+
+Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
+DATE_MAX = date(9999, 12, 31)
+
+
+class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after a sequence, waiting for new ones if asked; or those of a reference."""
+
+    after: Sequence53 = 0
+    limit: Limit = PAGE
+    wait: Annotated[float, Meta(ge=0, le=3600)] = 0
+    reference: Reference | UnsetType = UNSET
+
+
+class StatementQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By business dates, both included, or by sequences, both excluded; else everything."""
+
+    first: date | UnsetType = field(name="from", default=UNSET)
+    last: date | UnsetType = field(name="to", default=UNSET)
+    after: Sequence53 | UnsetType = UNSET
+    before: Sequence53 | UnsetType = UNSET
+    limit: Limit = PAGE
+    cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,16}:-?[0-9]{1,19}\Z")] | UnsetType = UNSET
+
+
+class Told(NamedTuple):
+    """A row with what its batch says of it."""
+
+    row: TransferRow
+    line: Transfer
+    leaf: BatchPosted
+    description: str
+
+    @property
+    def value_date(self) -> date:
+        own = self.line.value_date
+        return self.row.business_date if own is UNSET else own
+
+
+# ---- routes
+
+
+async def get_transfers(call: Call) -> web.Response:
+    """Transfers after a sequence, or those of a reference."""
+    query = call.query(FeedQuery)
+    ledger_id = await call.service.ledger_id(call.ledger)
+    if query.reference is not UNSET:
+        rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
+        return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
+    rows = await call.reads.transfers(ledger_id, after=query.after, limit=query.limit)
+    if not rows and query.wait:
+        await _wait(call, query)
+        rows = await call.reads.transfers(ledger_id, after=query.after, limit=query.limit)
+    page = TransfersPage(
+        transfers=await _shown(call, ledger_id, rows),
+        next=rows[-1].sequence if rows else query.after,
+    )
+    return answer(page)
+
+
+async def _wait(call: Call, query: FeedQuery) -> None:
+    """Until something was posted, the time is up, or the service stops."""
+    service = call.service
+    seconds = min(query.wait, service.settings.wait_seconds_max)
+    waiting = service.metrics.waiting
+    if service.feed_waiting >= service.settings.feed_waiting_max or service.closing.is_set():
+        return
+    service.feed_waiting += 1
+    waiting.inc()
+    posted = asyncio.ensure_future(call.desk.wait_for(call.ledger, query.after, seconds))
+    closing = asyncio.ensure_future(service.closing.wait())
+    try:
+        await asyncio.wait({posted, closing}, return_when=asyncio.FIRST_COMPLETED)
+        if posted.done():
+            posted.result()
+    finally:
+        service.feed_waiting -= 1
+        waiting.dec()
+        for task in (posted, closing):
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+async def get_transfer(call: Call) -> web.Response:
+    """One transfer by its sequence."""
+    text = call.part("sequence")
+    sequence = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else 0
+    if not 1 <= sequence < 2**53:
+        raise Problem("transfer_not_found")
+    ledger_id = await call.service.ledger_id(call.ledger)
+    rows = await call.reads.transfers(ledger_id, after=sequence - 1, limit=1)
+    shown = await _shown(call, ledger_id, [row for row in rows if row.sequence == sequence])
+    if not shown:
+        raise Problem("transfer_not_found")
+    return answer(shown[0])
+
+
+async def get_statement(call: Call) -> web.Response:
+    """An account's opening balance, its transfers and its closing balance."""
+    query = call.query(StatementQuery)
+    code = call.part("code")
+    call.check_reach(code)
+    number = await call.desk.read(call.ledger, lambda book: book.numbers.get(code))
+    if number is None:
+        raise Problem("account_not_found")
+    ledger_id = await call.service.ledger_id(call.ledger)
+    after, opening = await _opening(call, ledger_id, number, query)
+    by_date = query.first is not UNSET or query.last is not UNSET
+    rows = await call.reads.transfers(
+        ledger_id,
+        after=after,
+        limit=query.limit + 1,
+        account=number,
+        first_date=(query.first or DATE_MIN) if by_date else None,
+        last_date=(query.last or DATE_MAX) if by_date else None,
+    )
+    if query.before is not UNSET:
+        rows = [row for row in rows if row.sequence < query.before]
+    more = len(rows) > query.limit
+    told = await _tell(call, ledger_id, rows[: query.limit])
+    return answer(_statement(call.faces(), number, opening, told, more))
+
+
+async def _opening(
+    call: Call, ledger_id: int, number: int, query: StatementQuery
+) -> tuple[int, int]:
+    """After which sequence a page begins, and the balance it begins with."""
+    by_date = query.first is not UNSET or query.last is not UNSET
+    if by_date and not (query.after is UNSET and query.before is UNSET):
+        raise Problem("malformed_request", field="from", reason="dates or sequences, not both")
+    if query.first is not UNSET and query.last is not UNSET and query.first > query.last:
+        raise Problem("malformed_request", field="from", reason="from is after to")
+    if query.cursor is not UNSET:
+        after, _, balance = query.cursor.partition(":")
+        if int(after) >= 2**53 or abs(int(balance)) >= 2**63:
+            raise Problem("malformed_request", field="cursor")
+        return int(after), int(balance)
+    if by_date:
+        if query.first is UNSET:
+            return 0, 0
+        opening = await call.reads.balance_before(
+            ledger_id, number, sequence=None, day=query.first
+        )
+        return 0, opening
+    after_sequence = 0 if query.after is UNSET else query.after
+    if after_sequence == 0:
+        return 0, 0
+    opening = await call.reads.balance_before(
+        ledger_id, number, sequence=after_sequence + 1, day=None
+    )
+    return after_sequence, opening
+
+
+def _statement(
+    faces: Faces, number: int, opening: int, told: Sequence[Told], more: bool
+) -> Statement:
+    face = faces[number]
+    balance = opening
+    lines: list[StatementLine] = []
+    for one in told:
+        row = one.row
+        debited = row.debit_account == number
+        balance += -row.amount if debited else row.amount
+        lines.append(
+            StatementLine(
+                sequence=row.sequence,
+                id=one.leaf.batch,
+                position=row.position,
+                side=Nature.DEBIT if debited else Nature.CREDIT,
+                other_account=faces[row.credit_account if debited else row.debit_account].code,
+                amount=show_amount(row.amount, face.scale),
+                balance=face.balance(balance),
+                kind=one.line.kind,
+                business_date=row.business_date,
+                value_date=one.value_date,
+                recorded_at=show_time(one.leaf.recorded_at),
+                reference=one.line.reference,
+                description=one.description,
+            )
+        )
+    return Statement(
+        account=face.code,
+        currency=face.currency,
+        nature=Nature.CREDIT if face.sign > 0 else Nature.DEBIT,
+        opening_balance=face.balance(opening),
+        transfers=lines,
+        closing_balance=face.balance(balance),
+        next=f"{told[-1].row.sequence}:{balance}" if more else UNSET,
+    )
+
+
+# ---- rows and their words
+
+
+async def _shown(
+    call: Call, ledger_id: int, rows: Sequence[TransferRow]
+) -> list[TransferAnswer]:
+    """Those transfers that touch an account the caller may read."""
+    faces, reach = call.faces(), call.reach
+    if not reach.all:
+        rows = [
+            row
+            for row in rows
+            if faces[row.debit_account].code in reach or faces[row.credit_account].code in reach
+        ]
+    return [_transfer(call, faces, told) for told in await _tell(call, ledger_id, rows)]
+
+
+def _transfer(call: Call, faces: Faces, told: Told) -> TransferAnswer:
+    row, line = told.row, told.line
+    debit, credit = faces[row.debit_account], faces[row.credit_account]
+    return TransferAnswer(
+        sequence=row.sequence,
+        id=told.leaf.batch,
+        position=row.position,
+        debit_account=debit.code,
+        credit_account=credit.code,
+        amount=show_amount(row.amount, debit.scale),
+        currency=debit.currency,
+        kind=line.kind,
+        business_date=row.business_date,
+        value_date=told.value_date,
+        recorded_at=show_time(told.leaf.recorded_at),
+        reference=line.reference,
+        description=told.description,
+        entered_by=line.entered_by,
+        approved_by=line.approved_by,
+        debit_balance=debit.balance(row.debit_balance) if debit.code in call.reach else UNSET,
+        credit_balance=credit.balance(row.credit_balance)
+        if credit.code in call.reach
+        else UNSET,
+    )
+
+
+async def _tell(call: Call, ledger_id: int, rows: Sequence[TransferRow]) -> list[Told]:
+    """Rows with their lines, batches and descriptions."""
+    numbers = {row.batch_number for row in rows}
+    batches = await call.reads.batches_by_number(ledger_id, numbers) if numbers else {}
+    positions: dict[int, list[int]] = {number: [] for number in numbers}
+    for row in rows:
+        positions[row.batch_number].append(row.position)
+    lines = {n: _lines_at(batches[n], positions[n]) for n in numbers}
+    leaves = {n: posted_leaf(batches[n]) for n in numbers}
+    described = [
+        row.sequence
+        for row in rows
+        if lines[row.batch_number][row.position].details is not UNSET
+    ]
+    texts = await call.reads.details(ledger_id, described) if described else {}
+    return [
+        Told(
+            row,
+            lines[row.batch_number][row.position],
+            leaves[row.batch_number],
+            texts.get(row.sequence, ""),
+        )
+        for row in rows
+    ]
+
+
+def _lines_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Transfer]:
+    """Some lines of a batch's body; its first is the manifest."""
+    lines = split_lines(batch.body)
+    wanted = b"".join(lines[position + 1] + b"\n" for position in positions)
+    return dict(zip(positions, decode_transfers(wanted), strict=True))
+
+
+def posted_leaf(batch: StoredBatch) -> BatchPosted:
+    """The leaf of a posted batch. Raises JournalBroken when it is another."""
+    leaf = decode_leaf(batch.line)
+    if not isinstance(leaf, BatchPosted):
+        raise JournalBroken(f"leaf {batch.leaf_index}", "not a posted batch's")
+    return leaf

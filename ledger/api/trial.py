@@ -1,0 +1,161 @@
+"""The trial balance: opening balances, debits, credits and closing balances of a period."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Final, Literal
+
+from aiohttp import web
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from ledger.api.answers import TrialBalance, TrialLine, TrialTotals
+from ledger.api.problems import Problem
+from ledger.api.service import PAGE_MAX, Call, answer
+from ledger.core.amounts import show_amount
+from ledger.core.book import Book
+from ledger.core.model import AccountCode, Nature
+from ledger.core.ports import Movement
+
+AT_ONCE: Final = 5_000  # Accounts added up before others get their turn.
+
+
+class TrialQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Business dates, both included; a line for each account (in pages) or for each kind."""
+
+    first: date = field(name="from")
+    last: date = field(name="to")
+    by: Literal["account", "kind"] = "account"
+    after: AccountCode | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
+
+
+Group = tuple[str, Nature, str]  # Currency, nature and kind.
+
+
+class Sums:
+    """A period added up, in minor units: credits minus debits, then debits, then credits."""
+
+    def __init__(self) -> None:
+        self.of_group: dict[Group, list[int]] = {}
+        self.of_currency: dict[str, list[int]] = {}
+
+    def add(self, group: Group, moved: Movement) -> None:
+        """Add one account's movement to its kind and to its currency."""
+        sums = self.of_group.setdefault(group, [0, 0, 0])
+        sums[0] += moved.opening
+        sums[1] += moved.debits
+        sums[2] += moved.credits
+        # Sides before and after: what stands on the debit side, and on the credit side.
+        closing = moved.opening - moved.debits + moved.credits
+        totals = self.of_currency.setdefault(group[0], [0] * 6)
+        totals[0] += max(0, -moved.opening)
+        totals[1] += max(0, moved.opening)
+        totals[2] += moved.debits
+        totals[3] += moved.credits
+        totals[4] += max(0, -closing)
+        totals[5] += max(0, closing)
+
+
+async def get_trial_balance(call: Call) -> web.Response:
+    """The trial balance of a period. Accounts that never moved are not in it."""
+    query = call.query(TrialQuery)
+    if query.first > query.last:
+        raise Problem("malformed_request", field="from", reason="from is after to")
+    ledger_id = await call.service.ledger_id(call.ledger)
+    movements = await call.reads.movements(ledger_id, query.first, query.last)
+    movements.sort(key=lambda movement: movement.account)
+    book = call.desk.facts(call.ledger)
+    sums = await _sums(book, movements)
+    lines, following = (
+        (_by_kind(book, sums), UNSET)
+        if query.by == "kind"
+        else _by_account(book, movements, query)
+    )
+    trial = TrialBalance(
+        first_date=query.first,
+        last_date=query.last,
+        lines=lines,
+        totals=_totals(book, sums),
+        next=following,
+    )
+    return answer(trial)
+
+
+async def _sums(book: Book, movements: Sequence[Movement]) -> Sums:
+    sums = Sums()
+    for start in range(0, len(movements), AT_ONCE):
+        for moved in movements[start : start + AT_ONCE]:
+            account = book.account(moved.account)
+            sums.add((account.currency, account.nature, account.kind), moved)
+        await asyncio.sleep(0)
+    return sums
+
+
+def _by_kind(book: Book, sums: Sums) -> list[TrialLine]:
+    lines: list[TrialLine] = []
+    for group in sorted(sums.of_group):
+        opening, debits, credits_ = sums.of_group[group]
+        lines.append(_line(book, group, opening, debits, credits_))
+    return lines
+
+
+def _by_account(
+    book: Book, movements: Sequence[Movement], query: TrialQuery
+) -> tuple[list[TrialLine], str | UnsetType]:
+    after = 0 if query.after is UNSET else book.numbers.get(query.after)
+    if after is None:
+        raise Problem("malformed_request", field="after", reason="no such account")
+    rest = [moved for moved in movements if moved.account > after]
+    page = rest[: query.limit]
+    lines: list[TrialLine] = []
+    for moved in page:
+        account = book.account(moved.account)
+        group = account.currency, account.nature, account.kind
+        sums = moved.opening, moved.debits, moved.credits
+        lines.append(_line(book, group, *sums, account=account.code))
+    more = len(rest) > len(page)
+    return lines, book.codes[page[-1].account] if more else UNSET
+
+
+def _line(
+    book: Book,
+    group: Group,
+    opening: int,
+    debits: int,
+    credits_: int,
+    account: str | UnsetType = UNSET,
+) -> TrialLine:
+    currency, nature, kind = group
+    scale = book.currencies[currency].scale
+    sign = 1 if nature is Nature.CREDIT else -1
+    return TrialLine(
+        currency=currency,
+        nature=nature,
+        kind=kind,
+        account=account,
+        opening_balance=show_amount(sign * opening, scale),
+        debits=show_amount(debits, scale),
+        credits=show_amount(credits_, scale),
+        closing_balance=show_amount(sign * (opening - debits + credits_), scale),
+    )
+
+
+def _totals(book: Book, sums: Sums) -> list[TrialTotals]:
+    found: list[TrialTotals] = []
+    for currency, totals in sorted(sums.of_currency.items()):
+        texts = [show_amount(total, book.currencies[currency].scale) for total in totals]
+        found.append(
+            TrialTotals(
+                currency=currency,
+                opening_debit=texts[0],
+                opening_credit=texts[1],
+                debits=texts[2],
+                credits=texts[3],
+                closing_debit=texts[4],
+                closing_credit=texts[5],
+                balanced=totals[0] == totals[1]
+                and totals[2] == totals[3]
+                and totals[4] == totals[5],
+            )
+        )
+    return found

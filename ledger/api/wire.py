@@ -1,0 +1,308 @@
+"""The wire: bytes of a request as structs, or a problem; nothing in between.
+
+A body is read strictly: JSON in UTF-8, every field known, none twice, none null, no
+number that is not one. Only what passes here reaches the desk.
+"""
+
+import asyncio
+import json
+import re
+from typing import Annotated, Any, Final, TypeVar, cast
+from uuid import UUID, uuid5
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ledger.api.problems import Problem, shown
+from ledger.core.asked import AskedBatch, AskedTransfer, Text
+from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId
+from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedKey, AskedLedger
+
+S = TypeVar("S", bound=Struct)
+
+
+class TransferRequest(
+    AskedTransfer, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """One transfer. The id is the sender's own and makes repeats safe.
+
+    It may stand in the Idempotency-Key header instead.
+    """
+
+    id: UUID | UnsetType = UNSET
+
+    def transfer(self) -> AskedTransfer:
+        """The same without its id, as it would stand in a batch."""
+        return AskedTransfer(
+            debit_account=self.debit_account,
+            credit_account=self.credit_account,
+            amount=self.amount,
+            currency=self.currency,
+            kind=self.kind,
+            reference=self.reference,
+            description=self.description,
+            business_date=self.business_date,
+            value_date=self.value_date,
+            entered_by=self.entered_by,
+            approved_by=self.approved_by,
+        )
+
+
+class BatchRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A batch of transfers: all or none (`atomic`), or each by itself (`each`).
+
+    Where `count` and `control_sums` (a decimal string by currency) are given, the
+    transfers must amount to them.
+    """
+
+    transfers: Annotated[list[AskedTransfer], Meta(min_length=1, max_length=BATCH_MAX)]
+    id: UUID | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET  # Absent is atomic; UNSET so that check_pairs can count.
+    source: OpaqueId | UnsetType = UNSET
+    branch: OpaqueId | UnsetType = UNSET
+    count: Annotated[int, Meta(ge=1, le=BATCH_MAX)] | UnsetType = UNSET
+    control_sums: dict[CurrencyCode, Text] | UnsetType = UNSET
+
+    def batch(self, batch_id: UUID) -> AskedBatch:
+        """What is asked, under its id."""
+        return AskedBatch(
+            id=batch_id,
+            transfers=self.transfers,
+            mode=Mode.ATOMIC if self.mode is UNSET else self.mode,
+            source=self.source,
+            branch=self.branch,
+            count=self.count,
+            control_sums=self.control_sums,
+        )
+
+
+class AccountsRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Many new accounts at once: all or none."""
+
+    accounts: Annotated[list[AskedAccount], Meta(min_length=1, max_length=BATCH_MAX)]
+
+
+BODIES: Final[tuple[type[Struct], ...]] = (
+    TransferRequest,
+    BatchRequest,
+    AccountsRequest,
+    AskedAccount,
+    AskedChange,
+    AskedCurrency,
+    AskedKey,
+    AskedLedger,
+)
+_decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
+_members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder: Final = msgspec.json.Encoder()
+_JSON: Final = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
+_PLACE: Final = re.compile(r"(.*) - at `([^`]*)`", re.DOTALL)
+_TRANSFER: Final = re.compile(r"\$\.(?:transfers|accounts)\[([0-9]{1,4})\]\.?(.*)", re.DOTALL)
+_FIELD: Final = re.compile(r"field `([^`]*)`")
+
+
+# ---- from the socket
+
+
+async def read_body(request: web.Request, limit: int, seconds: float) -> bytes:
+    """The whole body of a request that says it is JSON.
+
+    Raises:
+        Problem: another content type, longer than `limit`, or not there in `seconds`.
+    """
+    headers = request.headers
+    kind = headers.get("Content-Type", "")
+    if kind != "application/json" and not _JSON.fullmatch(kind):
+        raise Problem("unsupported_media_type", reason=shown(kind))
+    if "Content-Encoding" in headers:
+        raise Problem("unsupported_media_type", reason="Content-Encoding")
+    length = request.content_length
+    if length is not None and length > limit:
+        raise Problem("content_too_large", limit=limit)
+    content = request.content
+    if content.is_eof():  # All of it came with the headers, as small ones do.
+        body = content.read_nowait(-1)
+    else:
+        body = await _read_all(request, limit, seconds)
+    if len(body) > limit:
+        raise Problem("content_too_large", limit=limit)
+    return body
+
+
+async def _read_all(request: web.Request, limit: int, seconds: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            while part := await request.content.readany():
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise Problem("content_too_large", limit=limit)
+    except TimeoutError:
+        raise Problem("request_timeout", headers={"Connection": "close"}) from None
+    except web.RequestPayloadError as error:
+        raise Problem("malformed_http", reason=shown(str(error))) from None
+    return b"".join(parts)
+
+
+# ---- from bytes
+
+
+def decode(body: bytes, kind: type[S]) -> S:
+    """A body as the struct it should be.
+
+    Raises:
+        Problem: not JSON, not of this form, or with a field twice.
+    """
+    try:
+        asked = cast(S, _decoders[kind].decode(body))
+        _check_pairs(body, asked)
+    except msgspec.ValidationError as error:
+        raise misplaced(str(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Problem("malformed_json", reason=_reason(error)) from None
+    return asked
+
+
+def decode_accounts(body: bytes) -> list[AskedAccount]:
+    """One account, or many under `accounts`. Raises Problem."""
+    try:
+        members = _members_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise misplaced(str(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Problem("malformed_json", reason=_reason(error)) from None
+    if "accounts" in members:
+        return decode(body, AccountsRequest).accounts
+    return [decode(body, AskedAccount)]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "not UTF-8"
+    return "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
+
+
+def _check_pairs(body: bytes, asked: Struct) -> None:
+    """Refuse a field that stands twice in one object; the decoder keeps the last silently.
+
+    Most bodies are cleared by counting colons. Without a backslash every string stands in
+    the body just as it was decoded, so writing the struct again gives the same colons,
+    those in strings included, less at least one for every pair the decoder dropped. With
+    `omit_defaults` and no default that the struct would add, none can come in anew, so
+    equal counts mean that nothing was dropped. A body that fails this (a field given with
+    its default, an escape) is read once more by a parser that sees the pairs.
+    """
+    if (
+        b"\\" not in body
+        and asked.__struct_config__.omit_defaults
+        and body.count(b":") == _encoder.encode(asked).count(b":")
+    ):
+        return
+    try:
+        json.loads(
+            body.decode(), object_pairs_hook=_distinct, parse_int=_unread, parse_float=_unread
+        )
+    except RecursionError:
+        raise Problem("malformed_json", reason="nested too deeply") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, value in pairs:
+        if name in names:
+            raise Problem("duplicate_field", field=shown(name))
+        if isinstance(value, str) and "\0" in value:
+            raise Problem("malformed_request", field=shown(name), reason="U+0000 in a text")
+        names.add(name)
+
+
+def _unread(_: str) -> int:
+    return 0  # Only the pairs are looked at.
+
+
+def misplaced(message: str) -> Problem:
+    """What a validation message says, as a problem with field and position."""
+    found = _PLACE.fullmatch(message)
+    reason, place = found.groups() if found else (message, "$")
+    unknown = _FIELD.search(reason)
+    if unknown:
+        place = f"{place}.{unknown[1]}"
+    facts: dict[str, Any] = {"reason": shown(reason), "field": shown(place)}
+    inside = _TRANSFER.fullmatch(place)
+    if inside:
+        facts["position"] = int(inside[1])
+        facts["field"] = shown(inside[2] or place)
+    return Problem("malformed_request", **facts)
+
+
+# ---- from the query
+
+
+def read_query(request: web.Request, kind: type[S]) -> S:
+    """The query as the struct of a route; a parameter that is not in it is refused.
+
+    Raises:
+        Problem: unknown, given twice, or of a wrong form.
+    """
+    if not request.rel_url.raw_query_string:
+        return msgspec.convert({}, kind)
+    given = request.query
+    if len(given) != len(set(given)):
+        raise Problem("malformed_request", field="?", reason="a parameter comes twice")
+    for name, value in given.items():
+        if "\0" in value:
+            raise Problem("malformed_request", field=shown(name), reason="U+0000 in a text")
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        problem = misplaced(str(error))
+        problem.facts["field"] = problem.facts["field"].removeprefix("$.")
+        raise problem from None
+
+
+# ---- from headers
+
+
+def idempotency_id(request: web.Request, given: UUID | UnsetType, poster: str) -> UUID:
+    """The id of what is posted: from the body, or made from the Idempotency-Key header.
+
+    A header that is no UUID stands for uuid5(IDEMPOTENCY_NAMESPACE, "<poster>/<text>").
+
+    Raises:
+        Problem: neither is there, or they differ.
+    """
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        if given is UNSET:
+            raise Problem("malformed_request", field="id", reason="no id, no Idempotency-Key")
+        return given
+    named = _id_of(header, poster)
+    if given is not UNSET and given != named:
+        raise Problem("malformed_request", field="Idempotency-Key", reason="differs from id")
+    return named
+
+
+IDEMPOTENCY_NAMESPACE: Final = UUID("6f0c2b52-7d0e-5b0c-9a35-3d1c1f1b7e11")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_KEY: Final = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
+
+
+def _id_of(header: str, poster: str) -> UUID:
+    text = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
+    if _UUID.fullmatch(text):
+        return UUID(text)
+    if not _KEY.fullmatch(text):
+        raise Problem(
+            "malformed_request", field="Idempotency-Key", reason="1 to 255 ASCII characters"
+        )
+    return uuid5_of(poster, text)
+
+
+def uuid5_of(poster: str, text: str) -> UUID:
+    """The id that an Idempotency-Key which is no UUID stands for."""
+    return uuid5(IDEMPOTENCY_NAMESPACE, f"{poster}/{text}")
