@@ -198,7 +198,7 @@ class _Check:
         self._checked = Checked()
         self._book = Book()
         self._wanted: set[int] = set()  # Sizes that snapshots speak of.
-        self._roots: dict[int, bytes] = {}
+        self._states: dict[int, tuple[int, bytes]] = {}  # Accounts and root, by size.
         self._batch_ids: set[int] = set()
         self._references = References()
         self._turnover: list[tuple[int, int]] = []  # Transfers and their sum, by currency.
@@ -313,7 +313,8 @@ class _Check:
         for recorded in self._export.recorded(checkpoint.size):
             if recorded.index in self._wanted:
                 hashes = (chunk.hash for chunk in chunks_of(self._book))
-                self._roots[recorded.index] = snapshot_root(hashes)
+                root = snapshot_root(hashes)
+                self._states[recorded.index] = self._book.accounts, root
             self._check_leaf(recorded, checkpoint, details)
             if recorded.index % TILE_WIDTH == 0 or len(recorded.body) > SMALL_MAX:
                 self._progress("rules", recorded.index + 1, checkpoint.size)
@@ -421,9 +422,9 @@ class _Check:
     def _check_snapshot(self, place: str, index: int, leaf: Snapshot) -> None:
         if leaf.size > index:
             raise BrokenExport(place, f"a snapshot of {leaf.size} leaves, which are not there")
-        if self._roots[leaf.size] != leaf.root:
+        if self._states[leaf.size] != (leaf.accounts, leaf.root):
             raise BrokenExport(
-                place, f"the state after {leaf.size} leaves has another root than the snapshot"
+                place, f"the state after {leaf.size} leaves is not that of the snapshot"
             )
 
     # ---- the other files

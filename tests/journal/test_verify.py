@@ -359,6 +359,12 @@ def a_wrong_snapshot(it: Building, ana: int, ben: int) -> None:
     it.put(Snapshot(recorded_at=it.tick(), size=3, accounts=1, root=bytes(32)))
 
 
+def a_snapshot_of_fewer_accounts(it: Building, ana: int, ben: int) -> None:
+    index = it.snapshot()
+    line = decode_leaf(it.recorded.pop(index).leaf)
+    it.put(replace(line, accounts=1))
+
+
 def a_snapshot_of_the_future(it: Building, ana: int, ben: int) -> None:
     it.put(Snapshot(recorded_at=it.tick(), size=9, accounts=1, root=bytes(32)))
 
@@ -421,7 +427,8 @@ def the_note_of_another_batch(it: Building, ana: int, ben: int) -> None:
         (an_account_number_left_out, "account 4 out of order"),
         (a_currency_twice, "against the rules: currency_code_used"),
         (outcomes_without_refusals, "other outcomes than the rules give"),
-        (a_wrong_snapshot, "the state after 3 leaves has another root than the snapshot"),
+        (a_wrong_snapshot, "the state after 3 leaves is not that of the snapshot"),
+        (a_snapshot_of_fewer_accounts, "the state after 4 leaves is not that of the snapshot"),
         (a_snapshot_of_the_future, "a snapshot of 9 leaves, which are not there"),
         (a_second_opening, "a journal has one opening, and first"),
         (a_reason_that_is_none, "no reason to refuse is called because"),
