@@ -1,0 +1,226 @@
+"""JOURNAL.md against the code: its example, its fields, its reasons and its limits.
+
+The example is made anew and compared. Then a reader of its own, which knows json, hashlib
+and what the page says and nothing of ours, finds the same roots and balances from its bytes.
+To write the example again after a change: python -m tests.test_journal_doc
+"""
+
+import json
+import re
+from base64 import b64decode, b64encode
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ledger.core import asked, lines
+from ledger.core.amounts import AMOUNT_MAX, BALANCE_MAX, SCALE_MAX
+from ledger.core.model import BATCH_MAX, CODE_MAX, Nature
+from ledger.core.refusals import RefusalCode
+from ledger.journal import directory, notes
+from ledger.journal.merkle import SIZE_MAX
+from tests.building import NO_BOUND, Building
+
+PAGE = Path(__file__).parent.parent / "JOURNAL.md"
+BEGIN, END = "<!-- example -->\n", "<!-- end of example -->\n"
+
+
+def example() -> str:
+    """The example as the page has it."""
+    it = Building(seed=2026)
+    it.currency("MXN", 2)
+    cash = it.account("caja", "MXN", nature=Nature.DEBIT, kind="cash", lower=NO_BOUND)
+    ana = it.account("ana", "MXN")
+    transfers = [
+        it.pay(cash, ana, 12_50, kind="deposit", reference="F-1"),
+        it.pay(ana, cash, 2_50, kind="withdrawal", text="a text"),
+    ]
+    it.post(transfers)
+    it.snapshot()
+    parts = ["The key, from the seed `SHA-256(origin)`:\n", shown(it.signer.vkey)]
+    for recorded in it.recorded:
+        digest = sha256(b"\x00" + recorded.leaf).hexdigest()
+        parts += [f"Leaf {recorded.index}, hash `{digest}`:\n", shown(recorded.leaf.decode())]
+    body = it.recorded[4].body
+    parts += ["The body under leaf 4, three lines:\n", shown(body.decode().rstrip("\n"))]
+    state = b"".join(
+        msgspec.json.Encoder(order="sorted").encode(line) + b"\n" for line in before(it)
+    )
+    parts += [
+        "The state after 5 leaves, whose root leaf 5 names:\n",
+        shown(state.decode().rstrip("\n")),
+        "The checkpoint:\n",
+        shown(it.checkpoint().decode().rstrip("\n")),
+    ]
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def before(it: Building) -> list[lines.Line]:
+    """The state as it was before the last leaf, which changed none of it but size and time."""
+    head, *rest = it.book.state()
+    last = msgspec.json.decode(it.recorded[4].leaf)
+    return [msgspec.structs.replace(head, size=5, recorded_at=last["recorded_at"]), *rest]
+
+
+def shown(text: str) -> str:
+    return f"```\n{text}\n```\n"
+
+
+@cache
+def page() -> str:
+    return PAGE.read_text()
+
+
+def test_the_example_is_what_the_code_writes() -> None:
+    assert page().partition(BEGIN)[2].partition(END)[0] == example()
+
+
+# ---- a reader of its own, after the page
+
+
+def tree(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return sha256(b"\x00" + leaves[0]).digest()
+    k = 1
+    while k * 2 < len(leaves):
+        k *= 2
+    return sha256(b"\x01" + tree(leaves[:k]) + tree(leaves[k:])).digest()
+
+
+def canonical(line: bytes) -> dict[str, object]:
+    found = json.loads(line)
+    again = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert again.encode() == line
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_reader_after_the_page_finds_the_same() -> None:
+    blocks = re.findall(r"```\n(.*?)\n```", page().partition(BEGIN)[2], re.DOTALL)
+    vkey, *leaves, body, state, checkpoint = blocks
+    read = [canonical(leaf.encode()) for leaf in leaves]
+    origin, size, root = checkpoint.split("\n")[:3]
+    assert int(size) == len(leaves) == 6
+    assert b64encode(tree([leaf.encode() for leaf in leaves])).decode() == root
+    assert (read[0]["origin"], read[0]["public_key"]) == (origin, vkey)
+
+    header = read[4]
+    assert b64encode(tree(body.encode().split(b"\n"))).decode() == header["root"]
+    manifest, *transfers = (canonical(line.encode()) for line in body.split("\n"))
+    assert manifest["origin"] == f"{origin}/batch/{header['batch']}"
+    assert manifest["count"] == header["count"] == header["posted"] == len(transfers)
+
+    balances = {1: 0, 2: 0}
+    for transfer in transfers:
+        balances[transfer["debit_account"]] -= transfer["amount"]
+        balances[transfer["credit_account"]] += transfer["amount"]
+    accounts = [canonical(line.encode()) for line in state.split("\n")[2:]]
+    assert {a["number"]: int(a["balance"]) for a in accounts} == balances == {1: -1000, 2: 1000}
+    assert b64encode(tree(state.encode().split(b"\n"))).decode() == read[5]["root"]
+
+
+def test_the_signature_of_the_example_by_the_library_alone() -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    blocks = re.findall(r"```\n(.*?)\n```", page().partition(BEGIN)[2], re.DOTALL)
+    name, number, encoded = blocks[0].split("+", 2)
+    typed = b64decode(encoded)
+    assert sha256(name.encode() + b"\n" + typed).digest()[:4].hex() == number
+    text, _, signed = blocks[-1].partition("\n\n")
+    signature = b64decode(signed.split(" ")[2])
+    assert signature[:4].hex() == number
+    Ed25519PublicKey.from_public_bytes(typed[1:]).verify(signature[4:], (text + "\n").encode())
+
+
+# ---- the tables
+
+
+STRUCTS = {
+    "`ledger`": lines.Opening,
+    "`key`": lines.KeyGrant,
+    "`currency`": lines.CurrencyAdded,
+    "`account`": lines.AccountOpened,
+    "`limit`": lines.LimitChanged,
+    "`status`": lines.StatusChanged,
+    "`batch`": lines.BatchPosted,
+    "`refused`": lines.BatchRefused,
+    "`snapshot`": lines.Snapshot,
+    "`manifest`": lines.Manifest,
+    "transfer": lines.Transfer,
+    "Outcomes": lines.Outcome,
+    "`state`": lines.StateHead,
+    "`state_currency`": lines.StateCurrency,
+    "`state_account`": lines.StateAccount,
+    "`detail`": directory.Detail,
+}
+
+
+def section(title: str) -> str:
+    found = re.search(
+        rf"^##+ {re.escape(title)}$(.*?)(?=^##)", page(), re.DOTALL | re.MULTILINE
+    )
+    assert found is not None, title
+    return found[1]
+
+
+@pytest.mark.parametrize("title", STRUCTS)
+def test_fields_and_presence(title: str) -> None:
+    """Every field of a line is described, in the order of its bytes, as it must be or not."""
+    rows = re.findall(r"^\| `(\w+)` \|.*?\| (yes|no) \|", section(title), re.MULTILINE)
+    assert [name for name, _ in rows] == sorted(name for name, _ in rows)
+    fields = msgspec.structs.fields(STRUCTS[title])
+    assert dict(rows) == {f.name: "yes" if f.required else "no" for f in fields}
+
+
+def test_every_line_is_on_the_page() -> None:
+    every = {
+        found
+        for found in vars(lines).values()
+        if isinstance(found, type) and issubclass(found, msgspec.Struct)
+    }
+    assert every - {lines.Line, lines.Leaf, msgspec.Struct} <= set(STRUCTS.values())
+
+
+def test_reasons_in_order() -> None:
+    text = page().partition("<!-- reasons -->")[2].partition("<!-- end of reasons -->")[0]
+    assert re.findall(r"`(\w+)`", text) == [code.value for code in RefusalCode]
+
+
+def test_reasons_of_a_transfer_in_order() -> None:
+    """The table of the rules has a transfer's reasons in the order of precedence."""
+    rows = re.findall(r"^   \| `(\w+)` \|", section("The rules, version 1"), re.MULTILINE)
+    every = [code.value for code in RefusalCode]
+    assert rows == sorted(rows, key=every.index)
+    first = every.index("debit_account_not_found")
+    assert set(every[first:]) - set(rows) == {"control_sums_differ"}
+
+
+def test_limits() -> None:
+    rows = dict(
+        re.findall(
+            r"^\| ([^|]+) \| ([^|]+) \|$", page().rpartition("## Limits")[2], re.MULTILINE
+        )
+    )
+    assert rows == {
+        "what": "at most",
+        "---": "---",
+        "leaf": f"{lines.LEAF_MAX:,} bytes",
+        "manifest in an export": f"{directory.MANIFEST_MAX:,} bytes",
+        "transfer or outcome in an export, with its LF": f"{directory.LINE_MAX:,} bytes",
+        "transfers in a batch": f"{BATCH_MAX:,}",
+        "note": f"{notes.NOTE_MAX:,} bytes, {notes.SIGNATURES_MAX} signature lines",
+        "amount": f"{AMOUNT_MAX:,} minor units",
+        "balance, either way": f"{BALANCE_MAX:,} minor units",
+        "scale": f"{SCALE_MAX}",
+        "account code": f"{CODE_MAX} characters",
+        "reference": "35 characters",
+        "text behind a commitment": f"{asked.DESCRIPTION_MAX} characters",
+        "leaves in a log": f"{SIZE_MAX:,}",
+    }
+
+
+if __name__ == "__main__":
+    head, rest = page().split(BEGIN)
+    PAGE.write_text(head + BEGIN + example() + END + rest.split(END)[1])
