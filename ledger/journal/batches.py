@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
-from ledger.core.faults import MalformedLine
+from ledger.core.faults import MalformedLine, MalformedRequest
 from ledger.core.lines import Manifest, Outcome, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.canonical import (
@@ -43,12 +43,17 @@ def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
     """Manifest and transfers of a batch from its exact bytes.
 
     Raises:
-        MalformedLine: not canonical, not LF-terminated, or not as many as the manifest says.
+        MalformedLine: not canonical, not LF-terminated, a code that is none, or not as many
+            as the manifest says.
         MalformedRequest: a code or a date among the transfers that is none.
     """
     head, _, rest = data.partition(b"\n")
     manifest = decode_manifest(head)
     transfers = decode_transfers(rest)
+    try:
+        check_codes(transfers)
+    except MalformedRequest as fault:
+        raise MalformedLine(*fault.facts, fault.field) from None
     if len(transfers) != manifest.count:
         raise MalformedLine(f"{len(transfers)} transfers, the manifest says {manifest.count}")
     check_codes(transfers)
