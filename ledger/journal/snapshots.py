@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from ledger.core.book import Book
+from ledger.core.book import Book, StateLine
 from ledger.core.faults import JournalBroken, MalformedLine
-from ledger.core.lines import Snapshot, StateAccount, StateCurrency, StateHead
+from ledger.core.lines import Snapshot
 from ledger.journal.batches import root_of_lines
 from ledger.journal.canonical import decode_state, encode_lines
 from ledger.journal.merkle import root_of
@@ -26,7 +26,7 @@ class Chunk(Struct, frozen=True):
     hash: bytes
 
 
-def write_chunk(lines: list[StateHead | StateCurrency | StateAccount]) -> Chunk:
+def write_chunk(lines: list[StateLine]) -> Chunk:
     """At most CHUNK lines as bytes and their hash."""
     data = encode_lines(lines)
     return Chunk(data, root_of_lines(data))
@@ -34,14 +34,9 @@ def write_chunk(lines: list[StateHead | StateCurrency | StateAccount]) -> Chunk:
 
 def chunks_of(book: Book) -> Iterator[Chunk]:
     """The whole state of a book."""
-    lines: list[StateHead | StateCurrency | StateAccount] = []
-    for line in book.state():
-        lines.append(line)
-        if len(lines) == CHUNK:
-            yield write_chunk(lines)
-            lines = []
-    if lines:
-        yield write_chunk(lines)
+    frozen = book.frozen()
+    for start in range(0, frozen.count, CHUNK):
+        yield write_chunk(frozen.lines(start, start + CHUNK))
 
 
 def snapshot_root(hashes: Iterable[bytes]) -> bytes:
