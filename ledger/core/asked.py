@@ -16,7 +16,14 @@ from msgspec.structs import replace
 from ledger.core.amounts import parse_amounts
 from ledger.core.faults import MalformedRequest
 from ledger.core.lines import Transfer
-from ledger.core.model import BATCH_MAX, DATE_MIN, CurrencyCode, Mode, OpaqueId
+from ledger.core.model import (
+    BATCH_MAX,
+    CURRENCIES_SUMMED_MAX,
+    DATE_MIN,
+    CurrencyCode,
+    Mode,
+    OpaqueId,
+)
 
 DESCRIPTION_MAX = 500  # Characters.
 
@@ -53,7 +60,9 @@ class AskedBatch(
     source: OpaqueId | UnsetType = UNSET
     branch: OpaqueId | UnsetType = UNSET
     count: Annotated[int, Meta(ge=1, le=BATCH_MAX)] | UnsetType = UNSET
-    control_sums: dict[CurrencyCode, Text] | UnsetType = UNSET
+    control_sums: (
+        Annotated[dict[CurrencyCode, Text], Meta(max_length=CURRENCIES_SUMMED_MAX)] | UnsetType
+    ) = UNSET
 
     def without_descriptions(self) -> "AskedBatch":
         """The same request with its free text left out, for a digest that outlives erasure."""
@@ -126,5 +135,5 @@ def _parse_some(transfers: Sequence[AskedTransfer], at: list[int], scale: int) -
     try:
         return parse_amounts([transfers[i].amount for i in at], scale)
     except MalformedRequest as fault:
-        assert fault.position is not None
-        raise type(fault)(*fault.facts, field="amount", position=at[fault.position]) from None
+        place = at[fault.position or 0]
+        raise type(fault)(*fault.facts, field="amount", position=place) from None

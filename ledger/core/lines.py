@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.core.amounts import Amount, Bound, Scale
 from ledger.core.model import (
     BATCH_MAX,
+    CURRENCIES_SUMMED_MAX,
     AccountCode,
     AccountNumber,
     BalanceText,
@@ -43,6 +44,7 @@ RULES: Final = (
 LEAF_MAX = 65_534  # Bytes of a leaf, so that it fits an entry bundle of the log.
 
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./:_-]{0,199}\Z")]
+ControlSums = Annotated[dict[CurrencyCode, TotalText], Meta(max_length=CURRENCIES_SUMMED_MAX)]
 # 0 is nobody's number: it stands for a code that the ledger did not know, in a line that
 # is there only to be refused.
 AccountPlace = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -95,7 +97,7 @@ class Manifest(Line, frozen=True, kw_only=True, tag="manifest"):
     salt: Salt
     source: OpaqueId | UnsetType = UNSET
     branch: OpaqueId | UnsetType = UNSET
-    control_sums: dict[CurrencyCode, TotalText] | UnsetType = UNSET  # Minor units, by currency.
+    control_sums: ControlSums | UnsetType = UNSET  # Minor units, by currency.
 
 
 class Leaf(Line, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from ledger.core.amounts import AMOUNT_MAX, BALANCE_MAX
 
 BATCH_MAX = 8190  # Transfers one poster signs at once; with its manifest a tree of 13 levels.
 CODE_MAX = 64
+CURRENCIES_SUMMED_MAX = 64  # In one batch's control sums.
 NUMBER_MAX = AMOUNT_MAX
 NO_UPPER = BALANCE_MAX
 NO_LOWER = -BALANCE_MAX

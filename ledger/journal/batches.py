@@ -45,7 +45,6 @@ def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
     Raises:
         MalformedLine: not canonical, not LF-terminated, a code that is none, or not as many
             as the manifest says.
-        MalformedRequest: a code or a date among the transfers that is none.
     """
     head, _, rest = data.partition(b"\n")
     manifest = decode_manifest(head)
@@ -53,10 +52,9 @@ def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
     try:
         check_codes(transfers)
     except MalformedRequest as fault:
-        raise MalformedLine(*fault.facts, fault.field) from None
+        raise MalformedLine(fault.field, *fault.facts) from None
     if len(transfers) != manifest.count:
         raise MalformedLine(f"{len(transfers)} transfers, the manifest says {manifest.count}")
-    check_codes(transfers)
     return manifest, transfers
 
 
