@@ -1,0 +1,1 @@
+"""One question per file; run with ./run bench NAME."""

@@ -1,0 +1,381 @@
+"""How many transfers a second does the service post durably, and what does a start cost?
+
+Question: how near does posting over HTTP, signed, come to what the database itself can take
+          (a bare COPY of the same rows), and a single transfer to what HTTP itself costs
+          (an echo)? How long is a start with a million accounts, how large is it in memory,
+          and does memory grow with recorded batches?
+Expect:   on two cores, shared by client, service and database: batches at a quarter of the
+          bare COPY or better, singles at a third of the echo, a hot account as fast as any.
+          A start reads a snapshot of a million lines: some ten seconds, 300 bytes each.
+Run:      ./run bench posting [--seconds N]
+
+The service runs as `tequio serve` does, in a process of its own, over an embedded PostgreSQL
+with fsync and synchronous_commit on; the load comes from another process. Every answer is
+checked: 201, after COMMIT and signature. Rates are medians of rounds, in which all parts take
+turns; ratios are medians of each round's ratio. `--seconds` bounds a part of a round.
+Progress on stderr; the last line of stdout is one JSON object of all figures.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import uvloop
+from msgspec import Struct, field
+
+from benchmarks.echo import serve_echo
+from benchmarks.load import LoadProcess, Report
+from benchmarks.serving import ServiceProcess, open_accounts, open_books
+from benchmarks.work import (
+    batch_bodies,
+    batch_requests,
+    copy_streams,
+    single_bodies,
+    single_requests,
+)
+from ledger.core.model import BATCH_MAX
+from ledger.pg.embedded import EmbeddedPostgres
+
+BATCH_CLIENTS = 4
+SINGLE_CLIENTS = 32
+BATCHES = 16  # Different ones; each is posted again and again under fresh ids.
+WARM_SINGLES = 20_000  # Before memory is looked at: what is made once is then made.
+COPY_RATE_MAX = 1_000_000  # Rows a second nobody reaches here; so many are packed.
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+
+TARGETS: dict[str, tuple[str, float]] = {
+    "ratio_to_copy": (">=", 0.25),
+    "ratio_to_echo": (">=", 0.30),
+    "ratio_hot": (">=", 0.9),
+    "bytes_per_account": ("<=", 500),
+    "bytes_per_batch": ("<=", 20),
+}
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    seconds: float
+    rounds: int
+    accounts: int
+    start_accounts: int
+    singles: int
+
+
+class Rounds(Struct):
+    """What each round measured, part by part."""
+
+    copy: list[float] = field(default_factory=list)  # Rows a second.
+    batch: list[float] = field(default_factory=list)  # Transfers a second.
+    hot: list[float] = field(default_factory=list)
+    echo: list[float] = field(default_factory=list)  # Answers a second.
+    single: list[float] = field(default_factory=list)
+    batch_latencies: list[float] = field(default_factory=list)
+    single_latencies: list[float] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float]:
+        return {
+            "transfers_per_s": round(statistics.median(self.batch)),
+            "copy_rows_per_s": round(statistics.median(self.copy)),
+            "ratio_to_copy": median_ratio(self.batch, self.copy),
+            "singles_per_s": round(statistics.median(self.single)),
+            "echo_per_s": round(statistics.median(self.echo)),
+            "ratio_to_echo": median_ratio(self.single, self.echo),
+            "batch_p50_ms": percentile_ms(self.batch_latencies, 50),
+            "batch_p99_ms": percentile_ms(self.batch_latencies, 99),
+            "single_p50_ms": percentile_ms(self.single_latencies, 50),
+            "single_p99_ms": percentile_ms(self.single_latencies, 99),
+            "ratio_hot": median_ratio(self.hot, self.batch),
+        }
+
+
+def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """The median of the ratios of each round."""
+    return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 3)
+
+
+def percentile_ms(seconds: Sequence[float], percent: int) -> float:
+    """The latency that so many percent of answers stayed within."""
+    ordered = sorted(seconds)
+    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1e3, 2)
+
+
+# ---- the parts
+
+
+class Bench:
+    """One run: a database server, a process that sends, and the parts in their order."""
+
+    def __init__(self, options: Options, server: EmbeddedPostgres, load: LoadProcess) -> None:
+        self.options = options
+        self.server = server
+        self.load = load
+        self.folder = server.root.parent
+
+    def run(self) -> dict[str, Any]:
+        """All figures."""
+        figures: dict[str, Any] = {}
+        asyncio.run(self._check_durable())
+        database = self.new_database("posting")
+        with self.service(database, "posting") as service:
+            say(f"opening {self.options.accounts} accounts")
+            open_books(service)
+            open_accounts(service, self.options.accounts)
+        # Started anew, so that memory freed by the opening does not hide what grows.
+        with self.service(database, "posting") as service:
+            self._prepare(service)
+            figures |= self._memory_of_batches(service)
+            figures |= self._rounds(service, database).figures()
+        figures |= self._start()
+        return figures
+
+    def new_database(self, name: str) -> str:
+        """The address of a new, empty database."""
+
+        async def create() -> None:
+            connection = await asyncpg.connect(self.server.dsn())
+            await connection.execute(f"CREATE DATABASE {name}")
+            await connection.close()
+
+        asyncio.run(create())
+        return self.server.dsn(name)
+
+    def service(self, database: str, name: str) -> ServiceProcess:
+        return ServiceProcess(database, self.folder / name)
+
+    async def _check_durable(self) -> None:
+        connection = await asyncpg.connect(self.server.dsn())
+        for setting in DURABLE:
+            value = await connection.fetchval(f"SHOW {setting}")
+            assert value == "on", f"{setting} is {value}: figures without it mean nothing"
+        await connection.close()
+
+    def _prepare(self, service: ServiceProcess) -> None:
+        say("making requests")
+        accounts, key = self.options.accounts, service.key
+        singles = single_bodies(accounts)
+        # Few accounts, all used while warming up: their balances are then made.
+        few = single_bodies(min(accounts, 1_000))
+        self.load.prepare("single", single_requests(key, singles))
+        self.load.prepare("few", single_requests(key, few))
+        for name, hot in (("batch", False), ("hot", True)):
+            bodies = batch_bodies(accounts, BATCHES, hot=hot)
+            self.load.prepare(name, batch_requests(key, bodies))
+
+    # ---- memory and singles
+
+    def _memory_of_batches(self, service: ServiceProcess) -> dict[str, float]:
+        """How much the service grows over many singles, each a batch of one."""
+        seconds = 12 * self.options.seconds
+        warm = min(WARM_SINGLES, self.options.singles)
+        self._drive(service, "few", SINGLE_CLIENTS, seconds / 2, count=warm)
+        before = service.resident_bytes()
+        report = self._drive(service, "few", SINGLE_CLIENTS, seconds, self.options.singles)
+        growth = service.resident_bytes() - before
+        say(f"{report.answers} singles made the service grow by {growth} bytes")
+        return {
+            "bytes_per_batch": round(max(0, growth) / report.answers, 2),
+            "bytes_per_batch_singles": report.answers,
+        }
+
+    # ---- rates
+
+    def _rounds(self, service: ServiceProcess, database: str) -> Rounds:
+        rounds = Rounds()
+        first = self._drive(service, "single", SINGLE_CLIENTS, 0.2)
+        self._drive(service, "batch", BATCH_CLIENTS, self.options.seconds)
+        with echoing(first.sample) as echo_port, copying(database) as copy:
+            copy(0.2)
+            self._echo(echo_port, 0.2)
+            for number in range(self.options.rounds):
+                rounds.copy.append(copy(self.options.seconds))
+                batch = self._drive(service, "batch", BATCH_CLIENTS)
+                rounds.batch.append(batch.rate * BATCH_MAX)
+                rounds.batch_latencies += batch.latencies
+                rounds.echo.append(self._echo(echo_port, self.options.seconds))
+                single = self._drive(service, "single", SINGLE_CLIENTS)
+                rounds.single.append(single.rate)
+                rounds.single_latencies += single.latencies
+                hot = self._drive(service, "hot", BATCH_CLIENTS)
+                rounds.hot.append(hot.rate * BATCH_MAX)
+                say(
+                    f"round {number + 1}: COPY {rounds.copy[-1]:,.0f} rows/s, batches "
+                    f"{rounds.batch[-1]:,.0f} transfers/s, hot {rounds.hot[-1]:,.0f}, echo "
+                    f"{rounds.echo[-1]:,.0f}/s, singles {rounds.single[-1]:,.0f}/s"
+                )
+        return rounds
+
+    def _drive(
+        self,
+        service: ServiceProcess,
+        name: str,
+        connections: int,
+        seconds: float | None = None,
+        count: int | None = None,
+    ) -> Report:
+        seconds = self.options.seconds if seconds is None else seconds
+        report = self.load.drive(
+            service.port, name, connections=connections, seconds=seconds, count=count
+        )
+        return all_created(report)
+
+    def _echo(self, port: int, seconds: float) -> float:
+        report = self.load.drive(port, "single", connections=SINGLE_CLIENTS, seconds=seconds)
+        return all_created(report).rate
+
+    # ---- a start
+
+    def _start(self) -> dict[str, float]:
+        """A start with many accounts, from starting the process to its being ready."""
+        count = self.options.start_accounts
+        database = self.new_database("start")
+        with self.service(database, "start") as service:
+            none = service.resident_bytes()
+            open_books(service)
+            started = time.perf_counter()
+            open_accounts(service, count)
+            elapsed = time.perf_counter() - started
+            say(f"opened {count} accounts in {elapsed:.1f} s")
+        with self.service(database, "start") as service:
+            say(f"started with {count} accounts in {service.ready_s:.1f} s")
+            return {
+                "startup_s": round(service.ready_s, 2),
+                "startup_accounts": count,
+                "bytes_per_account": round((service.resident_bytes() - none) / count, 1),
+                "accounts_opened_per_s": round(count / elapsed),
+            }
+
+
+def all_created(report: Report) -> Report:
+    """The report, if every answer was 201."""
+    assert set(report.statuses) == {201}, (report.statuses, report.sample)
+    return report
+
+
+@contextmanager
+def echoing(answer: bytes) -> Iterator[int]:
+    """The echo in a process of its own; gives its port."""
+    spawn = get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=serve_echo, args=(answer, there), daemon=True)
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+@contextmanager
+def copying(database: str) -> Iterator[Callable[[float], float]]:
+    """A bare COPY into a table like transfers; gives what measures rows a second."""
+    first_sequence = 1
+
+    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+        connection = await asyncpg.connect(database)
+        await connection.execute(
+            "CREATE TABLE tequio.bare_transfers (LIKE tequio.transfers INCLUDING ALL)"
+        )
+        return connection
+
+    async def measure(streams: Sequence[bytearray], seconds: float) -> float:
+        rows = 0
+        started = time.perf_counter()
+        for stream in streams:
+            async with connection.transaction():
+                await connection.copy_to_table(
+                    "bare_transfers",
+                    schema_name="tequio",
+                    source=stream,  # type: ignore[arg-type] # Bytes will do as well.
+                    format="binary",
+                )
+            rows += BATCH_MAX
+            if time.perf_counter() - started >= seconds:
+                break
+        return rows / (time.perf_counter() - started)
+
+    def copy(seconds: float) -> float:
+        nonlocal first_sequence
+        count = max(1, round(seconds * COPY_RATE_MAX / BATCH_MAX))
+        streams = copy_streams(1_000, count, first_sequence)
+        first_sequence += count * BATCH_MAX
+        return runner.run(measure(streams, seconds))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        connection = runner.run(connect())
+        yield copy
+        runner.run(connection.close())
+
+
+# ---- the run
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def machine(server: EmbeddedPostgres) -> dict[str, Any]:
+    """What the figures were taken on."""
+
+    async def version() -> str:
+        connection = await asyncpg.connect(server.dsn())
+        answer: str = await connection.fetchval("SHOW server_version")
+        await connection.close()
+        return answer
+
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "postgresql": asyncio.run(version()),
+    }
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """A sentence for each figure that is not as it should be."""
+    return [
+        f"missed: {name} is {figures[name]}, asked {sign} {target}"
+        for name, (sign, target) in TARGETS.items()
+        if (figures[name] < target if sign == ">=" else figures[name] > target)
+    ]
+
+
+def options_from(arguments: Sequence[str] | None = None) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="./run bench posting", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each part of a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--accounts", type=int, default=100_000, help="that are posted to")
+    parser.add_argument("--start-accounts", type=int, default=1_000_000, help="at the start")
+    parser.add_argument("--singles", type=int, default=200_000, help="for bytes_per_batch")
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+def main() -> None:
+    options = options_from()
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="tequio-bench-") as folder:
+        root = Path(folder)
+        root.chmod(0o711)  # PostgreSQL may run as another user.
+        say("starting PostgreSQL")
+        with EmbeddedPostgres(root / "server") as server, LoadProcess() as load:
+            figures = Bench(options, server, load).run() | {"machine": machine(server)}
+    for sentence in missed(figures):
+        say(sentence)
+    say(f"took {time.perf_counter() - began:.0f} s")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

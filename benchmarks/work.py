@@ -1,0 +1,135 @@
+"""What the posting benchmarks post: the same transfers as requests and as rows."""
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import date
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from benchmarks.load import ID_MARK, Request, post_request
+from ledger.core.book import Posted
+from ledger.core.model import BATCH_MAX
+from ledger.core.ports import NewBatch
+from ledger.pg.copy import pack_transfers
+
+LEDGER = "bench"
+CURRENCY = "MXN"
+SCALE = 2
+AMOUNT_MAX = 99_999  # Minor units of one transfer, so that no balance comes near its end.
+DAY = date(2026, 11, 21)
+
+NO_ID = UUID(ID_MARK.decode())
+_encode = msgspec.json.Encoder().encode
+
+
+class Transfers(Struct, frozen=True):
+    """Transfers between accounts by number, as columns."""
+
+    debit: list[int]
+    credit: list[int]
+    amount: list[int]
+
+
+def account_code(number: int) -> str:
+    """The code of account `number`, which counts from 1."""
+    return f"S{number:07}"
+
+
+def transfers(rng: random.Random, accounts: int, count: int, *, hot: bool = False) -> Transfers:
+    """Random transfers; with `hot`, account 1 is debited by all of them."""
+    debit = [1 if hot else rng.randint(1, accounts) for _ in range(count)]
+    # The credited one is another: a step of 1 to accounts - 1 around the circle.
+    credit = [(d - 1 + rng.randrange(1, accounts)) % accounts + 1 for d in debit]
+    return Transfers(debit, credit, [rng.randint(1, AMOUNT_MAX) for _ in range(count)])
+
+
+def account_bodies(accounts: int, size: int = BATCH_MAX) -> Iterator[bytes]:
+    """Requests that open accounts, `size` in each. All without bounds, so none is refused."""
+    for start in range(1, accounts + 1, size):
+        yield _encode(
+            {
+                "accounts": [
+                    {
+                        "code": account_code(number),
+                        "currency": CURRENCY,
+                        "kind": "savings",
+                        "lower_bound": "none",
+                    }
+                    for number in range(start, min(start + size, accounts + 1))
+                ]
+            }
+        )
+
+
+def batch_bodies(
+    accounts: int, count: int, *, hot: bool = False, size: int = BATCH_MAX
+) -> list[bytes]:
+    """Different full batches, each with ID_MARK in the place of its id."""
+    rng = random.Random(8190)
+    return [
+        _encode(
+            {
+                "id": ID_MARK.decode(),
+                "transfers": list(_written(transfers(rng, accounts, size, hot=hot))),
+            }
+        )
+        for _ in range(count)
+    ]
+
+
+def single_bodies(accounts: int, count: int = 4096) -> list[bytes]:
+    """Different single transfers, each with ID_MARK in the place of its id."""
+    columns = transfers(random.Random(1), accounts, count)
+    return [_encode({"id": ID_MARK.decode(), **written}) for written in _written(columns)]
+
+
+def batch_requests(key: str, bodies: Sequence[bytes]) -> list[Request]:
+    """Posts of batches. Whoever sends them asks for receipts without balances."""
+    headers = {"Authorization": f"Bearer {key}", "Prefer": "return=minimal"}
+    path = f"/v1/ledgers/{LEDGER}/batches"
+    return [post_request(path, body, headers) for body in bodies]
+
+
+def single_requests(key: str, bodies: Sequence[bytes]) -> list[Request]:
+    """Posts of single transfers, with all of the receipt in the answer."""
+    path = f"/v1/ledgers/{LEDGER}/transfers"
+    return [post_request(path, body, {"Authorization": f"Bearer {key}"}) for body in bodies]
+
+
+def _written(columns: Transfers) -> Iterator[dict[str, str]]:
+    rows = zip(columns.debit, columns.credit, columns.amount, strict=True)
+    for n, (debit, credit, amount) in enumerate(rows):
+        yield {
+            "debit_account": account_code(debit),
+            "credit_account": account_code(credit),
+            "amount": f"{amount // 100}.{amount % 100:02}",
+            "currency": CURRENCY,
+            "kind": "deposit",
+            "reference": f"ORD-{n:09}",
+        }
+
+
+def copy_streams(
+    accounts: int, count: int, first_sequence: int, *, size: int = BATCH_MAX
+) -> Sequence[bytearray]:
+    """Full batches as the rows they leave, packed for COPY. No sequence comes twice."""
+    rng = random.Random(first_sequence)
+    streams = []
+    for n in range(count):
+        columns = transfers(rng, accounts, size)
+        first = first_sequence + n * size
+        posted = Posted(
+            number=n + 1,
+            first_sequence=first,
+            positions=range(size),
+            debit=columns.debit,
+            credit=columns.credit,
+            amount=columns.amount,
+            debit_balance=[-amount for amount in columns.amount],
+            credit_balance=columns.amount,
+        )
+        batch = NewBatch(batch=NO_ID, leaf_index=n, posted=posted, business_dates=DAY)
+        streams.append(pack_transfers(1, [batch]))
+    return streams
