@@ -1,0 +1,118 @@
+"""The command tequio: which commands there are, and nothing they need until one is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from ledger.cli.words import Stop, t
+
+# name -> where it lives, and what it does in a few words (so that --help imports nothing).
+COMMANDS = {
+    "serve": ("serve:serve", t("Run the ledger service.", "Pone en marcha el servicio.")),
+    "demo": (
+        "demo:demo",
+        t(
+            "See a savings bank and a community currency at work.",
+            "Muestra una caja de ahorro y una moneda social en acción.",
+        ),
+    ),
+    "ledger": (
+        "books:ledger_group",
+        t("Create ledgers and look at them.", "Crea libros y los muestra."),
+    ),
+    "currency": ("books:currency_group", t("A ledger's currencies.", "Monedas de un libro.")),
+    "account": (
+        "books:account_group",
+        t("Accounts, their limits and statements.", "Cuentas, sus límites y estados."),
+    ),
+    "transfer": (
+        "posting:transfer_group",
+        t("Post and find transfers.", "Registra y busca movimientos."),
+    ),
+    "batch": (
+        "posting:batch_group",
+        t("Post batches; receipts and proofs.", "Registra lotes; recibos y pruebas."),
+    ),
+    "trial-balance": (
+        "books:trial_balance",
+        t("Balances, debits and credits of a period.", "Balanza de comprobación."),
+    ),
+    "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
+    "import": (
+        "importing:import_group",
+        t("Post the transfers in a file.", "Registra los movimientos de un archivo."),
+    ),
+    "export": (
+        "exporting:export_group",
+        t(
+            "Take the journal out, also for hledger and beancount.",
+            "Saca el journal, también para hledger y beancount.",
+        ),
+    ),
+    "verify": (
+        "verifying:verify",
+        t("Check an exported journal, offline.", "Comprueba un journal exportado, sin red."),
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(f"ledger.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(t("Commands", "Órdenes")):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        from ledger.core.faults import LedgerFault
+
+        try:
+            return super().invoke(ctx)
+        except LedgerFault as fault:  # The rooms behind say what it is themselves.
+            raise Stop(str(fault)) from fault
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    help=t(
+        "Tequio: a double-entry ledger for savings banks and community currencies, with a "
+        "journal that anyone can verify.",
+        "Tequio: un libro contable de partida doble para cajas de ahorro y monedas sociales, "
+        "con un journal que cualquiera puede comprobar.",
+    ),
+    epilog=t(
+        "Try it: tequio demo --once",
+        "Para probar: tequio demo --once",
+    ),
+)
+@click.version_option(package_name="tequio", message="tequio %(version)s")
+def tequio() -> None:
+    pass
+
+
+def main() -> None:
+    """The entry of `tequio` and `python -m ledger`."""
+    if not __debug__:
+        sys.stderr.write(
+            t(
+                "tequio: Python was started with -O, which removes the checks a ledger stands "
+                "on. Start it without -O and PYTHONOPTIMIZE.\n",
+                "tequio: Python se inició con -O, que quita las comprobaciones de las que "
+                "depende un libro. Inícielo sin -O ni PYTHONOPTIMIZE.\n",
+            )
+        )
+        sys.exit(1)
+    tequio(prog_name="tequio")

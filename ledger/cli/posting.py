@@ -1,0 +1,267 @@
+"""Commands that post and find transfers: one at a time, or as a batch from a JSON file."""
+
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ledger.cli.books import limit_option, take
+from ledger.cli.client import path_of, read_json
+from ledger.cli.show import (
+    Place,
+    dry_query,
+    dry_run_option,
+    ledger_option,
+    print_json,
+    speaks_to_service,
+    table,
+)
+from ledger.cli.words import Stop, t
+
+TRANSFER: Final = (
+    "sequence",
+    "business_date",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    "kind",
+    "reference",
+)
+SLIP: Final = (
+    "sequence",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    "debit_balance",
+    "credit_balance",
+    "business_date",
+    "recorded_at",
+    "id",
+    "leaf_index",
+)
+BATCH: Final = (
+    "id",
+    "batch_number",
+    "leaf_index",
+    "recorded_at",
+    "business_date",
+    "count",
+    "posted",
+    "first_sequence",
+    "last_sequence",
+)
+BATCHES: Final = ("leaf_index", "id", "recorded_at", "poster", "count", "posted", "code")
+OUTCOME: Final = ("position", "sequence", "debit_balance", "credit_balance", "code", "sentence")
+
+
+@click.group(help=t("Post and find transfers.", "Registra y busca movimientos."))
+def transfer_group() -> None:
+    pass
+
+
+@transfer_group.command(
+    "post",
+    help=t(
+        "Post one transfer. To send it again safely give the same --id.",
+        "Registra un movimiento. Para repetirlo sin duplicar, dé el mismo --id.",
+    ),
+)
+@ledger_option
+@click.option(
+    "--debit", "debit_account", required=True, help=t("Account that pays.", "Cuenta de cargo.")
+)
+@click.option(
+    "--credit",
+    "credit_account",
+    required=True,
+    help=t("Account that is paid.", "Cuenta de abono."),
+)
+@click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
+@click.option("--currency", required=True, help=t("Such as MXN.", "Por ejemplo MXN."))
+@click.option("--kind", required=True, help=t("Such as deposit.", "Por ejemplo deposito."))
+@click.option("--reference", help=t("Your own number for it.", "Su propio número."))
+@click.option(
+    "--description",
+    help=t("Free text; it can be erased later.", "Texto libre; después se puede borrar."),
+)
+@click.option("--business-date", help=t("Which day it counts for.", "Para qué día cuenta."))
+@click.option("--value-date", help=t("Since when interest counts.", "Fecha valor."))
+@click.option("--entered-by", help=t("Who entered it, a code.", "Quién capturó, un código."))
+@click.option("--approved-by", help=t("Who approved it, a code.", "Quién autorizó, un código."))
+@click.option(
+    "--id",
+    "transfer_id",
+    type=click.UUID,
+    help=t("Its id; else a new one.", "Su id; si no, uno nuevo."),
+)
+@dry_run_option
+@speaks_to_service
+async def post_transfer(
+    place: Place, ledger: str, transfer_id: uuid.UUID | None, dry_run: bool, **given: str | None
+) -> None:
+    sent_id = str(transfer_id or uuid.uuid4())
+    asked = {"id": sent_id, **{name: value for name, value in given.items() if value}}
+    path = path_of("ledgers", ledger, "transfers")
+    async with place.client() as client:
+        try:
+            answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
+        except Stop as stop:
+            if not dry_run and transfer_id is None and not getattr(stop, "code", ""):
+                again = t("To try again: --id", "Para volver a intentar: --id")
+                click.echo(f"{again} {sent_id}", err=True)
+            raise
+    if dry_run:
+        place.dry(answer, "outcomes", ("debit_balance", "credit_balance"))
+    elif place.json:
+        print_json(answer)
+    else:
+        place.one(answer["receipt"], SLIP)
+
+
+@transfer_group.command("show", help=t("One, by its sequence.", "Uno, por su folio."))
+@click.argument("sequence", type=click.IntRange(1))
+@ledger_option
+@speaks_to_service
+async def show_transfer(place: Place, sequence: int, ledger: str) -> None:
+    async with place.client() as client:
+        place.one(await client.get(path_of("ledgers", ledger, "transfers", sequence)))
+
+
+@transfer_group.command(
+    "list", help=t("Transfers in order of sequence.", "Movimientos en orden de folio.")
+)
+@ledger_option
+@click.option("--after", type=click.IntRange(0), default=0, help=t("Above it.", "Después de."))
+@click.option("--reference", help=t("Those with this reference.", "Los de esta referencia."))
+@limit_option
+@speaks_to_service
+async def list_transfers(
+    place: Place, ledger: str, after: int, reference: str | None, limit: int
+) -> None:
+    path = path_of("ledgers", ledger, "transfers")
+    query: dict[str, Any] = {"after": after}
+    if reference is not None:
+        query = {"reference": reference}
+    place.rows(await take(place, path, "transfers", limit, query), TRANSFER)
+
+
+# ---- batches
+
+
+@click.group(help=t("Post batches; receipts and proofs.", "Registra lotes; recibos y pruebas."))
+def batch_group() -> None:
+    pass
+
+
+@batch_group.command(
+    "post",
+    help=t(
+        "Post a batch from a JSON file as the API takes it: id, mode, transfers. Sending the "
+        "same file again posts nothing twice.",
+        "Registra un lote de un archivo JSON como lo recibe la API: id, mode, transfers. "
+        "Enviar otra vez el mismo archivo no duplica nada.",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@ledger_option
+@dry_run_option
+@speaks_to_service
+async def post_batch(place: Place, file: Path, ledger: str, dry_run: bool) -> None:
+    asked = read_json(file)
+    if not isinstance(asked, dict) or "id" not in asked:
+        raise Stop(
+            t(
+                f'{file}: there is no "id" (a UUID), so a repeat could not be told apart.',
+                f'{file}: falta "id" (un UUID), y no se distinguiría una repetición.',
+            )
+        )
+    path = path_of("ledgers", ledger, "batches")
+    async with place.client() as client:
+        answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
+    if dry_run:
+        place.dry(answer, "outcomes", OUTCOME)
+    elif place.json:
+        print_json(answer)
+    else:
+        _print_batch(place, answer)
+
+
+def _print_batch(place: Place, answer: dict[str, Any]) -> None:
+    if "refused" in answer:
+        place.one(answer["refused"])
+        return
+    receipt = answer["receipt"]
+    place.one(receipt, BATCH)
+    refused = [outcome for outcome in receipt.get("outcomes", ()) if "code" in outcome]
+    if refused:
+        place.console.print(t("\nRefused:", "\nRechazados:"))
+        place.console.print(table(refused, ("position", "code", "sentence")))
+
+
+@batch_group.command("show", help=t("One batch, by its id.", "Un lote, por su id."))
+@click.argument("batch_id", metavar="ID", type=click.UUID)
+@ledger_option
+@speaks_to_service
+async def show_batch(place: Place, batch_id: uuid.UUID, ledger: str) -> None:
+    async with place.client() as client:
+        answer = await client.get(path_of("ledgers", ledger, "batches", str(batch_id)))
+    if place.json:
+        print_json(answer)
+    else:
+        _print_batch(place, answer)
+
+
+@batch_group.command("list", help=t("Batches in order.", "Los lotes en orden."))
+@ledger_option
+@limit_option
+@speaks_to_service
+async def list_batches(place: Place, ledger: str, limit: int) -> None:
+    path = path_of("ledgers", ledger, "batches")
+    place.rows(await take(place, path, "batches", limit), BATCHES)
+
+
+@batch_group.command(
+    "proof",
+    help=t(
+        "What shows, years later and offline, that a transfer of a batch was recorded. It is "
+        "checked before it is printed.",
+        "Lo que muestra, años después y sin red, que un movimiento del lote se registró. Se "
+        "comprueba antes de mostrarlo.",
+    ),
+)
+@click.argument("batch_id", metavar="ID", type=click.UUID)
+@ledger_option
+@click.option(
+    "--position",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help=t("Which transfer, from 0.", "Cuál movimiento, desde 0."),
+)
+@speaks_to_service
+async def proof(place: Place, batch_id: uuid.UUID, ledger: str, position: int) -> None:
+    from ledger.cli.proving import check_proof
+
+    path = path_of("ledgers", ledger, "batches", str(batch_id), "proof")
+    async with place.client() as client:
+        opened = await client.get(path_of("ledgers", ledger))
+        answer = await client.get(path, {"position": position})
+    proven = check_proof(answer, opened["public_key"])
+    if place.json:
+        print_json(answer)
+        return
+    place.one(
+        {
+            t("line", "línea"): answer["line"],
+            t("in the batch", "en el lote"): f"{proven.index} / {proven.size}",
+            t("batch root", "raíz del lote"): proven.root.hex(),
+            t("leaf of the journal", "hoja del journal"): answer["leaf_index"],
+            t("signed size", "tamaño firmado"): proven.checkpoint.size,
+            t("signed root", "raíz firmada"): proven.checkpoint.root.hex(),
+        }
+    )
+    place.console.print(t("The proof holds.", "La prueba se sostiene."))
+    place.console.print(f"[dim]{answer['caution']}[/dim]")

@@ -1,0 +1,257 @@
+"""What commands print: tables for people, JSON for programs.
+
+Where nobody looks (a pipe, a file) tables are as wide as they need to be and have no colour.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ledger.cli.client import Client, default_url, find_key
+from ledger.cli.words import money, t
+
+P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
+
+WIDE: Final = 400  # Columns where nobody looks.
+AMOUNTS: Final = frozenset(
+    {
+        "amount",
+        "available",
+        "balance",
+        "closing_balance",
+        "closing_credit",
+        "closing_debit",
+        "credit_balance",
+        "credits",
+        "debit_balance",
+        "debits",
+        "lower_bound",
+        "opening_balance",
+        "opening_credit",
+        "opening_debit",
+        "upper_bound",
+    }
+)
+NUMBERS: Final = AMOUNTS | {
+    "accounts",
+    "batch_number",
+    "batches",
+    "leaf_index",
+    "number",
+    "position",
+    "scale",
+    "sequence",
+    "size",
+    "transfers",
+}
+
+# What a field is called above a column; what is not here keeps its own name.
+HEADS: Final[Mapping[str, tuple[str, str]]] = {
+    "account": ("account", "cuenta"),
+    "accounts": ("accounts", "cuentas"),
+    "amount": ("amount", "importe"),
+    "balance": ("balance", "saldo"),
+    "balanced": ("balanced", "cuadra"),
+    "batches": ("batches", "lotes"),
+    "business_date": ("business date", "fecha contable"),
+    "closing_balance": ("closing", "saldo final"),
+    "closing_credit": ("closing credit", "final acreedor"),
+    "closing_debit": ("closing debit", "final deudor"),
+    "code": ("code", "código"),
+    "credit_account": ("credit account", "cuenta de abono"),
+    "credits": ("credits", "abonos"),
+    "currency": ("currency", "moneda"),
+    "debit_account": ("debit account", "cuenta de cargo"),
+    "debits": ("debits", "cargos"),
+    "key": ("key", "llave"),
+    "kind": ("kind", "tipo"),
+    "leaf_index": ("leaf", "hoja"),
+    "lower_bound": ("lower bound", "límite inferior"),
+    "name": ("name", "nombre"),
+    "nature": ("nature", "naturaleza"),
+    "opening_balance": ("opening", "saldo inicial"),
+    "opening_credit": ("opening credit", "inicial acreedor"),
+    "opening_debit": ("opening debit", "inicial deudor"),
+    "origin": ("origin", "origen"),
+    "other_account": ("other account", "contracuenta"),
+    "posted": ("posted", "registrados"),
+    "poster": ("poster", "quien registra"),
+    "public_key": ("public key", "llave pública"),
+    "recorded_at": ("recorded at", "registrado"),
+    "reference": ("reference", "referencia"),
+    "role": ("role", "papel"),
+    "scale": ("scale", "decimales"),
+    "sentence": ("why", "por qué"),
+    "sequence": ("sequence", "folio"),
+    "side": ("side", "lado"),
+    "size": ("leaves", "hojas"),
+    "status": ("status", "estado"),
+    "time_zone": ("time zone", "zona horaria"),
+    "transfers": ("transfers", "movimientos"),
+    "upper_bound": ("upper bound", "límite superior"),
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people read. Nothing is coloured by guessing what it might be."""
+    plain = Console(stderr=stderr, highlight=False)
+    if not plain.is_terminal:
+        plain = Console(stderr=stderr, highlight=False, width=WIDE)
+    return plain
+
+
+def head_of(name: str) -> str:
+    """A field's name as people read it."""
+    return t(*HEADS[name]) if name in HEADS else name.replace("_", " ")
+
+
+def cell(name: str, value: object) -> str:
+    """A field's value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return t("yes", "sí") if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    text = str(value)
+    if name in AMOUNTS:
+        return money(text)
+    if name == "recorded_at":
+        return text[:19].replace("T", " ")
+    return escape(text)
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> Table:
+    """Rows as a table with these columns."""
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        right = name in NUMBERS
+        made.add_column(head_of(name), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(cell(name, row.get(name)) for name in columns))
+    return made
+
+
+def facts(row: Mapping[str, Any], names: Sequence[str] = ()) -> Table:
+    """One thing, field under field."""
+    made = Table(show_header=False, box=None, pad_edge=False)
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name in names or row:
+        if row.get(name) not in (None, ""):
+            made.add_row(head_of(name), cell(name, row[name]))
+    return made
+
+
+def print_json(value: object) -> None:
+    """A value for programs."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+class Place:
+    """Where a command speaks to, and how it prints."""
+
+    def __init__(self, url: str, key: str | None, as_json: bool) -> None:
+        self.url = url
+        self.key = find_key(url, key)
+        self.json = as_json
+        self.console = console()
+
+    def client(self) -> Client:
+        return Client(self.url, self.key)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print a list, in the form that was asked for."""
+        if self.json:
+            print_json(rows)
+        elif rows:
+            self.console.print(table(rows, columns))
+        else:
+            self.console.print(t("None.", "Ninguno."))
+
+    def one(self, row: Mapping[str, Any], names: Sequence[str] = ()) -> None:
+        """Print one thing, in the form that was asked for."""
+        if self.json:
+            print_json(row)
+        else:
+            self.console.print(facts(row, names))
+
+    def dry(self, answer: Mapping[str, Any], what: str, names: Sequence[str] = ()) -> None:
+        """Print what a write would do. Of a list, all."""
+        if self.json:
+            print_json(answer)
+            return
+        self.console.print(
+            t("Nothing was written. It would be:", "No se escribió nada. Quedaría así:")
+        )
+        found = answer.get(what)
+        if isinstance(found, list):
+            self.console.print(table(found, names))
+        elif isinstance(found, dict):
+            self.console.print(facts(found, names))
+
+
+def speaks_to_service(
+    command: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[..., None]:
+    """Make a coroutine that takes a Place first a command with --url, --key and --json."""
+
+    @click.option(
+        "--url",
+        envvar="TEQUIO_URL",
+        help=t(
+            "The running service; also TEQUIO_URL.",
+            "El servicio en marcha; también TEQUIO_URL.",
+        ),
+        default=default_url,
+        show_default="http://127.0.0.1:8080",
+    )
+    @click.option(
+        "--key",
+        envvar="TEQUIO_KEY",
+        help=t(
+            "Your API key; better in TEQUIO_KEY, where other users do not see it. Without "
+            "one: the operator key of this machine's service, if you may read it.",
+            "Su llave; mejor en TEQUIO_KEY, donde otros usuarios no la ven. Sin ella: la del "
+            "operador del servicio de esta máquina, si usted puede leerla.",
+        ),
+    )
+    @click.option("--json", "as_json", is_flag=True, help=t("For programs.", "Para programas."))
+    @wraps(command)
+    def run(url: str, key: str | None, as_json: bool, **given: Any) -> None:
+        place = Place(url, key, as_json)
+        asyncio.run(command(place, **given))  # type: ignore[arg-type]
+
+    return run
+
+
+def dry_run_option(command: F) -> F:
+    """--dry-run of a write."""
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        help=t("Say what would happen, write nothing.", "Dice qué pasaría, no escribe nada."),
+    )(command)
+
+
+def ledger_option(command: F) -> F:
+    """--ledger, which nearly all commands need."""
+    return click.option(
+        "--ledger",
+        required=True,
+        envvar="TEQUIO_LEDGER",
+        help=t("The ledger's code; also TEQUIO_LEDGER.", "Código del libro; o TEQUIO_LEDGER."),
+    )(command)
+
+
+def dry_query(dry_run: bool) -> dict[str, str]:
+    """The query of a write."""
+    return {"dry_run": "true"} if dry_run else {}

@@ -1,0 +1,55 @@
+"""Which language people are spoken to in, and how what stops a command is said.
+
+    raise Stop(t("There is no such file.", "No existe ese archivo."))
+
+Texts stand where they are used, in English and Spanish. What the ledger itself says comes
+from core/texts.py, in Portuguese too.
+"""
+
+import os
+from typing import IO, Any
+
+import click
+
+from ledger.core.texts import LANGUAGES
+
+
+def locale_name() -> str:
+    """The locale the environment asks for, such as es_MX.UTF-8."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+def language() -> str:
+    """The language of the locale among those the ledger speaks; else English."""
+    wanted = locale_name()[:2].lower()
+    return wanted if wanted in LANGUAGES else "en"
+
+
+def t(en: str, es: str) -> str:
+    """The text for whoever reads. A reader of Portuguese gets the Spanish one."""
+    return en if language() == "en" else es
+
+
+def money(text: str) -> str:
+    """A decimal string with its thousands apart, as the reader's country writes it.
+
+    For people only: programs read the plain string.
+    """
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    whole, point, fraction = digits.partition(".")
+    if not whole.isdigit() or (point and not fraction.isdigit()):
+        return text  # "none", or something that is no amount.
+    grouped = f"{int(whole):,}"
+    if language() == "pt":
+        return sign + grouped.replace(",", ".") + point.replace(".", ",") + fraction
+    return sign + grouped + point + fraction
+
+
+class Stop(click.ClickException):
+    """The command ends here, with a sentence and exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"tequio: {self.message}", err=True, file=file)
