@@ -2,23 +2,40 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
-from ledger.core.faults import MalformedRequest
+from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.lines import AnyLeaf, BatchRefused
 from ledger.core.ports import Caller, PostOutcome, StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
 
-if TYPE_CHECKING:
-    from ledger.sequencer.writer import Writer
-
 T = TypeVar("T")
+
+Give = Callable[[], None]  # What gives an answer once the group it waits for is committed.
+
+
+class Decider(Protocol):
+    """The writer, as what is pending sees it."""
+
+    book: Book
+
+    def now(self) -> int:
+        """The ledger's time, in microseconds since 1970."""
+        ...
+
+    def record(self, leaf: AnyLeaf) -> None:
+        """Take a leaf into the book and the open group."""
+        ...
+
+    def post(self, pending: "Post") -> Give | None:
+        """Decide a batch that is new."""
+        ...
 
 
 class Pending(Generic[T]):
@@ -30,10 +47,8 @@ class Pending(Generic[T]):
     def __init__(self) -> None:
         self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
-    def decide(
-        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
-    ) -> Callable[[], None] | None:
-        """Decide now; return what gives the answer once the group is committed, if it waits."""
+    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+        """Decide now; None when the answer was given at once."""
         raise NotImplementedError
 
     def give(self, outcome: T) -> None:
@@ -47,6 +62,10 @@ class Pending(Generic[T]):
             self.answer.set_exception(fault)
             self.answer.exception()  # Whoever asked may be gone; that is no news.
 
+    def fail_truly(self, fault: LedgerFault) -> None:
+        """Answer with a fault; not one that says nothing was recorded where that is unsure."""
+        self.fail(OutcomeUnknown(fault) if self.unsure else fault)
+
 
 class Look(Pending[T]):
     """A look at the book, answered when all it saw is committed."""
@@ -55,9 +74,7 @@ class Look(Pending[T]):
         super().__init__()
         self._look = look
 
-    def decide(
-        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
-    ) -> Callable[[], None] | None:
+    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
             seen = self._look(writer.book)
         except Exception as error:  # A look changes nothing, so nothing else is lost.
@@ -86,9 +103,7 @@ class Change(Pending[T | Refusal]):
         super().__init__()
         self._build = build
 
-    def decide(
-        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
-    ) -> Callable[[], None] | None:
+    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
             built = self._build(writer.book, writer.now())
         except MalformedRequest as fault:
@@ -114,9 +129,7 @@ class Post(Pending[PostOutcome]):
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
         self.used: set[tuple[str, str]] = set()
 
-    def decide(
-        self, writer: "Writer", known: Mapping[UUID, StoredBatch]
-    ) -> Callable[[], None] | None:
+    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
         if stored is None:
             return writer.post(self)

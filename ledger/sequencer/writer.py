@@ -51,7 +51,7 @@ from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
-from ledger.sequencer.pending import Built, Change, Look, Pending, Post
+from ledger.sequencer.pending import Built, Change, Give, Look, Pending, Post
 from ledger.sequencer.posting import (
     Moment,
     all_refused,
@@ -109,6 +109,7 @@ class Writer:
         self._open = OpenGroup()
         self._open_pending: list[Pending[Any]] = []
         self._committing_pending: list[Pending[Any]] = []
+        self._is_recorded = False  # Whether the group on its way is, or may be by now.
         self._queue: deque[Pending[Any]] = deque()
         self._queued_transfers = 0
         self._arrived = asyncio.Event()
@@ -261,7 +262,7 @@ class Writer:
         if self.book.accounts > accounts:
             self._open.accounts.append(self.book.account(self.book.accounts))
 
-    def post(self, pending: Post) -> Callable[[], None] | None:
+    def post(self, pending: Post) -> Give | None:
         """Decide a batch that is new."""
         wait_s = self._refusals_wait(pending.caller.key)
         if wait_s:
@@ -304,13 +305,14 @@ class Writer:
             try:
                 await self._serve()
                 return
-            except (OutcomeUnknown, StoreUnavailable, ClockAhead) as fault:
+            except (OutcomeUnknown, StoreUnavailable, ClockAhead, SignerStopped) as fault:
                 log.warning(
                     "A commit did not end well; reading the ledger again",
                     extra={"ledger": self.code, "why": str(fault)},
                 )
                 self._put_back(fault)
-            except (SignerStopped, WriterReplaced) as fault:
+            except WriterReplaced as fault:
+                self._loaded.clear()  # The book is ahead of what is committed: not for show.
                 self._stop(fault)
                 return
             except Exception as error:
@@ -329,6 +331,10 @@ class Writer:
                 await asyncio.sleep(RETRY_S)
             except LedgerFault as fault:
                 self._stop(fault)
+                return False
+            except Exception as error:  # Such as a full disk under the notary.
+                log.exception("The ledger cannot be read", extra={"ledger": self.code})
+                self._stop(JournalBroken(self.code, repr(error)))
                 return False
             else:
                 return True
@@ -354,7 +360,7 @@ class Writer:
                     return
                 await self._something(committing)
         finally:
-            if committing is not None and not committing.done():
+            if committing is not None:
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
                 committing.exception()
@@ -432,6 +438,7 @@ class Writer:
     def _close_group(self) -> OpenGroup:
         group, self._open = self._open, OpenGroup()
         self._committing_pending, self._open_pending = self._open_pending, []
+        self._is_recorded = False
         return group
 
     async def _commit(self, group: OpenGroup) -> None:
@@ -439,8 +446,13 @@ class Writer:
         if group.leaves:
             before, edge = self._head, self._edge
             rows = group.closed(before, edge, self.signed.checkpoint)
-            await self._store.commit(rows)
+            try:
+                await self._store.commit(rows)
+            except OutcomeUnknown:
+                self._is_recorded = True
+                raise
             # From here the group is durable. A failure below loses the answers, not the money.
+            self._is_recorded = True
             self._head = rows.after
             tiles = {(t.level, t.index): t.hashes for t in rows.tiles}
             await self.signed.sign(self._origin(), before.size, edge, tiles)
@@ -515,22 +527,21 @@ class Writer:
 
     def _put_back(self, fault: LedgerFault, *, give_up: bool = False) -> None:
         """Queue again what was decided on memory that is thrown away, in its old order."""
+        for pending in self._committing_pending:
+            pending.unsure = pending.unsure or self._is_recorded
         waiting = [*self._committing_pending, *self._open_pending]
         self._committing_pending, self._open_pending = [], []
         again = [pending for pending in waiting if not pending.answer.done()]
-        for pending in again:
-            pending.unsure = pending.unsure or isinstance(fault, OutcomeUnknown)
         if give_up or isinstance(fault, ClockAhead):
             for pending in again:
-                pending.fail(fault)
+                pending.fail_truly(fault)
             return
         self._queue.extendleft(reversed(again))
         self._queued_transfers += sum(pending.transfers for pending in again)
 
     def _fail_waiting(self, fault: LedgerFault) -> None:
         while self._queue:
-            pending = self._queue.popleft()
-            pending.fail(OutcomeUnknown(fault) if pending.unsure else fault)
+            self._queue.popleft().fail_truly(fault)
         self._queued_transfers = 0
 
     def _stop(self, fault: LedgerFault) -> None:
