@@ -8,25 +8,21 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import UNSET, UnsetType
-from msgspec.structs import replace
+from msgspec import UNSET
 
-from ledger.core.amounts import AMOUNT_MAX, parse_bound
+from ledger.core import changes
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
 from ledger.core.faults import MalformedRequest
 from ledger.core.lines import (
-    RULES,
     AccountOpened,
     AnyLeaf,
-    CurrencyAdded,
     KeyGrant,
     LimitChanged,
     Opening,
     StatusChanged,
 )
-from ledger.core.model import NO_LOWER, NO_UPPER, Account, Nature, Status
-from ledger.core.personal import looks_personal
+from ledger.core.model import Account
 from ledger.core.ports import (
     AskedAccount,
     AskedChange,
@@ -47,8 +43,6 @@ from ledger.sequencer.writer import Writer
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-NONE = "none"  # How people write that there is no bound.
 
 
 def now_us() -> int:
@@ -148,12 +142,12 @@ class Sequencer:
         async with self._opening_one:  # Two writers of one ledger would fence each other.
             if asked.code in self._writers:
                 view = await self.view(asked.code)
-                same = _same_ledger(view.opening, asked)
+                same = changes.opens_the_same(view.opening, asked)
                 return view if same else Refusal(code=RefusalCode.LEDGER_CODE_USED)
             if dry_run:
-                opening = self._opening(asked, caller, self._clock(), public_key="")
+                line = self._opening(asked, caller, self._clock(), public_key="")
                 return LedgerView(
-                    ledger_id=0, opening=opening, size=0, accounts=0, batches=0, transfers=0
+                    ledger_id=0, opening=line, size=0, accounts=0, batches=0, transfers=0
                 )
             return await self._open_new(asked, caller)
 
@@ -165,8 +159,8 @@ class Sequencer:
         key = self._notary.public_key(f"{self._origin}/{asked.code}")
 
         def build(book: Book, now: int) -> Built[LedgerView]:
-            opening = self._opening(asked, caller, now, public_key=key)
-            return Built([opening] if book.opening is None else [], writer.view)
+            line = self._opening(asked, caller, now, public_key=key)
+            return Built([line] if book.opening is None else [], writer.view)
 
         try:
             view = await writer.submit(Change(build))
@@ -179,15 +173,11 @@ class Sequencer:
     def _opening(
         self, asked: AskedLedger, caller: Caller, now: int, *, public_key: str
     ) -> Opening:
-        return Opening(
-            recorded_at=now,
-            code=asked.code,
-            name=asked.name,
+        return changes.opening(
+            asked,
             origin=f"{self._origin}/{asked.code}",
-            time_zone=asked.time_zone,
-            rules=RULES,
-            unique_references=asked.unique_references,
             public_key=public_key,
+            recorded_at=now,
             by=caller.key,
         )
 
@@ -197,20 +187,10 @@ class Sequencer:
         """Add a currency. Asking again for the same is the same answer."""
 
         def build(book: Book, now: int) -> Built[None] | Refusal:
-            there = book.currencies.get(asked.code)
-            if there is not None:
-                same = (there.kind, there.scale) == (asked.kind, asked.scale)
-                return _nothing() if same else Refusal(code=RefusalCode.CURRENCY_CODE_USED)
-            line = CurrencyAdded(
-                recorded_at=now,
-                code=asked.code,
-                kind=asked.kind,
-                scale=asked.scale,
-                by=caller.key,
-            )
-            return Built([line], lambda _: None)
+            lines = changes.add_currency(book, asked, recorded_at=now, by=caller.key)
+            return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
 
-        return await self._change(ledger, build, lambda book: None, dry_run)
+        return await self._change(ledger, build, lambda book, lines: None, dry_run)
 
     async def open_accounts(
         self,
@@ -223,49 +203,22 @@ class Sequencer:
         """Open accounts, all or none. One that is there just so is not opened again."""
 
         def build(book: Book, now: int) -> Built[list[Account]] | Refusal:
-            lines: list[AccountOpened] = []
-            fresh: dict[str, AskedAccount] = {}
-            for position, one in enumerate(asked):
-                refusal = _refuse_account(book, one, fresh, position)
-                if refusal is not None:
-                    return refusal
-                if one.code not in fresh and one.code not in book.numbers:
-                    fresh[one.code] = one
-                    number = book.accounts + len(fresh)
-                    lines.append(self._account_line(book, one, number, now, caller))
+            lines = changes.open_accounts(
+                book, asked, recorded_at=now, by=caller.key, chance=self._chance
+            )
+            if isinstance(lines, Refusal):
+                return lines
             return Built(lines, lambda book: [_account(book, one.code) for one in asked])
 
-        def preview(book: Book) -> list[Account]:
-            built = build(book, 0)
-            assert isinstance(built, Built)
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> list[Account]:
             opened = {
-                line.code: line for line in built.leaves if isinstance(line, AccountOpened)
+                line.code: changes.as_opened(line)
+                for line in lines
+                if isinstance(line, AccountOpened)
             }
-            return [
-                _account_of(opened[one.code])
-                if one.code in opened
-                else _account(book, one.code)
-                for one in asked
-            ]
+            return [opened.get(one.code) or _account(book, one.code) for one in asked]
 
         return await self._change(ledger, build, preview, dry_run)
-
-    def _account_line(
-        self, book: Book, asked: AskedAccount, number: int, now: int, caller: Caller
-    ) -> AccountOpened:
-        lower, upper = _bounds(asked, book.currencies[asked.currency].scale)
-        return AccountOpened(
-            recorded_at=now,
-            number=number,
-            code=asked.code,
-            currency=asked.currency,
-            nature=asked.nature,
-            kind=asked.kind,
-            holder=self._chance(16),
-            by=caller.key,
-            lower=lower,
-            upper=upper,
-        )
 
     async def change_account(
         self,
@@ -279,19 +232,16 @@ class Sequencer:
         """Change status or bounds of an account; what stays the same leaves no line."""
 
         def build(book: Book, now: int) -> Built[Account] | Refusal:
-            if code not in book.numbers:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            lines = _changes(book, book.account(book.numbers[code]), asked, now, caller)
-            for line in lines:
-                refusal = book.refuse(line)
-                if refusal is not None:
-                    return refusal
+            lines = changes.change_account(book, code, asked, recorded_at=now, by=caller.key)
+            if isinstance(lines, Refusal):
+                return lines
             return Built(lines, lambda book: _account(book, code))
 
-        def preview(book: Book) -> Account:
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> Account:
             account = _account(book, code)
-            for line in _changes(book, account, asked, book.recorded_at, caller):
-                account = _changed(account, line)
+            for line in lines:
+                if isinstance(line, LimitChanged | StatusChanged):
+                    account = changes.as_changed(account, line)
             return account
 
         return await self._change(ledger, build, preview, dry_run)
@@ -344,7 +294,7 @@ class Sequencer:
         self,
         ledger: str,
         build: Callable[[Book, int], Built[T] | Refusal],
-        preview: Callable[[Book], T],
+        preview: Callable[[Book, Sequence[AnyLeaf]], T],
         dry_run: bool,
     ) -> T | Refusal:
         """Carry a change out, or with `dry_run` only look at what it would do."""
@@ -353,14 +303,14 @@ class Sequencer:
             return await writer.submit(Change(build))
 
         def look(book: Book) -> T | Refusal:
-            built = build(book, book.recorded_at)
-            return built if isinstance(built, Refusal) else preview(book)
+            built = build(book, writer.now())
+            return built if isinstance(built, Refusal) else preview(book, built.leaves)
 
         return await writer.submit(Look(look))
 
 
-def _nothing() -> Built[None]:
-    return Built([], lambda _: None)
+def _account(book: Book, code: str) -> Account:
+    return book.account(book.numbers[code])
 
 
 def _check_time_zone(name: str) -> None:
@@ -368,135 +318,3 @@ def _check_time_zone(name: str) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise MalformedRequest(f"no time zone: {name}", field="time_zone") from None
-
-
-def _same_ledger(opening: Opening, asked: AskedLedger) -> bool:
-    return (opening.name, opening.time_zone, opening.unique_references) == (
-        asked.name,
-        asked.time_zone,
-        asked.unique_references,
-    )
-
-
-def _account(book: Book, code: str) -> Account:
-    return book.account(book.numbers[code])
-
-
-def _refuse_account(
-    book: Book, asked: AskedAccount, fresh: dict[str, AskedAccount], position: int
-) -> Refusal | None:
-    """Why this account cannot be opened, or be there already, just so."""
-    currency = book.currencies.get(asked.currency)
-    if currency is None:
-        return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND, position=position)
-    lower, upper = _bounds(asked, currency.scale)
-    used = Refusal(code=RefusalCode.ACCOUNT_CODE_USED, position=position)
-    if asked.code in fresh:
-        return None if fresh[asked.code] == asked else used
-    if asked.code in book.numbers:
-        there = _account(book, asked.code)
-        same = (there.currency, there.nature, there.kind, there.lower, there.upper) == (
-            asked.currency,
-            asked.nature,
-            asked.kind,
-            NO_LOWER if lower is UNSET else lower,
-            NO_UPPER if upper is UNSET else upper,
-        )
-        return None if same else used
-    if looks_personal(asked.code) and not asked.confirm_personal_code:
-        return Refusal(code=RefusalCode.ACCOUNT_CODE_LOOKS_PERSONAL, position=position)
-    if lower is not UNSET and upper is not UNSET and lower > upper:
-        return Refusal(code=RefusalCode.BOUNDS_CROSSED, position=position)
-    return None
-
-
-def _bounds(asked: AskedAccount, scale: int) -> tuple[int | UnsetType, int | UnsetType]:
-    """Bounds as the journal writes them, from bounds on the balance as its nature shows it."""
-    return _inner_bounds(
-        asked.nature, _bound(asked.lower_bound, scale), _bound(asked.upper_bound, scale)
-    )
-
-
-def _inner_bounds(
-    nature: Nature, lower: int | UnsetType, upper: int | UnsetType
-) -> tuple[int | UnsetType, int | UnsetType]:
-    """A debit account's balance is shown turned round, so its bounds change places and sign."""
-    if nature is Nature.CREDIT:
-        return lower, upper
-    return (
-        UNSET if upper is UNSET else -upper,
-        UNSET if lower is UNSET else -lower,
-    )
-
-
-def _bound(text: str, scale: int) -> int | UnsetType:
-    return UNSET if text == NONE else parse_bound(text, scale)
-
-
-def _changes(
-    book: Book, account: Account, asked: AskedChange, now: int, caller: Caller
-) -> list[AnyLeaf]:
-    """The lines a change amounts to; bounds first, so that closing sees them last."""
-    lines: list[AnyLeaf] = []
-    scale = book.currencies[account.currency].scale
-    own_lower, own_upper = _inner_bounds(
-        account.nature, _unset(account.lower), _unset(account.upper)
-    )
-    lower = own_lower if asked.lower_bound is UNSET else _bound(asked.lower_bound, scale)
-    upper = own_upper if asked.upper_bound is UNSET else _bound(asked.upper_bound, scale)
-    inner_lower, inner_upper = _inner_bounds(account.nature, lower, upper)
-    if (inner_lower, inner_upper) != (_unset(account.lower), _unset(account.upper)):
-        lines.append(
-            LimitChanged(
-                recorded_at=now,
-                account=account.number,
-                reason=asked.reason,
-                by=caller.key,
-                lower=inner_lower,
-                upper=inner_upper,
-            )
-        )
-    if asked.status is not UNSET and asked.status is not account.status:
-        lines.append(
-            StatusChanged(
-                recorded_at=now,
-                account=account.number,
-                status=asked.status,
-                reason=asked.reason,
-                by=caller.key,
-            )
-        )
-    return lines
-
-
-def _unset(bound: int) -> int | UnsetType:
-    return bound if abs(bound) <= AMOUNT_MAX else UNSET
-
-
-def _changed(account: Account, line: AnyLeaf) -> Account:
-    match line:
-        case LimitChanged():
-            return replace(
-                account,
-                lower=NO_LOWER if line.lower is UNSET else line.lower,
-                upper=NO_UPPER if line.upper is UNSET else line.upper,
-            )
-        case StatusChanged():
-            return replace(account, status=line.status)
-    raise AssertionError(f"not a change of an account: {line}")
-
-
-def _account_of(line: AccountOpened) -> Account:
-    """How the account of a line stands when it is opened."""
-    return Account(
-        number=line.number,
-        code=line.code,
-        currency=line.currency,
-        nature=line.nature,
-        kind=line.kind,
-        holder=line.holder,
-        status=Status.OPEN,
-        lower=NO_LOWER if line.lower is UNSET else line.lower,
-        upper=NO_UPPER if line.upper is UNSET else line.upper,
-        balance=0,
-    )

@@ -1,0 +1,251 @@
+"""Changes of all but balances: what people asked, as lines that may follow, or a refusal.
+
+Each function sees the book as it stands and returns the lines to record, none where all is
+already as asked, so that asking again is safe.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from ledger.core.amounts import AMOUNT_MAX, parse_bound
+from ledger.core.book import Book
+from ledger.core.lines import (
+    RULES,
+    AccountOpened,
+    CurrencyAdded,
+    LimitChanged,
+    Opening,
+    StatusChanged,
+)
+from ledger.core.model import NO_LOWER, NO_UPPER, Account, Nature, Status
+from ledger.core.personal import looks_personal
+from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedLedger
+from ledger.core.refusals import Refusal, RefusalCode
+
+NONE = "none"  # How people write that there is no bound.
+
+
+# ---- ledgers and currencies
+
+
+def opening(
+    asked: AskedLedger, *, origin: str, public_key: str, recorded_at: int, by: str
+) -> Opening:
+    """The first leaf of a new ledger."""
+    return Opening(
+        recorded_at=recorded_at,
+        code=asked.code,
+        name=asked.name,
+        origin=origin,
+        time_zone=asked.time_zone,
+        rules=RULES,
+        unique_references=asked.unique_references,
+        public_key=public_key,
+        by=by,
+    )
+
+
+def opens_the_same(line: Opening, asked: AskedLedger) -> bool:
+    """Whether a ledger that is there is what is asked for."""
+    return (line.code, line.name, line.time_zone, line.unique_references) == (
+        asked.code,
+        asked.name,
+        asked.time_zone,
+        asked.unique_references,
+    )
+
+
+def add_currency(
+    book: Book, asked: AskedCurrency, *, recorded_at: int, by: str
+) -> list[CurrencyAdded] | Refusal:
+    """A currency, unless it is there just so."""
+    there = book.currencies.get(asked.code)
+    if there is None:
+        return [
+            CurrencyAdded(
+                recorded_at=recorded_at,
+                code=asked.code,
+                kind=asked.kind,
+                scale=asked.scale,
+                by=by,
+            )
+        ]
+    same = (there.kind, there.scale) == (asked.kind, asked.scale)
+    return [] if same else Refusal(code=RefusalCode.CURRENCY_CODE_USED)
+
+
+# ---- accounts
+
+
+def open_accounts(
+    book: Book,
+    asked: Sequence[AskedAccount],
+    *,
+    recorded_at: int,
+    by: str,
+    chance: Callable[[int], bytes],
+) -> list[AccountOpened] | Refusal:
+    """Accounts, all or none, but those that are there just so.
+
+    Raises:
+        MalformedAmount: a bound is no amount of its currency.
+    """
+    lines: dict[str, AccountOpened] = {}
+    for position, one in enumerate(asked):
+        currency = book.currencies.get(one.currency)
+        if currency is None:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND, position=position)
+        lower, upper = _inside(one.nature, _bounds(one, currency.scale))
+        line = AccountOpened(
+            recorded_at=recorded_at,
+            number=book.accounts + len(lines) + 1,
+            code=one.code,
+            currency=one.currency,
+            nature=one.nature,
+            kind=one.kind,
+            holder=chance(16),
+            by=by,
+            lower=lower,
+            upper=upper,
+        )
+        there = _there(book, lines, one.code)
+        if there is None:
+            refusal = _refuse(line, confirmed=one.confirm_personal_code)
+            if refusal is not None:
+                return replace(refusal, position=position)
+            lines[one.code] = line
+        elif not _is_same(there, line):
+            return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, position=position)
+    return list(lines.values())
+
+
+def as_opened(line: AccountOpened) -> Account:
+    """An account as it stands when its line is recorded."""
+    return Account(
+        number=line.number,
+        code=line.code,
+        currency=line.currency,
+        nature=line.nature,
+        kind=line.kind,
+        holder=line.holder,
+        status=Status.OPEN,
+        lower=NO_LOWER if line.lower is UNSET else line.lower,
+        upper=NO_UPPER if line.upper is UNSET else line.upper,
+        balance=0,
+    )
+
+
+def _there(book: Book, lines: dict[str, AccountOpened], code: str) -> Account | None:
+    """The account of a code, in the book or about to be opened."""
+    if code in lines:
+        return as_opened(lines[code])
+    return book.account(book.numbers[code]) if code in book.numbers else None
+
+
+def _is_same(there: Account, line: AccountOpened) -> bool:
+    asked = as_opened(line)
+    return (there.currency, there.nature, there.kind, there.lower, there.upper) == (
+        asked.currency,
+        asked.nature,
+        asked.kind,
+        asked.lower,
+        asked.upper,
+    )
+
+
+def _refuse(line: AccountOpened, *, confirmed: bool) -> Refusal | None:
+    """Why an account may not be opened, besides what `Book.refuse` knows of its line."""
+    if looks_personal(line.code) and not confirmed:
+        return Refusal(code=RefusalCode.ACCOUNT_CODE_LOOKS_PERSONAL)
+    if line.lower is not UNSET and line.upper is not UNSET and line.lower > line.upper:
+        return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+    return None
+
+
+def change_account(
+    book: Book, code: str, asked: AskedChange, *, recorded_at: int, by: str
+) -> list[LimitChanged | StatusChanged] | Refusal:
+    """Bounds and status of an account; bounds first, so that a closed account has its last.
+
+    Raises:
+        MalformedAmount: a bound is no amount of the account's currency.
+    """
+    if code not in book.numbers:
+        return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+    account = book.account(book.numbers[code])
+    lines: list[LimitChanged | StatusChanged] = []
+    bounds = _changed_bounds(account, asked, book.currencies[account.currency].scale)
+    if bounds != (_unset(account.lower), _unset(account.upper)):
+        lines.append(
+            LimitChanged(
+                recorded_at=recorded_at,
+                account=account.number,
+                reason=asked.reason,
+                by=by,
+                lower=bounds[0],
+                upper=bounds[1],
+            )
+        )
+    if asked.status is not UNSET and asked.status is not account.status:
+        lines.append(
+            StatusChanged(
+                recorded_at=recorded_at,
+                account=account.number,
+                status=asked.status,
+                reason=asked.reason,
+                by=by,
+            )
+        )
+    for line in lines:
+        refusal = book.refuse(line)
+        if refusal is not None:
+            return refusal
+    return lines
+
+
+def as_changed(account: Account, line: LimitChanged | StatusChanged) -> Account:
+    """An account as it stands when a change of it is recorded."""
+    if isinstance(line, StatusChanged):
+        return replace(account, status=line.status)
+    return replace(
+        account,
+        lower=NO_LOWER if line.lower is UNSET else line.lower,
+        upper=NO_UPPER if line.upper is UNSET else line.upper,
+    )
+
+
+# ---- bounds: shown on the balance as the nature shows it, kept on credits minus debits
+
+Bounds = tuple[int | UnsetType, int | UnsetType]
+
+
+def _inside(nature: Nature, bounds: Bounds) -> Bounds:
+    """A debit account's balance is shown turned round: bounds change places and sign.
+
+    It is its own inverse.
+    """
+    lower, upper = bounds
+    if nature is Nature.CREDIT:
+        return lower, upper
+    return (UNSET if upper is UNSET else -upper, UNSET if lower is UNSET else -lower)
+
+
+def _bounds(asked: AskedAccount, scale: int) -> Bounds:
+    return _bound(asked.lower_bound, scale), _bound(asked.upper_bound, scale)
+
+
+def _changed_bounds(account: Account, asked: AskedChange, scale: int) -> Bounds:
+    shown = _inside(account.nature, (_unset(account.lower), _unset(account.upper)))
+    lower = shown[0] if asked.lower_bound is UNSET else _bound(asked.lower_bound, scale)
+    upper = shown[1] if asked.upper_bound is UNSET else _bound(asked.upper_bound, scale)
+    return _inside(account.nature, (lower, upper))
+
+
+def _bound(text: str, scale: int) -> int | UnsetType:
+    return UNSET if text == NONE else parse_bound(text, scale)
+
+
+def _unset(bound: int) -> int | UnsetType:
+    return bound if abs(bound) <= AMOUNT_MAX else UNSET
