@@ -1,4 +1,4 @@
-"""Accounts and currencies asked for: opened once, refused with a reason, bounds the right way."""
+"""Accounts and currencies as asked for: opened once, or refused with the reason."""
 
 import pytest
 from hypothesis import given
