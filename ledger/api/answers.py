@@ -415,7 +415,7 @@ def show_time(micros: int) -> str:
     '2026-01-01T00:00:00.000001Z'
     """
     moment = _EPOCH + timedelta(microseconds=micros)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def ledger_answer(view: LedgerView) -> LedgerAnswer:

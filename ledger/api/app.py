@@ -27,6 +27,7 @@ from ledger.core.model import Role
 from ledger.core.ports import Caller, Desk, Keys, Reads
 
 SERVICE: Final = web.AppKey("service", Service)
+SERVER: Final = "tequio"  # And nothing of what it is made of.
 DEFAULTS: Final = Settings()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -116,6 +117,8 @@ class Gate:
             ledger, bearer = "", _PUBLIC
             response: web.StreamResponse
             try:
+                if request.version.major != 1:  # The parser lets HTTP/0.9 through.
+                    raise Problem("malformed_http")
                 if roles:
                     bearer = await ring.bearer(request.headers.get("Authorization"))
                 if names_ledger:
@@ -133,6 +136,7 @@ class Gate:
             except Exception as error:
                 response = self._problem(error, request, request_id)
             response.headers["X-Request-Id"] = request_id
+            response.headers["Server"] = SERVER
             seconds = time.perf_counter() - started
             observe(request.method, template, response.status, seconds)
             if access.isEnabledFor(logging.INFO):
@@ -152,6 +156,7 @@ class Gate:
             request_id = self._request_id()
             response = self._problem(error, request, request_id)
             response.headers["X-Request-Id"] = request_id
+            response.headers["Server"] = SERVER
             seconds = time.perf_counter() - started
             method = request.method if request.method in _METHODS else "OTHER"
             self._service.metrics.request(method, _ELSEWHERE, response.status, seconds)

@@ -16,6 +16,7 @@ from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
     LedgerFault,
+    MalformedLine,
     MalformedRequest,
     OutcomeUnknown,
     Overloaded,
@@ -83,6 +84,7 @@ FAULTS: Final[dict[type[LedgerFault], tuple[str, int]]] = {
     SignerStopped: ("signer_stopped", 300),
     Overloaded: ("overloaded", 1),
     JournalBroken: ("journal_broken", 0),
+    MalformedLine: ("journal_broken", 0),  # Of what was stored; requests carry no lines.
 }
 
 

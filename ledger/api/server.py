@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiohttp import http_exceptions, web
 
-from ledger.api.app import SERVICE
+from ledger.api.app import SERVER, SERVICE
 from ledger.api.problems import Problem, language_of, shown
 from ledger.api.service import Settings
 
@@ -63,6 +63,7 @@ class Connection(web.RequestHandler):
         if code == "malformed_http":
             problem.facts["reason"] = shown(message or "")
         response = problem.response(language, "-")
+        response.headers["Server"] = SERVER
         response.force_close()
         return response
 

@@ -1,0 +1,16 @@
+"""A running service for each test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.offices import Office, open_office
+from tests.sequencer.houses import House
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    """A service with a furnished caja and a key for each role."""
+    async with open_office(House(tmp_path / "notary")) as office:
+        yield office

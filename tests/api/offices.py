@@ -1,0 +1,198 @@
+"""The whole HTTP side on a real socket, over a real sequencer and the store in memory.
+
+An Office is opened with a caja of four accounts and a key for each role; `state` is all
+that could have been changed by a request, for tests that say that nothing was.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from ledger.api.app import make_app
+from ledger.api.auth import make_key
+from ledger.api.server import make_runner
+from ledger.api.service import Settings
+from ledger.core.model import Role
+from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads, MemoryStore
+from ledger.sequencer.desk import Sequencer
+from tests.sequencer.houses import House, furnish
+
+CAJA = "/v1/ledgers/caja"
+BRANCH = ("cash", "norte-*")  # What the poster's key may debit.
+QUICK = Settings(body_seconds_max=0.4, header_seconds_max=0.4, key_memory_seconds=60.0)
+
+
+class State(NamedTuple):
+    """What a ledger amounts to. A request that costs nothing leaves it as it was."""
+
+    size: int
+    transfers: int
+    accounts: int
+    balances: tuple[int, ...]
+    bounds: tuple[tuple[int, int], ...]
+    spent: frozenset[UUID]
+    leaves: int
+    ledgers: int
+    keys: int
+
+
+class Answered(NamedTuple):
+    status: int
+    headers: Any
+    body: Any
+
+    @property
+    def code(self) -> str:
+        """The code of a problem document, once it is shown to be one."""
+        assert self.headers["Content-Type"] == "application/problem+json", self
+        document = self.body
+        assert document["status"] == self.status
+        assert document["type"] == f"/docs#{document['code']}"
+        assert document["title"]
+        assert document["detail"]
+        return str(document["code"])
+
+
+class Office:
+    """A running service and its clients."""
+
+    def __init__(
+        self, house: House, sequencer: Sequencer, port: int, http: aiohttp.ClientSession
+    ) -> None:
+        self.house = house
+        self.sequencer = sequencer
+        self.port = port
+        self.http = http
+        self.secrets: dict[str, str] = {}
+
+    @property
+    def database(self) -> MemoryDatabase:
+        return self.house.database
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        who: str = "operator",
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answered:
+        """Send one request. `who` is a role whose key to show, or "" for none."""
+        sent = {"Authorization": f"Bearer {self.secrets[who]}"} if who else {}
+        if body is not None:
+            data = json.dumps(body).encode()
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        sent |= headers or {}
+        url = path if path.startswith("http") else f"http://127.0.0.1:{self.port}{path}"
+        content = None if data is None else BytesIO(data)  # Raw bytes may be too large to send.
+        target = URL(url, encoded=True)  # As it stands, tricks and all.
+        async with self.http.request(method, target, data=content, headers=sent) as response:
+            found: Any = await response.read()
+            if "json" in response.headers.get("Content-Type", "") and found:
+                found = json.loads(found)
+            return Answered(response.status, response.headers, found)
+
+    async def raw(self, data: bytes, *, wait: float = 3.0) -> bytes:
+        """Send bytes on a connection of their own and read until the server closes it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(data)
+            async with asyncio.timeout(wait):
+                return await reader.read()
+        except (TimeoutError, ConnectionError):
+            return b""
+        finally:
+            writer.close()
+
+    def state(self) -> State:
+        """What the ledger amounts to at this moment."""
+        book = self.sequencer.facts("caja")
+        accounts = [book.account(number) for number in range(1, book.accounts + 1)]
+        ledger = self.database.ledgers[1]
+        return State(
+            size=book.size,
+            transfers=book.transfers,
+            accounts=book.accounts,
+            balances=tuple(account.balance for account in accounts),
+            bounds=tuple((account.lower, account.upper) for account in accounts),
+            spent=frozenset(ledger.batches),
+            leaves=len(ledger.lines),
+            ledgers=len(self.sequencer.ledgers()),
+            keys=len(self.database.keys),
+        )
+
+
+@asynccontextmanager
+async def open_office(
+    house: House,
+    *,
+    settings: Settings = QUICK,
+    unique_references: bool = False,
+    store: MemoryStore | None = None,
+) -> AsyncIterator[Office]:
+    """Start everything, with the caja furnished and a key for each role."""
+    keys = MemoryKeys(house.database)
+    async with house.serving(store) as sequencer:
+        await furnish(sequencer, unique_references=unique_references)
+        app = make_app(
+            sequencer,
+            MemoryReads(house.database),
+            keys,
+            settings=settings,
+            draw=house.random.randbytes,
+        )
+        runner = make_runner(app)
+        await runner.setup()
+        async with aiohttp.ClientSession() as http:
+            try:
+                await web.TCPSite(runner, "127.0.0.1", 0).start()
+                office = Office(house, sequencer, runner.addresses[0][1], http)
+                await _give_keys(office, keys)
+                yield office
+            finally:
+                await http.close()
+                await runner.cleanup()
+
+
+async def _give_keys(office: Office, keys: MemoryKeys) -> None:
+    """The service's own key, and one of each role of the caja."""
+    given: list[tuple[str, Role, str, str, tuple[str, ...]]] = [
+        ("service", Role.OPERATOR, "", "", ()),
+        ("operator", Role.OPERATOR, "caja", "", ()),
+        ("poster", Role.POSTER, "caja", "branch", BRANCH),
+        ("auditor", Role.AUDITOR, "caja", "", ()),
+    ]
+    for who, role, ledger, poster, accounts in given:
+        new = make_key(
+            office.house.random.randbytes, role, ledger=ledger, poster=poster, accounts=accounts
+        )
+        await keys.add(new.digest, new.caller)
+        office.secrets[who] = new.secret
+
+
+def pay(debit: str, credit: str, amount: str, **more: object) -> dict[str, object]:
+    """A transfer in MXN as JSON."""
+    return {
+        "debit_account": debit,
+        "credit_account": credit,
+        "amount": amount,
+        "currency": "MXN",
+        "kind": "payment",
+        **more,
+    }
+
+
+def uid(number: int) -> str:
+    """An id that is a number."""
+    return str(UUID(int=number))

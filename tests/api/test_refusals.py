@@ -1,0 +1,253 @@
+"""Every refusal there is, provoked over HTTP, with its status and words in three languages."""
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from ledger.api.problems import REFUSED, STATUS, Problem, problem_of
+from ledger.core.faults import (
+    ClockAhead,
+    LedgerFault,
+    OutcomeUnknown,
+    Overloaded,
+    SignerStopped,
+    StoreUnavailable,
+    WriterReplaced,
+)
+from ledger.core.refusals import RefusalCode
+from ledger.core.texts import LANGUAGES, TEXTS, sentence, title
+from tests.api.offices import CAJA, Office, open_office, pay, uid
+from tests.sequencer.houses import House
+
+Request = tuple[str, str, dict[str, object]]
+
+ROOT = Path(__file__).parents[2]
+TRANSFERS = f"{CAJA}/transfers"
+ACCOUNTS = f"{CAJA}/accounts"
+
+# The JSON door gives every batch a day from now, so none can come too late. A batch with a
+# manifest of its poster's can; that door is not open over HTTP.
+NOT_OVER_HTTP = {RefusalCode.BATCH_EXPIRED}
+
+
+def to(code: str, **changes: object) -> Request:
+    """A change of an account."""
+    return "PATCH", f"{ACCOUNTS}/{code}", {"reason": "board", **changes}
+
+
+def transfer(*args: str, **more: object) -> Request:
+    return "POST", TRANSFERS, {"id": uid(1), **pay(*args, **more)}
+
+
+def account(code: str, **more: object) -> Request:
+    return "POST", ACCOUNTS, {"code": code, "currency": "MXN", **more}
+
+
+# What is done first, and then what is refused.
+REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
+    RefusalCode.LEDGER_CODE_USED: (
+        [],
+        ("POST", "/v1/ledgers", {"code": "caja", "name": "Otra", "time_zone": "UTC"}),
+    ),
+    RefusalCode.CURRENCY_CODE_USED: (
+        [],
+        ("POST", f"{CAJA}/currencies", {"code": "MXN", "kind": "national", "scale": 3}),
+    ),
+    RefusalCode.ACCOUNT_CODE_USED: ([], account("ana", kind="fund")),
+    RefusalCode.ACCOUNT_CODE_LOOKS_PERSONAL: ([], account("GODE561231GR8")),
+    RefusalCode.ACCOUNT_NOT_FOUND: ([], to("nobody", status="frozen")),
+    RefusalCode.ACCOUNT_CLOSED: ([to("ana", status="closed")], to("ana", status="open")),
+    RefusalCode.ACCOUNT_NOT_AT_ZERO: (
+        [("POST", TRANSFERS, {"id": uid(9), **pay("cash", "ana", "1.00")})],
+        to("ana", status="closed"),
+    ),
+    RefusalCode.BOUNDS_CROSSED: ([], to("ana", lower_bound="1", upper_bound="0")),
+    RefusalCode.ID_USED_BY_ANOTHER_BATCH: (
+        [transfer("cash", "ana", "1.00")],
+        transfer("cash", "ana", "2.00"),
+    ),
+    RefusalCode.CURRENCY_NOT_FOUND: ([], transfer("cash", "ana", "1.00", currency="XTS")),
+    RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS: (
+        [],
+        transfer("cash", "ana", "1.00", currency="HRS"),
+    ),
+    RefusalCode.DEBIT_ACCOUNT_NOT_FOUND: ([], transfer("nobody", "ana", "1.00")),
+    RefusalCode.CREDIT_ACCOUNT_NOT_FOUND: ([], transfer("cash", "nobody", "1.00")),
+    RefusalCode.CONTROL_SUMS_DIFFER: (
+        [],
+        (
+            "POST",
+            f"{CAJA}/batches",
+            {
+                "id": uid(1),
+                "transfers": [pay("cash", "ana", "1.00")],
+                "control_sums": {"MXN": "1.01"},
+            },
+        ),
+    ),
+    RefusalCode.ACCOUNTS_MUST_DIFFER: ([], transfer("ana", "ana", "1.00")),
+    RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES: ([], transfer("cash", "hours", "1.00")),
+    RefusalCode.REFERENCE_USED: (
+        [("POST", TRANSFERS, {"id": uid(9), **pay("cash", "ana", "1", reference="R1")})],
+        transfer("cash", "ana", "2", reference="R1"),
+    ),
+    RefusalCode.BUSINESS_DATE_NOT_OPEN: (
+        [],
+        transfer("cash", "ana", "1.00", business_date="2031-01-01"),
+    ),
+    RefusalCode.DEBIT_ACCOUNT_CLOSED: (
+        [to("ana", status="closed")],
+        transfer("ana", "eva", "1.00"),
+    ),
+    RefusalCode.CREDIT_ACCOUNT_CLOSED: (
+        [to("ana", status="closed")],
+        transfer("cash", "ana", "1.00"),
+    ),
+    RefusalCode.DEBIT_ACCOUNT_FROZEN: (
+        [to("ana", status="frozen")],
+        transfer("ana", "eva", "1.00"),
+    ),
+    RefusalCode.CREDIT_ACCOUNT_FROZEN: (
+        [to("ana", status="frozen")],
+        transfer("cash", "ana", "1.00"),
+    ),
+    RefusalCode.EXCEEDS_CREDIT_LIMIT: ([], transfer("ben", "eva", "50.01")),
+    RefusalCode.EXCEEDS_BALANCE_LIMIT: ([], transfer("cash", "ben", "100.01")),
+}
+
+
+def test_no_refusal_is_left_out() -> None:
+    assert set(REFUSALS) | NOT_OVER_HTTP == set(RefusalCode)
+    assert not set(REFUSALS) & NOT_OVER_HTTP
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+async def test_refused_over_http(tmp_path: Path, code: RefusalCode) -> None:
+    """The answer is the problem of that code, and no balance moved."""
+    before, (method, path, body) = REFUSALS[code]
+    async with open_office(House(tmp_path), unique_references=True) as office:
+        hours = {"code": "HRS", "kind": "time", "scale": 2}
+        await office.ask("POST", f"{CAJA}/currencies", hours)
+        await office.ask("POST", ACCOUNTS, {"code": "hours", "currency": "HRS"})
+        for request in before:
+            assert (await office.ask(*request)).status in (200, 201)
+        state = office.state()
+        who = "service" if path == "/v1/ledgers" else "operator"
+        answer = await office.ask(method, path, body, who=who)
+        after = office.state()
+        assert answer.status == REFUSED[code]
+        assert answer.code == code
+        assert (after.balances, after.bounds, after.transfers) == (
+            state.balances,
+            state.bounds,
+            state.transfers,
+        )
+        recorded = "leaf_index" in answer.body
+        assert after.leaves == state.leaves + recorded
+        spends_id = path in (TRANSFERS, f"{CAJA}/batches")
+        assert recorded is (spends_id and code is not RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+
+
+async def test_a_refusal_says_what_would_be_accepted(office: Office) -> None:
+    """In the currency's scale; and that much is accepted."""
+    for debit, credit, amount, available in [
+        ("ben", "eva", "50.01", "50.00"),
+        ("cash", "ben", "200.00", "150.00"),
+    ]:
+        body = {"id": uid(len(amount) * 10 + ord(debit[0])), **pay(debit, credit, amount)}
+        refused = await office.ask("POST", TRANSFERS, body)
+        assert refused.body["available"] == available
+        assert refused.body["currency"] == "MXN"
+        assert f"{available} MXN" in refused.body["detail"]
+        again = {"id": uid(7 + ord(debit[0])), **pay(debit, credit, available)}
+        assert (await office.ask("POST", TRANSFERS, again)).status == 201
+
+
+# ---- faults
+
+
+FAULTS = {
+    StoreUnavailable: "store_unavailable",
+    OutcomeUnknown: "outcome_unknown",
+    WriterReplaced: "writer_replaced",
+    ClockAhead: "clock_ahead",
+    SignerStopped: "signer_stopped",
+    Overloaded: "overloaded",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_says_to_send_the_same_again(fault: type[LedgerFault]) -> None:
+    """And when; and nothing of the inner workings."""
+    problem = problem_of(fault("the inner workings"))
+    assert (problem.status, problem.code) == (503, FAULTS[fault])
+    assert int(problem.headers["Retry-After"]) >= 1
+    document = problem.document("en", "r-1")
+    assert "not be doubled" in document.detail
+    assert "inner workings" not in str(document)
+
+
+def test_who_is_overloaded_says_for_how_long() -> None:
+    assert problem_of(Overloaded(retry_after_s=7)).headers == {"Retry-After": "7"}
+
+
+async def test_what_is_wrong_inside_is_told_by_its_number_alone(office: Office) -> None:
+    """A journal damaged in the database is a 500 that shows nothing of it."""
+    await office.ask("POST", TRANSFERS, {"id": uid(1), **pay("cash", "ana", "1.00")})
+    posted = office.database.ledgers[1].posted
+    posted[0] = replace(posted[0], body=b"damaged")
+    answer = await office.ask("GET", f"{TRANSFERS}/1")
+    assert (answer.status, answer.code) == (500, "journal_broken")
+    posted[0] = replace(posted[0], body=b"one\n")
+    answer = await office.ask("GET", f"{TRANSFERS}/1")
+    assert (answer.status, answer.code) == (500, "internal_error")
+    assert answer.body["request_id"] == answer.headers["X-Request-Id"]
+    assert answer.body.keys() == {"type", "title", "status", "detail", "code", "request_id"}
+
+
+async def test_without_a_database_the_service_lives_and_is_not_ready(office: Office) -> None:
+    office.database.is_down = True
+    assert (await office.ask("GET", "/healthz", who="")).status == 200
+    ready = await office.ask("GET", "/readyz", who="")
+    assert (ready.status, ready.code) == (503, "not_ready")
+    body = {"id": uid(1), **pay("cash", "ana", "1.00")}
+    answer = await office.ask("GET", f"{TRANSFERS}/1")
+    assert (answer.status, answer.code) == (503, "store_unavailable")
+    office.database.is_down = False
+    assert (await office.ask("GET", "/readyz", who="")).status == 200
+    assert (await office.ask("POST", TRANSFERS, body)).status == 201
+
+
+# ---- words
+
+
+def test_every_code_has_words_in_every_language() -> None:
+    assert set(TEXTS) == set(STATUS) >= {code.value for code in RefusalCode}
+    for code, texts in TEXTS.items():
+        assert len(texts) == len(LANGUAGES)
+        for language in LANGUAGES:
+            assert title(code, language)
+            assert sentence(code, language).endswith((".", "…"))
+            assert "{" not in sentence(code, language)
+            assert not title(code, language).endswith(".")
+
+
+def test_facts_of_all_languages_are_the_same() -> None:
+    """A translation that asks for a fact nobody has would never be seen."""
+    for code, texts in TEXTS.items():
+        asked = {frozenset(re.findall(r"\{(\w+)\}", text.exact)) for text in texts}
+        assert len(asked) == 1, code
+
+
+def test_every_problem_stands_in_the_reference() -> None:
+    """With its status; and nothing stands there that is not given."""
+    reference = (ROOT / "REFERENCE.md").read_text()
+    found = dict(re.findall(r"^### `([a-z_]+)`\n\n(\d{3}) ", reference, re.MULTILINE))
+    assert {code: int(status) for code, status in found.items()} == STATUS
+
+
+def test_a_problem_has_a_stable_type() -> None:
+    document = Problem("overloaded").document("en", "r-1")
+    assert document.type == "/docs#overloaded"
