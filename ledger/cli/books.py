@@ -16,7 +16,7 @@ from ledger.cli.show import (
     speaks_to_service,
     table,
 )
-from ledger.cli.words import Stop, language, t
+from ledger.cli.words import Stop, t
 
 LEDGER: Final = (
     "code",
@@ -396,10 +396,7 @@ def print_statement(place: Place, whole: dict[str, Any]) -> None:
     """A statement as people know it: debits and credits in columns of their own."""
     for line in whole["transfers"]:
         line["debits" if line["side"] == "debit" else "credits"] = line["amount"]
-    name = "cuenta" if language() != "en" else "account"
-    place.console.print(
-        facts({name: whole["account"], **whole}, (name, "currency", "opening_balance"))
-    )
+    place.console.print(facts(whole, ("account", "currency", "opening_balance")))
     place.console.print(table(whole["transfers"], STATEMENT))
     place.console.print(facts(whole, ("closing_balance",)))
 

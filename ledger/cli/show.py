@@ -99,6 +99,16 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "upper_bound": ("upper bound", "límite superior"),
 }
 
+VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("nature", "debit"): "deudora",
+    ("nature", "credit"): "acreedora",
+    ("side", "debit"): "cargo",
+    ("side", "credit"): "abono",
+    ("status", "open"): "abierta",
+    ("status", "frozen"): "congelada",
+    ("status", "closed"): "cerrada",
+}
+
 
 def console(*, stderr: bool = False) -> Console:
     """Where people read. Nothing is coloured by guessing what it might be."""
@@ -126,7 +136,7 @@ def cell(name: str, value: object) -> str:
         return money(text)
     if name == "recorded_at":
         return text[:19].replace("T", " ")
-    return escape(text)
+    return escape(t(text, VALUES.get((name, text), text)))
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> Table:
