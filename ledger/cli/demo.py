@@ -43,7 +43,7 @@ from ledger.cli.fetching import fetch_journal
 from ledger.cli.proving import check_proof
 from ledger.cli.serve import told_to_stop
 from ledger.cli.service import Service, running_service
-from ledger.cli.settings import Settings, data_path, listen_address
+from ledger.cli.settings import Settings, data_path, listen_address, read_settings
 from ledger.cli.show import Place, table
 from ledger.cli.words import Stop, money, t
 from ledger.journal.verify import verify_export
@@ -90,7 +90,7 @@ def demo(once: bool) -> None:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
         else:
-            folder = data_path(Settings()) / "demo"
+            folder = data_path(read_settings({})) / "demo"
             settings = Settings(data_dir=str(folder), listen=ADDRESS, origin="demo.tequio")
             uvloop.run(_demo(settings, console, stay=True))
     except Stop:
@@ -232,7 +232,11 @@ class Story:
         await client.send("POST", path_of("ledgers"), opened)
         await client.send("POST", path_of("ledgers", code, "currencies"), institution.currency)
         path = path_of("ledgers", code, "accounts")
-        await client.send("POST", path, {"accounts": institution.accounts})
+        try:
+            await client.send("POST", path, {"accounts": institution.accounts})
+        except Refused as refused:  # Run again after somebody tried a limit of their own.
+            if refused.code != "account_code_used":
+                raise
         count, currency = money(str(len(institution.accounts))), institution.currency["code"]
         self.done(
             f"[bold]{institution.name}[/bold] "
@@ -246,7 +250,7 @@ class Story:
     async def _give_keys(self, client: Client) -> None:
         for name, ledger, asked in (
             ("poster", BANK, {"role": "poster", "poster": "core-caja", "accounts": ["*"]}),
-            ("operator", NETWORK, {"role": "operator"}),
+            ("operator", NETWORK, {"role": "operator", "poster": "milpa"}),
             ("auditor", BANK, {"role": "auditor"}),
         ):
             answer, _ = await client.send("POST", path_of("ledgers", ledger, "keys"), asked)
@@ -415,7 +419,8 @@ class Story:
         program = program_name()
         url, keys = self._service.url, self._keys
         if not stay:
-            url, keys = f"http://{ADDRESS}", dict.fromkeys(self._keys, "$TEQUIO_KEY")
+            url = f"http://{ADDRESS}"
+            keys = dict.fromkeys(self._keys, t("KEY_SHOWN_THERE", "LLAVE_QUE_MUESTRA"))
         self.title(t("Now you", "Ahora usted"))
         if not stay:
             self._console.print(
@@ -434,20 +439,19 @@ class Story:
             "currency": BANK_CURRENCY,
             "kind": "deposit",
         }
-        where = f"--url {url} --key {keys['operator']}"
-        auditor = f"--url {url} --key {keys['auditor']}"
+        tequio = f"TEQUIO_URL={url} TEQUIO_KEY={keys['operator']} {program}"
+        auditor = f"TEQUIO_URL={url} TEQUIO_KEY={keys['auditor']} {program}"
         out = "caja-journal"
         bearer = f'-H "Authorization: Bearer {keys["poster"]}"'
         headers = f"-H 'Content-Type: application/json' {bearer}"
         post = f"curl -s {url}/v1/ledgers/{BANK}/transfers {headers} -d '{json.dumps(body)}'"
-        limit = f"{program} account limit {trader(7)} --ledger {NETWORK} --lower -1500"
-        limit += f" --reason assembly {where}"
-        export = f"{program} export journal --ledger {BANK} --out {out} {auditor}"
+        change = f"account limit {trader(7)} --ledger {NETWORK} --lower -1500 --reason assembly"
+        export = f"{auditor} export journal --ledger {BANK} --out {out}"
         for who, command in (
             (t("A savings bank posts a deposit:", "Una caja registra un depósito:"), post),
             (
                 t("A network gives more credit:", "Una red da más crédito a alguien:"),
-                limit,
+                f"{tequio} {change}",
             ),
             (
                 t("A regulator checks the journal:", "Un regulador comprueba el journal:"),
