@@ -133,10 +133,13 @@ class Post(Pending[PostOutcome]):
         stored = known.get(self.asked.id)
         if stored is None:
             return writer.post(self)
-        if self._same(stored, writer.book):
-            self.give(receipt_again(stored))
-        else:
-            self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
+        try:
+            if self._same(stored, writer.book):
+                self.give(receipt_again(stored))
+            else:
+                self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
+        except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
+            self.fail(fault)
         return None
 
     def _same(self, stored: StoredBatch, book: Book) -> bool:

@@ -89,7 +89,7 @@ def decide(
         recorded_at=moment.recorded_at,
         number=posted.number,
         batch=asked.id,
-        poster=_poster(caller),
+        poster=poster_of(caller),
         business_date=moment.business_date,
         count=manifest.count,
         posted=len(posted.amount),
@@ -148,7 +148,8 @@ def chance_for(asked: AskedBatch) -> int:
     return chance_needed(asked)
 
 
-def _poster(caller: Caller) -> str:
+def poster_of(caller: Caller) -> str:
+    """Whose batches these are: the poster's, or where the key names none the key's own."""
     return caller.poster or caller.key
 
 
@@ -159,7 +160,7 @@ def _refused_leaf(
     return BatchRefused(
         recorded_at=moment.recorded_at,
         batch=asked.id,
-        poster=_poster(caller),
+        poster=poster_of(caller),
         business_date=moment.business_date,
         signed=False,
         code=refusal.code.value,
@@ -223,7 +224,7 @@ def description_salts(asked: AskedBatch, chance: bytes) -> dict[int, bytes]:
 def same_refused(leaf: BatchRefused, asked: AskedBatch, caller: Caller) -> bool:
     """Whether a refused batch was asked with this content by this poster."""
     same = request_digest(leaf.salt, asked) == leaf.digest
-    return same and leaf.poster == _poster(caller)
+    return same and leaf.poster == poster_of(caller)
 
 
 def same_posted(
@@ -243,7 +244,7 @@ def same_posted(
     assert isinstance(leaf, BatchPosted)
     manifest, lines = read_body(stored.body)
     columns = resolve(asked, book)
-    if leaf.poster != _poster(caller) or isinstance(columns, Refusal):
+    if leaf.poster != poster_of(caller) or isinstance(columns, Refusal):
         return False
     if len(lines) != len(asked.transfers) or not _same_manifest(manifest, asked, book):
         return False

@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -47,7 +46,7 @@ from ledger.core.ports import (
     Store,
     StoredBatch,
 )
-from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.refusals import Refusal
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
@@ -57,6 +56,7 @@ from ledger.sequencer.posting import (
     all_refused,
     chance_for,
     decide,
+    poster_of,
     preview,
     receipt_again,
 )
@@ -204,15 +204,17 @@ class Writer:
         return pending.answer.result()
 
     async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
-        """Post a batch once; a second arrival while the first is on its way joins it."""
+        """Post a batch once; a second arrival while the first is on its way joins it.
+
+        One that is not the same waits until the first is answered, and is then compared with
+        what has the id by then, which need not be the first.
+        """
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
-            with suppress(MalformedRequest):
-                outcome = await asyncio.shield(first.answer)
-                same = first.asked == asked and first.caller.poster == caller.poster
-                if not same:
-                    return Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
-                return _replayed(outcome)
+            if first.asked == asked and poster_of(first.caller) == poster_of(caller):
+                return _replayed(await asyncio.shield(first.answer))
+            await asyncio.wait([first.answer])
+            await asyncio.sleep(0)  # Until what is answered is no longer in flight.
         post = Post(asked, caller)
         self._in_flight[asked.id] = post
         post.answer.add_done_callback(lambda _: self._in_flight.pop(asked.id, None))
