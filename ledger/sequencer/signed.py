@@ -61,19 +61,32 @@ class SignedLog:
             SignerStopped: nothing is remembered, or more than the database has, or another
                 history.
         """
+        while True:
+            remembered = await self._notary.memory(origin)
+            try:
+                return await self._sign_head(origin, edge, remembered)
+            except SignerStopped:
+                # The writer before may have had its last group signed meanwhile.
+                if await self._notary.memory(origin) == remembered:
+                    raise
+
+    async def _sign_head(
+        self, origin: str, edge: Edge, remembered: tuple[int, bytes] | None
+    ) -> None:
         size = edge.size
-        remembered = await self._notary.memory(origin)
         if remembered is None and size > 1:
             raise SignerStopped(f"{origin}: nothing is remembered, there are {size} leaves")
         old_size = 0 if remembered is None else remembered[0]
         if old_size > size:
             raise SignerStopped(f"{origin}: signed {old_size} leaves, the database has {size}")
-        self._edge = edge.copy()
         proof: list[bytes] = []
         if 0 < old_size < size:
-            reader = await self._reader(lambda read: consistency_proof(old_size, size, read))
+            reader = await self._reader(
+                edge, lambda read: consistency_proof(old_size, size, read)
+            )
             proof = consistency_proof(old_size, size, reader)
         self.checkpoint = await self._notary.sign(origin, size, edge.root(), old_size, proof)
+        self._edge = edge.copy()
 
     # ---- keeping
 
@@ -112,30 +125,34 @@ class SignedLog:
             raise LookupError(f"tile {level}/{index} has {covered} hashes, not {width}")
         if covered < TILE_WIDTH:
             return self._edge.partial_tile(level)[: HASH * width]
-        full = await self._store.tile(self._ledger_id, level, index)
-        if full is None:
-            raise JournalBroken("a full tile is missing", f"{level}/{index}")
-        return full[: HASH * width]
+        return (await self._full_tile(level, index))[: HASH * width]
 
     async def proof(self, leaf_index: int) -> bytes:
         """A tlog-proof of a leaf under the checkpoint; LookupError when not covered."""
-        size, checkpoint = self.size, self.checkpoint
+        size, edge, checkpoint = self.size, self._edge, self.checkpoint
         if not 0 <= leaf_index < size:
             raise LookupError(f"leaf {leaf_index} of {size}")
-        reader = await self._reader(lambda read: inclusion_proof(leaf_index, size, read))
+        reader = await self._reader(edge, lambda read: inclusion_proof(leaf_index, size, read))
         path = inclusion_proof(leaf_index, size, reader)
         return write_proof(Proof(index=leaf_index, path=tuple(path), checkpoint=checkpoint))
 
     async def _reader(
-        self, prove: Callable[[Callable[[int, int], bytes]], object]
+        self, edge: Edge, prove: Callable[[Callable[[int, int], bytes]], object]
     ) -> TileReader:
         """A node reader that has what this proof reads, fetched beforehand."""
-        size, edge = self.size, self._edge
         tiles: dict[tuple[int, int], bytes] = {}
-        for at in tiles_read(size, prove):
+        for at in tiles_read(edge.size, prove):
             assert at.level is not None, "a hash tile"
             if at.width < TILE_WIDTH:
                 tiles[at.level, at.index] = edge.partial_tile(at.level)
             else:
-                tiles[at.level, at.index] = await self.tile(at.level, at.index, at.width)
-        return TileReader(lambda level, index, width: tiles[level, index][: HASH * width], size)
+                tiles[at.level, at.index] = await self._full_tile(at.level, at.index)
+        return TileReader(
+            lambda level, index, width: tiles[level, index][: HASH * width], edge.size
+        )
+
+    async def _full_tile(self, level: int, index: int) -> bytes:
+        full = await self._store.tile(self._ledger_id, level, index)
+        if full is None:
+            raise JournalBroken("a full tile is missing", f"{level}/{index}")
+        return full
