@@ -51,6 +51,7 @@ from ledger.pg.embedded import EmbeddedPostgres
 BATCH_CLIENTS = 4
 SINGLE_CLIENTS = 32
 BATCHES = 16  # Different ones; each is posted again and again under fresh ids.
+MEMORY_PARTS = 20  # The part with so many singles may take longer than others, so often.
 WARM_SINGLES = 20_000  # Before memory is looked at: what is made once is then made.
 COPY_RATE_MAX = 1_000_000  # Rows a second nobody reaches here; so many are packed.
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
@@ -176,9 +177,9 @@ class Bench:
 
     def _memory_of_batches(self, service: ServiceProcess) -> dict[str, float]:
         """How much the service grows over many singles, each a batch of one."""
-        seconds = 12 * self.options.seconds
+        seconds = MEMORY_PARTS * self.options.seconds
         warm = min(WARM_SINGLES, self.options.singles)
-        self._drive(service, "few", SINGLE_CLIENTS, seconds / 2, count=warm)
+        self._drive(service, "few", SINGLE_CLIENTS, seconds / 4, count=warm)
         before = service.resident_bytes()
         report = self._drive(service, "few", SINGLE_CLIENTS, seconds, self.options.singles)
         growth = service.resident_bytes() - before
@@ -288,7 +289,7 @@ def copying(database: str) -> Iterator[Callable[[float], float]]:
         )
         return connection
 
-    async def measure(streams: Sequence[bytearray], seconds: float) -> float:
+    async def measure(streams: Sequence[bytes], seconds: float) -> float:
         rows = 0
         started = time.perf_counter()
         for stream in streams:
@@ -296,7 +297,7 @@ def copying(database: str) -> Iterator[Callable[[float], float]]:
                 await connection.copy_to_table(
                     "bare_transfers",
                     schema_name="tequio",
-                    source=stream,  # type: ignore[arg-type] # Bytes will do as well.
+                    source=memoryview(stream),  # type: ignore[arg-type] # It may.
                     format="binary",
                 )
             rows += BATCH_MAX
@@ -354,7 +355,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(
         prog="./run bench posting", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each part of a round")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each part of a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accounts", type=int, default=100_000, help="that are posted to")
     parser.add_argument("--start-accounts", type=int, default=1_000_000, help="at the start")

@@ -41,7 +41,6 @@ from ledger.pg.store import PgStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 
-ACCOUNTS = 100_000
 CLIENTS = 4
 SINGLE_CLIENTS = 32
 CALLER = Caller(key="profile", role=Role.OPERATOR)
@@ -54,7 +53,7 @@ WORK = {  # None of these calls another.
     "post": "ledger.core.book:Book.post",
     "encode": "ledger.journal.batches:encode_lines",
     "tree": "ledger.journal.batches:root_of_lines",
-    "pack": "ledger.pg.store:pack_transfers",
+    "pack": "ledger.pg.copy:pack_slice",
     "compress": "ledger.pg.store:pack",
     "close": "ledger.sequencer.group:OpenGroup.closed",
 }
@@ -105,19 +104,19 @@ class Clock:
         )
 
 
-async def open_books(sequencer: Sequencer) -> None:
+async def open_books(sequencer: Sequencer, accounts: int) -> None:
     """A ledger with accounts that nothing stops."""
     asked = AskedLedger(code=LEDGER, name="Bench", time_zone="America/Mexico_City")
     await sequencer.open_ledger(asked, CALLER)
     currency = AskedCurrency(code=CURRENCY, kind=CurrencyKind.NATIONAL, scale=SCALE)
     await sequencer.add_currency(LEDGER, currency, CALLER)
-    for body in account_bodies(ACCOUNTS):
+    for body in account_bodies(accounts):
         await sequencer.open_accounts(LEDGER, decode_accounts(body), CALLER)
 
 
-async def post_batches(sequencer: Sequencer, clock: Clock, batches: int) -> int:
+async def post_batches(sequencer: Sequencer, clock: Clock, accounts: int, batches: int) -> int:
     """Post full batches from some clients at once; the number of transfers posted."""
-    bodies = batch_bodies(ACCOUNTS, 16)
+    bodies = batch_bodies(accounts, 16)
     turns = iter(range(batches))
 
     async def client() -> None:
@@ -132,9 +131,9 @@ async def post_batches(sequencer: Sequencer, clock: Clock, batches: int) -> int:
     return batches * BATCH_MAX
 
 
-async def post_singles(sequencer: Sequencer, clock: Clock, singles: int) -> int:
+async def post_singles(sequencer: Sequencer, clock: Clock, accounts: int, singles: int) -> int:
     """Post single transfers from many clients at once; their number."""
-    bodies = single_bodies(ACCOUNTS)
+    bodies = single_bodies(accounts)
     turns = iter(range(singles))
 
     async def client() -> None:
@@ -149,11 +148,11 @@ async def post_singles(sequencer: Sequencer, clock: Clock, singles: int) -> int:
     return singles
 
 
-Post = Callable[[Sequencer, Clock, int], Coroutine[Any, Any, int]]
+Post = Callable[[Sequencer, Clock, int, int], Coroutine[Any, Any, int]]
 
 
 async def profile(
-    server: EmbeddedPostgres, root: Path, post: Post, count: int
+    server: EmbeddedPostgres, root: Path, post: Post, accounts: int, count: int
 ) -> dict[str, Any]:
     """Post, and say where the time went."""
     await migrate(server.dsn(), sql_directory("migrations"))
@@ -166,14 +165,14 @@ async def profile(
         store = PgStore(database)
         sequencer = Sequencer(store, notary, origin="bench.invalid", owner="profile")
         await sequencer.start()
-        await open_books(sequencer)
-        await post(sequencer, Clock(), count // 10 + 1)  # Warm.
+        await open_books(sequencer, accounts)
+        await post(sequencer, Clock(), accounts, count // 10 + 1)  # Warm.
         clock.seconds.clear()
         clock.calls.clear()
         assert server.pid is not None
         cpu, database_cpu = time.process_time(), cpu_of_children(server.pid)
         started = time.perf_counter()
-        transfers = await post(sequencer, clock, count)
+        transfers = await post(sequencer, clock, accounts, count)
         elapsed = time.perf_counter() - started
         cpu, database_cpu = (
             time.process_time() - cpu,
@@ -220,6 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--batches", type=int, default=100, help="how many full batches")
     parser.add_argument("--singles", type=int, help="so many single transfers instead")
+    parser.add_argument("--accounts", type=int, default=100_000)
     options = parser.parse_args()
     post: Post = post_singles if options.singles else post_batches
     count: int = options.singles or options.batches
@@ -227,7 +227,8 @@ def main() -> None:
         root = Path(folder)
         root.chmod(0o711)  # PostgreSQL may run as another user.
         with EmbeddedPostgres(root / "server") as server:
-            print(json.dumps(uvloop.run(profile(server, root, post, count))))
+            found = uvloop.run(profile(server, root, post, options.accounts, count))
+            print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,10 +22,11 @@ READY_WAIT_S = 120.0
 READY_POLL_S = 0.02
 STOP_WAIT_S = 60.0
 ANSWER_WAIT_S = 120.0
+OPENING_CLIENTS = 2
 
 
 class ServiceDidNotStart(Exception):
-    """The service ended, or was not ready in time; its own words are above."""
+    """The service ended, or was not ready in time; its own words follow."""
 
 
 class ServiceProcess:
@@ -47,9 +51,14 @@ class ServiceProcess:
         # The settings of whoever runs this have no place in a measurement.
         environ = {k: v for k, v in os.environ.items() if not k.startswith("TEQUIO_")}
         environ["TEQUIO_LOG_LEVEL"] = "warning"
+        self._said = tempfile.TemporaryFile("w+")
         started = time.perf_counter()
         self._process = subprocess.Popen(
-            self._command, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr
+            self._command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # Where it serves and with which key we know.
+            stderr=self._said,
         )
         try:
             while not self._is_ready():
@@ -60,7 +69,7 @@ class ServiceProcess:
                 time.sleep(READY_POLL_S)
         except BaseException:
             self._process.kill()
-            self._process.wait()
+            self._end()
             raise
         self.ready_s = time.perf_counter() - started
         return self
@@ -71,7 +80,14 @@ class ServiceProcess:
             self._process.wait(STOP_WAIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+        self._end()
+
+    def _end(self) -> None:
+        """Wait for the process, and show what it said where it did not end well."""
+        if self._process.wait() != 0:
+            self._said.seek(0)
+            sys.stderr.write(self._said.read())
+        self._said.close()
 
     @property
     def key(self) -> str:
@@ -114,9 +130,16 @@ def open_books(service: ServiceProcess) -> None:
 
 
 def open_accounts(service: ServiceProcess, count: int) -> None:
-    """Accounts 1 to `count`, in calls as large as may be."""
-    for body in account_bodies(count):
-        service.post(f"/v1/ledgers/{LEDGER}/accounts", body)
+    """Accounts 1 to `count`, in calls as large as may be, the next on its way meanwhile."""
+    path = f"/v1/ledgers/{LEDGER}/accounts"
+    with ThreadPoolExecutor(OPENING_CLIENTS) as clients:
+        waiting: deque[Future[Any]] = deque()
+        for body in account_bodies(count):
+            waiting.append(clients.submit(service.post, path, body))
+            if len(waiting) > OPENING_CLIENTS:
+                waiting.popleft().result()
+        for answer in waiting:
+            answer.result()
 
 
 def _free_port() -> int:

@@ -113,7 +113,7 @@ def _written(columns: Transfers) -> Iterator[dict[str, str]]:
 
 def copy_streams(
     accounts: int, count: int, first_sequence: int, *, size: int = BATCH_MAX
-) -> Sequence[bytearray]:
+) -> Sequence[bytes]:
     """Full batches as the rows they leave, packed for COPY. No sequence comes twice."""
     rng = random.Random(first_sequence)
     streams = []
@@ -131,5 +131,5 @@ def copy_streams(
             credit_balance=columns.amount,
         )
         batch = NewBatch(batch=NO_ID, leaf_index=n, posted=posted, business_dates=DAY)
-        streams.append(pack_transfers(1, [batch]))
+        streams.append(b"".join(pack_transfers(1, [batch])))
     return streams

@@ -1,0 +1,105 @@
+"""The benchmarks run, and end with the figures they promise."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load import ID_MARK, ID_SIZE, post_request, read_answer
+from benchmarks.work import CURRENCY, batch_bodies, single_bodies
+from ledger.api.wire import BatchRequest, TransferRequest, decode
+
+ROOT = Path(__file__).parents[2]
+FIGURES = {
+    "transfers_per_s",
+    "copy_rows_per_s",
+    "ratio_to_copy",
+    "singles_per_s",
+    "echo_per_s",
+    "ratio_to_echo",
+    "batch_p50_ms",
+    "batch_p99_ms",
+    "single_p50_ms",
+    "single_p99_ms",
+    "ratio_hot",
+    "startup_s",
+    "bytes_per_account",
+    "bytes_per_batch",
+}
+MAY_BE_ZERO = {"bytes_per_batch"}  # The less the better.
+
+
+def run(module: str, *arguments: str) -> dict[str, object]:
+    """The last line a benchmark printed, as the object it is."""
+    ended = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    last: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
+    return last
+
+
+def test_posting_ends_with_all_its_figures() -> None:
+    """Small enough for every day; what the figures are is no matter here."""
+    figures = run(
+        "bench_posting",
+        *("--seconds", "0.2", "--rounds", "1", "--accounts", "200"),
+        *("--start-accounts", "1000", "--singles", "200"),
+    )
+    assert figures.keys() >= FIGURES
+    for name in FIGURES:
+        value = figures[name]
+        assert isinstance(value, int | float), name
+        assert value > 0 or (name in MAY_BE_ZERO and value == 0), name
+
+
+def test_the_profile_ends_with_its_stages() -> None:
+    profile = run("profile_posting", "--batches", "2", "--accounts", "200")
+    work = profile["work_us"]
+    assert isinstance(work, dict)
+    assert {"decode", "resolve", "post", "encode", "tree", "pack"} <= work.keys()
+
+
+def test_what_is_posted_is_what_the_api_reads() -> None:
+    (batch,) = batch_bodies(10, 1, size=7)
+    read = decode(batch, BatchRequest)
+    assert len(read.transfers) == 7
+    assert all(t.debit_account != t.credit_account for t in read.transfers)
+    (hot,) = batch_bodies(10, 1, size=7, hot=True)
+    assert len({t.debit_account for t in decode(hot, BatchRequest).transfers}) == 1
+    (single,) = single_bodies(10, 1)
+    assert decode(single, TransferRequest).currency == CURRENCY
+
+
+def test_a_request_is_cut_where_its_id_goes() -> None:
+    """The length that was declared holds for whatever id is put in."""
+    request = post_request("/x", b'{"id":"' + ID_MARK + b'"}', {"A": "b"})
+    whole = request.before + b"i" * ID_SIZE + request.after
+    head, _, body = whole.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert body == b'{"id":"' + b"i" * ID_SIZE + b'"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [
+        (b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}", (201, b"{}")),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b"")),
+        (
+            b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;\r\nc\r\n0\r\n\r\n",
+            (200, b"abc"),
+        ),
+    ],
+)
+def test_an_answer_is_read_when_it_is_whole(answer: bytes, read: tuple[int, bytes]) -> None:
+    """Every part before the last byte is waited for, however the bytes arrive."""
+    for cut in range(len(answer)):
+        assert read_answer(answer[:cut]) is None, cut
+    assert read_answer(answer) == read
