@@ -122,13 +122,14 @@ class Gate:
                 if roles:
                     bearer = await ring.bearer(request.headers.get("Authorization"))
                 if names_ledger:
-                    ledger = request.match_info["ledger"]
+                    asked = request.match_info["ledger"]
                     try:
-                        facts(ledger)
+                        facts(asked)
                     except KeyError:
                         raise Problem("ledger_not_found") from None
-                    if bearer.caller.ledger not in ("", ledger):
+                    if bearer.caller.ledger not in ("", asked):
                         raise Problem("ledger_not_found")
+                    ledger = asked
                 if roles and bearer.caller.role not in roles:
                     raise Problem("role_not_allowed")
                 call = Call(request, service, request_id, ledger, bearer.caller, bearer.reach)

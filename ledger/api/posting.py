@@ -67,7 +67,9 @@ async def post_transfer(call: Call) -> web.Response:
                 log_proof=await _proof(call, outcome.leaf_index, query.proof),
             )
             return answer(posted, 201, replayed=outcome.replayed)
-    raise refused(call, batch.id, outcome)
+    problem = refused(call, batch.id, outcome)
+    problem.facts.pop("position", None)  # Nobody sent a batch.
+    raise problem
 
 
 async def post_batch(call: Call) -> web.Response:

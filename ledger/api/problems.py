@@ -4,6 +4,7 @@ Handlers raise Problem; faults of the rooms behind become one here, once for all
 code is stable, the words follow Accept-Language.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -113,6 +114,7 @@ class ProblemDocument(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recorded_at: str | UnsetType = UNSET
 
 
+_QUALITY: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 MEMBERS: Final = frozenset(ProblemDocument.__struct_fields__[6:])
 _encoder = msgspec.json.Encoder()
 
@@ -210,7 +212,4 @@ def _weight(quality: str) -> float:
     name, _, value = quality.replace(" ", "").partition("=")
     if not name:
         return 1.0
-    try:
-        return float(value) if name == "q" and len(value) <= 5 else 0.0
-    except ValueError:
-        return 0.0
+    return float(value) if name == "q" and _QUALITY.fullmatch(value) else 0.0

@@ -58,21 +58,32 @@ class Connection(web.RequestHandler):
             code = "headers_too_large" if too_long else "malformed_http"
         else:
             self.log_exception("A request failed outside the application", exc_info=exc)
-        language = language_of(request.headers.get("Accept-Language"))
         problem = Problem(code)
         if code == "malformed_http":
             problem.facts["reason"] = shown(message or "")
-        response = problem.response(language, "-")
-        response.headers["Server"] = SERVER
-        response.force_close()
-        return response
+        return _problem(problem, request)
+
+
+def _problem(problem: Problem, request: web.BaseRequest) -> web.Response:
+    """The last answer of a connection whose request never reached the application."""
+    language = language_of(request.headers.get("Accept-Language"))
+    response = problem.response(language, "-")
+    response.headers["Server"] = SERVER
+    response.force_close()
+    return response
 
 
 class Listener(web.Server):
     """Makes a Connection for everyone who comes."""
 
     def __init__(self, made: web.Server, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory, **kwargs)
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                return await made.request_handler(request)
+            except web.HTTPExpectationFailed:  # To an address there is not.
+                return _problem(Problem("expectation_failed"), request)
+
+        super().__init__(handle, request_factory=made.request_factory, **kwargs)
         self._header_seconds = settings.header_seconds_max
 
     def __call__(self) -> web.RequestHandler:

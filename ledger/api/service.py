@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from ledger.api.answers import Faces
 from ledger.api.auth import Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
-from ledger.api.problems import Problem, language_of
+from ledger.api.problems import Problem, language_of, shown
 from ledger.api.wire import read_query
 from ledger.core.ports import Caller, Desk, Keys, Reads
 
@@ -120,7 +120,7 @@ class Call:
     def check_reach(self, code: str) -> None:
         """Raise Problem unless the caller may read this account."""
         if code not in self.reach:
-            raise Problem("account_not_yours", account=code)
+            raise Problem("account_not_yours", account=shown(code))
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -18,7 +18,7 @@ from yarl import URL
 
 from ledger.api.app import make_app
 from ledger.api.auth import make_key
-from ledger.api.server import make_runner
+from ledger.api.server import Runner, make_runner
 from ledger.api.service import Settings
 from ledger.core.model import Role
 from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads, MemoryStore
@@ -65,11 +65,12 @@ class Office:
     """A running service and its clients."""
 
     def __init__(
-        self, house: House, sequencer: Sequencer, port: int, http: aiohttp.ClientSession
+        self, house: House, sequencer: Sequencer, runner: Runner, http: aiohttp.ClientSession
     ) -> None:
         self.house = house
         self.sequencer = sequencer
-        self.port = port
+        self.runner = runner
+        self.port = runner.addresses[0][1]
         self.http = http
         self.secrets: dict[str, str] = {}
 
@@ -115,6 +116,10 @@ class Office:
         finally:
             writer.close()
 
+    async def stop(self) -> None:
+        """Stop the HTTP side as the command does."""
+        await self.runner.cleanup()
+
     def state(self) -> State:
         """What the ledger amounts to at this moment."""
         book = self.sequencer.facts("caja")
@@ -157,7 +162,7 @@ async def open_office(
         async with aiohttp.ClientSession() as http:
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()
-                office = Office(house, sequencer, runner.addresses[0][1], http)
+                office = Office(house, sequencer, runner, http)
                 await _give_keys(office, keys)
                 yield office
             finally:

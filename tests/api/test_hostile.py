@@ -259,6 +259,9 @@ TABLE = [
     nowhere("a NUL", f"{A}/a%00b", "account_not_found"),
     nowhere("half an escape", f"{A}/%zz", "account_not_found"),
     nowhere("not UTF-8 in the address", f"{A}/%ff%fe", "account_not_found"),
+    Hostile("not UTF-8 in the address of a poster", 403, "account_not_yours", None,
+            f"{A}/%ff%fe", "GET", "poster"),
+    nowhere("a ledger that is not UTF-8", "/v1/ledgers/%ff/accounts", "ledger_not_found"),
     nowhere("quotes and SQL", f"{A}/x'%20OR%20'1'='1", "account_not_found"),
     nowhere("the root", "/"),
     nowhere("a file", "/etc/passwd"),
@@ -282,6 +285,7 @@ TABLE = [
     *[query(T, text) for text in ("limit=0", "limit=1001", "limit=ten", "limit=1.5")],
     *[query(T, text) for text in ("after=-1", f"after={2**64}", "wait=nan", "wait=inf")],
     *[query(T, text) for text in ("wait=1e400", "wait=-1", "reference=a%00b", "reference=")],
+    *[query(T, text) for text in ("%ff=1", "reference=%ff", "wait=1;limit=2", "=1")],
     *[query(A, text) for text in ("after=nobody", "after=a/b", "offset=3", "limit=1&limit=2")],
     *[query(f"{A}/ana/statement", text) for text in ("from=today", "cursor=1", "cursor=1:2:3")],
     *[query(f"{A}/ana/statement", text) for text in ("from=2023-02-01&to=2023-01-01",)],
@@ -413,6 +417,8 @@ HOSTILE_BYTES = {
     "a chunk without its end": (CHUNKED + b"2\r\n{}XX0\r\n\r\n", 400),
     "chunks without end": (CHUNKED + b"10001\r\n" + b" " * 65_537 + b"\r\n" + b"9\r\n", 413),
     "an expectation": (request(Expect="a miracle"), 417),
+    "an expectation of an address there is not": (
+        request(line="POST /nowhere HTTP/1.1", Expect="a miracle"), 417),
     "a slow body": (request()[:-9], 408),
 }  # fmt: skip
 
@@ -480,3 +486,49 @@ async def test_a_connection_without_a_request_is_closed(hostile: Office) -> None
         started = loop.time()
         assert await hostile.raw(beginning) == b""
         assert loop.time() - started < QUICK.header_seconds_max + 1
+
+
+async def test_the_log_line_tells_nothing_of_a_person(
+    hostile: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Route, ledger, key and status; never the address, the account or what was in it."""
+    with caplog.at_level("INFO", logger="ledger.access"):
+        await hostile.ask("GET", f"{A}/ana?limit=1")
+        await hostile.ask("GET", f"{A}/GODE561231GR8")
+        await hostile.ask("GET", "/v1/ledgers/GODE561231GR8/accounts")
+        await hostile.ask("GET", "/GODE561231GR8", who="")
+        await hostile.ask("POST", T, GOOD)
+    lines = [json.loads(record.message) for record in caplog.records]
+    assert [line["status"] for line in lines] == [422, 404, 404, 404, 201]
+    assert lines[-1]["route"] == "/v1/ledgers/{ledger}/transfers"
+    assert (lines[-1]["ledger"], lines[2]["ledger"]) == ("caja", "")
+    assert lines[-1]["key"].startswith("key-")
+    assert "ana" not in caplog.text
+    assert "GODE" not in caplog.text
+    assert hostile.secrets["operator"] not in caplog.text
+
+
+async def test_a_body_is_sent_for_when_the_client_asks_first(hostile: Office) -> None:
+    """Expect: 100-continue is answered before the body comes, and then the request is."""
+    head = request(Expect="100-continue").replace(GOOD_BODY, b"")
+    reader, writer = await asyncio.open_connection("127.0.0.1", hostile.port)
+    async with asyncio.timeout(3):
+        writer.write(head.replace(b"{key}", hostile.secrets["operator"].encode()))
+        assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        writer.write(GOOD_BODY)
+        answer = await reader.read()
+    writer.close()
+    assert b"HTTP/1.1 201 " in answer
+
+
+async def test_a_service_that_stops_lets_its_listeners_go(tmp_path: Path) -> None:
+    """A long poll does not hold up the stop, and gets its answer."""
+    async with open_office(House(tmp_path)) as office:
+        feed = asyncio.create_task(office.ask("GET", f"{T}?wait=30"))
+        await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await office.stop()
+        answer = await feed
+        assert answer.body == {"transfers": [], "next": 0}
+        assert loop.time() - started < 5
