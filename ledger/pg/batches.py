@@ -1,0 +1,71 @@
+"""Spent batch ids as they are kept, read the same way by the store and by readers."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from ledger.core.ports import StoredBatch
+from ledger.pg import queries
+from ledger.pg.frames import unpack
+from ledger.pg.pool import Database
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+BY_ID = queries.get("batches", "by_id")
+BY_NUMBER = queries.get("batches", "by_number")
+COLUMNS = queries.get("batches", "columns")
+IDS = queries.get("batches", "ids")
+
+
+async def batches_by_id(
+    database: Database, ledger_id: int, ids: Collection[UUID]
+) -> dict[UUID, StoredBatch]:
+    """Those of these ids that are spent, with the rows they posted."""
+    if not ids:
+        return {}
+    found: dict[UUID, StoredBatch] = {}
+    for row in await database.fetch(BY_ID, ledger_id, list(ids)):
+        columns: dict[str, list[int]] = {}
+        if row["posted"]:
+            first = row["first_sequence"]
+            posted = await database.fetchrow(COLUMNS, ledger_id, first, first + row["posted"])
+            assert posted is not None, "an aggregate without groups is one row"
+            columns = dict(posted)
+        batch = _stored(row, **columns)
+        found[batch.batch] = batch
+    return found
+
+
+async def batches_by_number(
+    database: Database, ledger_id: int, numbers: Collection[int]
+) -> dict[int, StoredBatch]:
+    """Posted batches by their numbers, without their rows."""
+    if not numbers:
+        return {}
+    rows = await database.fetch(BY_NUMBER, ledger_id, list(numbers))
+    return {row["number"]: _stored(row) for row in rows}
+
+
+async def batch_ids(
+    database: Database, ledger_id: int, after: int, limit: int
+) -> list[tuple[int, UUID]]:
+    """Leaf index and id, in order, those after a leaf index."""
+    rows = await database.fetch(IDS, ledger_id, after, limit)
+    return [(row["leaf_index"], plain_uuid(row["batch_id"])) for row in rows]
+
+
+def _stored(row: "Record", **columns: Any) -> StoredBatch:
+    return StoredBatch(
+        batch=plain_uuid(row["batch_id"]),
+        leaf_index=row["leaf_index"],
+        line=row["line"],
+        body=unpack(row["body"]),
+        outcomes=unpack(row["outcomes"]),
+        **columns,
+    )
+
+
+def plain_uuid(value: UUID) -> UUID:
+    """The standard library's UUID; asyncpg has its own, which msgspec cannot write."""
+    return UUID(int=value.int)
