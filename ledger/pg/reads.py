@@ -1,0 +1,91 @@
+"""What is read from committed rows in PostgreSQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ledger.core.ports import Movement, StoredBatch, TransferRow
+from ledger.pg import batches, queries
+from ledger.pg.follower import Follower
+from ledger.pg.pool import Database
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+TRANSFERS = queries.get("reads", "transfers")
+BY_REFERENCE = queries.get("reads", "by_reference")
+DETAILS = queries.get("reads", "details")
+BALANCE_BELOW = queries.get("reads", "balance_below")
+BALANCE_BEFORE = queries.get("reads", "balance_before")
+MOVEMENTS = queries.get("reads", "movements")
+LINES = queries.get("store", "lines")
+
+
+class PgReads:
+    """Reads (core/ports.py) of a database. The follower is asked before references are."""
+
+    def __init__(self, database: Database, follower: Follower) -> None:
+        self._database = database
+        self._follower = follower
+
+    async def transfers(
+        self,
+        ledger_id: int,
+        *,
+        after: int,
+        limit: int,
+        account: int | None = None,
+        first_date: date | None = None,
+        last_date: date | None = None,
+    ) -> list[TransferRow]:
+        rows = await self._database.fetch(
+            TRANSFERS, ledger_id, after, account, first_date, last_date, limit
+        )
+        return _transfer_rows(rows)
+
+    async def by_reference(
+        self, ledger_id: int, reference: str, limit: int
+    ) -> list[TransferRow]:
+        await self._follower.catch_up(ledger_id)
+        return _transfer_rows(
+            await self._database.fetch(BY_REFERENCE, ledger_id, reference, limit)
+        )
+
+    async def batch(self, ledger_id: int, batch: UUID) -> StoredBatch | None:
+        return (await batches.batches_by_id(self._database, ledger_id, [batch])).get(batch)
+
+    async def batch_ids(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, UUID]]:
+        return await batches.batch_ids(self._database, ledger_id, after, limit)
+
+    async def batches_by_number(
+        self, ledger_id: int, numbers: Collection[int]
+    ) -> Mapping[int, StoredBatch]:
+        return await batches.batches_by_number(self._database, ledger_id, numbers)
+
+    async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
+        rows = await self._database.fetch(DETAILS, ledger_id, list(sequences))
+        return {row["sequence"]: row["text"] for row in rows}
+
+    async def balance_before(
+        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+    ) -> int:
+        if day is None:
+            balance = await self._database.fetchval(BALANCE_BELOW, ledger_id, account, sequence)
+            return 0 if balance is None else int(balance)
+        return int(
+            await self._database.fetchval(BALANCE_BEFORE, ledger_id, account, sequence, day)
+        )
+
+    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
+        rows = await self._database.fetch(MOVEMENTS, ledger_id, first, last)
+        return [Movement(*map(int, row)) for row in rows]
+
+    async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
+        return [row["line"] for row in await self._database.fetch(LINES, ledger_id, start, end)]
+
+
+def _transfer_rows(rows: "Sequence[Record]") -> list[TransferRow]:
+    return [TransferRow(*row) for row in rows]
