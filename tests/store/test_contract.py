@@ -1,0 +1,778 @@
+"""One contract for all who keep a ledger: PostgreSQL, and the memory the other tests trust."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from msgspec import UNSET
+from msgspec.structs import astuple, replace
+
+from ledger.core.faults import (
+    ClockAhead,
+    JournalBroken,
+    OutcomeUnknown,
+    StoreUnavailable,
+    WriterReplaced,
+)
+from ledger.core.model import Mode, Role
+from ledger.core.ports import Caller, Group, Movement, NewTile, Store
+from ledger.journal.canonical import decode_outcomes
+from ledger.journal.merkle import EMPTY_ROOT, leaf_hash
+from ledger.memory import MemoryStore
+from ledger.pg import follower as following
+from ledger.pg import store as pg_store
+from ledger.pg.follower import Follower
+from ledger.pg.frames import MAGIC
+from ledger.pg.pool import Database
+from ledger.pg.store import PgStore
+from tests.store.places import MemoryPlace, PgPlace, Place, commit_without_standby
+from tests.store.scribe import DAY, Scribe, transfer
+
+FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+@pytest.fixture
+async def pg_place(database: str) -> AsyncIterator[PgPlace]:
+    async with Database(database) as opened:
+        place = PgPlace(opened)
+        yield place
+        for store in place.stores:
+            for ledger_id, _ in await store.ledgers():
+                await store.release(ledger_id)
+
+
+@pytest.fixture(params=["memory", "pg"])
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "memory":
+        return MemoryPlace()
+    place: Place = request.getfixturevalue("pg_place")
+    return place
+
+
+async def begun(store: Store, *, unique_references: bool = False) -> Scribe:
+    """A ledger with four accounts, committed."""
+    ledger_id = await store.create("caja")
+    assert ledger_id is not None
+    scribe = Scribe(await store.take(ledger_id, "test"), unique_references=unique_references)
+    scribe.open_accounts(4)
+    await store.commit(scribe.group())
+    return scribe
+
+
+async def everything(place: Place, store: Store, ledger_id: int) -> list[object]:
+    """What anybody can see of a ledger."""
+    return [
+        [leaf async for page in store.leaves_from(ledger_id, 0, 10**6) for leaf in page],
+        await place.reads.transfers(ledger_id, after=0, limit=1000),
+        await place.reads.batch_ids(ledger_id, after=-1, limit=1000),
+        await store.snapshots(ledger_id),
+        await store.checkpoint(ledger_id),
+    ]
+
+
+# ---- ledgers and their writer
+
+
+async def test_ledgers_in_order_of_id(place: Place) -> None:
+    store = place.store()
+    ids = [await store.create(code) for code in ("norte", "caja", "sur")]
+    assert await store.ledgers() == list(zip(ids, ("norte", "caja", "sur"), strict=True))
+
+
+async def test_a_code_is_given_again_until_its_journal_is_opened(place: Place) -> None:
+    store = place.store()
+    ledger_id = await store.create("caja")
+    assert ledger_id is not None
+    assert await store.create("caja") == ledger_id
+    scribe = Scribe(await store.take(ledger_id, "test"))
+    await store.commit(scribe.group())
+    assert await store.create("caja") is None
+
+
+async def test_an_empty_journal(place: Place) -> None:
+    store = place.store()
+    ledger_id = await store.create("caja")
+    assert ledger_id is not None
+    head = await store.take(ledger_id, "test")
+    assert (head.ledger_id, head.size, head.root) == (ledger_id, 0, EMPTY_ROOT)
+    assert await everything(place, store, ledger_id) == [[], [], [], [], b""]
+
+
+async def test_a_ledger_that_is_not_there(place: Place) -> None:
+    store = place.store()
+    with pytest.raises(KeyError):
+        await store.take(77, "test")
+    await store.release(77)
+    assert await everything(place, store, 77) == [[], [], [], [], b""]
+    assert await place.reads.by_reference(77, "R-1", 10) == []
+
+
+async def test_taking_raises_the_epoch_and_keeps_the_rest(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    head = await place.store().take(scribe.head.ledger_id, "other")
+    assert head == replace(scribe.head, epoch=scribe.head.epoch + 1)
+
+
+async def test_a_second_writer_fences_the_first(place: Place) -> None:
+    first, second = place.store(), place.store()
+    scribe = await begun(first)
+    taken = await second.take(scribe.head.ledger_id, "second")
+    scribe.post(FIRST, transfer(1, 2, 5))
+    late = scribe.group()
+    for _ in range(2):  # Also when it tries again without its session.
+        with pytest.raises(WriterReplaced):
+            await first.commit(late)
+    assert await first.lookup(taken.ledger_id, [FIRST]) == {}
+    after = replace(late.after, epoch=taken.epoch)
+    await second.commit(replace(late, before=taken, after=after))
+    assert set(await first.lookup(taken.ledger_id, [FIRST])) == {FIRST}
+
+
+async def test_a_writer_inside_its_transaction_is_ended(place: Place) -> None:
+    """Taken over between its last row and its COMMIT."""
+    second = place.store()
+
+    async def take_over(ledger_id: int) -> None:
+        await second.take(ledger_id, "second")
+
+    first = place.store()
+    scribe = await begun(first)
+    assert isinstance(first, MemoryStore | PgStore)
+    first.before_commit = take_over
+    scribe.post(FIRST, transfer(1, 2, 5))
+    with pytest.raises((WriterReplaced, OutcomeUnknown)):
+        await first.commit(scribe.group())
+    assert await second.lookup(scribe.head.ledger_id, [FIRST]) == {}
+
+
+async def test_only_a_writer_of_this_epoch_comes_back(place: Place) -> None:
+    first, second = place.store(), place.store()
+    scribe = await begun(first)
+    ledger_id, epoch = scribe.head.ledger_id, scribe.head.epoch
+    again = await first.take(ledger_id, "first", epoch=epoch)
+    assert again.epoch == epoch + 1
+    taken = await second.take(ledger_id, "second")
+    with pytest.raises(WriterReplaced):
+        await first.take(ledger_id, "first", epoch=again.epoch)
+    scribe.head = taken
+    scribe.post(FIRST, transfer(1, 2, 5))
+    await second.commit(scribe.group())  # The one who was late did no harm to it.
+
+
+async def test_coming_back_twice_when_the_first_answer_was_lost(place: Place) -> None:
+    store = place.store()
+    head = (await begun(store)).head
+    await store.take(head.ledger_id, "test", epoch=head.epoch)
+    assert (await store.take(head.ledger_id, "test", epoch=head.epoch)).epoch == head.epoch + 2
+
+
+async def test_nobody_commits_without_taking(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    await store.release(scribe.head.ledger_id)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    with pytest.raises(StoreUnavailable):
+        await store.commit(scribe.group())
+
+
+# ---- a group
+
+
+async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
+    seen: list[list[object]] = []
+
+    async def look(ledger_id: int) -> None:
+        seen.append(await everything(place, store, ledger_id))
+
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    before = await everything(place, store, ledger_id)
+    assert isinstance(store, MemoryStore | PgStore)
+    store.before_commit = look
+    scribe.post(FIRST, transfer(1, 2, 5), transfer(2, 3, 4))
+    scribe.refuse(SECOND)
+    scribe.post(THIRD, transfer(3, 4, 1))
+    scribe.snapshot()
+    group = scribe.group(checkpoint=b"example.org/caja\n6\nroot\n")
+    await store.commit(group)
+    after = await everything(place, store, ledger_id)
+    assert seen == [before]
+    leaves, rows, ids, snapshots, checkpoint = after
+    assert isinstance(leaves, list)
+    assert [leaf.line for leaf in leaves] == scribe.leaves
+    assert [leaf.body for leaf in leaves[6:]] == [
+        group.batches[0].body,
+        b"",
+        group.batches[2].body,
+        b"",
+    ]
+    assert ids == [(6, FIRST), (7, SECOND), (8, THIRD)]
+    assert isinstance(rows, list)
+    assert [(r.sequence, r.batch_number, r.position) for r in rows] == [
+        (1, 1, 0),
+        (2, 1, 1),
+        (3, 2, 0),
+    ]
+    assert isinstance(snapshots, list)
+    assert [(s.leaf_index, s.line) for s in snapshots] == [(9, scribe.leaves[9])]
+    assert checkpoint == b"example.org/caja\n6\nroot\n"
+
+
+@pytest.mark.parametrize("count", [1, 300, 8190])
+async def test_rows_come_back_as_they_were_posted(place: Place, count: int) -> None:
+    """Few rows and many take different ways into PostgreSQL."""
+    store = place.store()
+    scribe = await begun(store)
+    days = [DAY - timedelta(days=i % 3) for i in range(count)]
+    transfers = [transfer(1 + i % 2, 3 + i % 2, 2**40 + i, day=days[i]) for i in range(count)]
+    new = scribe.post(FIRST, *transfers)
+    await store.commit(scribe.group())
+    posted = new.posted
+    assert posted is not None
+    rows = await place.reads.transfers(scribe.head.ledger_id, after=0, limit=10_000)
+    columns = zip(*map(astuple, rows), strict=True)
+    assert list(map(list, columns)) == [
+        list(range(1, count + 1)),
+        posted.debit,
+        posted.credit,
+        posted.amount,
+        posted.debit_balance,
+        posted.credit_balance,
+        [1] * count,
+        list(range(count)),
+        days,
+    ]
+    stored = (await store.lookup(scribe.head.ledger_id, [FIRST, SECOND]))[FIRST]
+    assert type(stored.batch) is UUID
+    assert (stored.batch, stored.leaf_index, stored.line) == (FIRST, 6, scribe.leaves[6])
+    assert (stored.body, stored.outcomes) == (new.body, b"")
+    assert [list(c) for c in (stored.debit, stored.credit, stored.amount)] == [
+        posted.debit,
+        posted.credit,
+        posted.amount,
+    ]
+    assert list(stored.debit_balance) == posted.debit_balance
+    assert list(stored.credit_balance) == posted.credit_balance
+
+
+async def test_the_widest_numbers(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.book.balance[1] = -(2**63) + 2**53
+    scribe.book.balance[2] = 2**63 - 2**53
+    scribe.book.floor[1] = -(2**63)
+    new = scribe.post(FIRST, *[transfer(1, 2, 2**53 - 1)], *[transfer(3, 4, 1)] * 300)
+    await store.commit(scribe.group())
+    assert new.posted is not None
+    (row,) = await place.reads.transfers(scribe.head.ledger_id, after=0, limit=1)
+    assert (row.amount, row.debit_balance, row.credit_balance) == (
+        2**53 - 1,
+        -(2**63) + 1,
+        2**63 - 1,
+    )
+
+
+async def test_a_batch_of_which_some_were_refused(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    new = scribe.post(
+        FIRST,
+        *(transfer(1, 99, 1, "R-0"), transfer(1, 2, 5, "R-1"), transfer(9, 2, 5, "R-2")),
+        transfer(2, 1, 5, "R-3"),
+        mode=Mode.EACH,
+    )
+    empty = scribe.post(SECOND, transfer(1, 99, 1, "R-1"), mode=Mode.EACH)
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=10)
+    assert [(row.sequence, row.position) for row in rows] == [(1, 1), (2, 3)]
+    found = await store.lookup(ledger_id, [FIRST, SECOND])
+    assert found[FIRST].outcomes == new.outcomes
+    assert [o.sequence for o in decode_outcomes(found[FIRST].outcomes)] == [UNSET, 1, UNSET, 2]
+    assert (found[SECOND].outcomes, list(found[SECOND].amount)) == (empty.outcomes, [])
+    for reference, sequences in (("R-0", []), ("R-1", [1]), ("R-2", []), ("R-3", [2])):
+        rows = await place.reads.by_reference(ledger_id, reference, 10)
+        assert [row.sequence for row in rows] == sequences, reference
+
+
+def _wrong_hash(group: Group) -> Group:
+    return replace(group, hashes=[leaf_hash(b"another"), *group.hashes[1:]])
+
+
+def _same_account(group: Group) -> Group:
+    posted = group.batches[0].posted
+    assert posted is not None
+    batch = replace(group.batches[0], posted=replace(posted, credit=posted.debit))
+    return replace(group, batches=[batch])
+
+
+def _no_amount(group: Group) -> Group:
+    posted = group.batches[0].posted
+    assert posted is not None
+    nothing = replace(posted, amount=[0] * len(posted.amount))
+    return replace(group, batches=[replace(group.batches[0], posted=nothing)])
+
+
+def _used_id(group: Group) -> Group:
+    return replace(group, batches=[replace(group.batches[0], batch=FIRST)])
+
+
+@pytest.mark.parametrize("count", [1, 300])
+@pytest.mark.parametrize("spoil", [_wrong_hash, _same_account, _no_amount, _used_id])
+async def test_what_the_database_itself_refuses(place: Place, spoil: Any, count: int) -> None:
+    """The second pair of eyes: nothing is recorded, and the writer may go on."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    await store.commit(scribe.group())
+    before = await everything(place, store, scribe.head.ledger_id)
+    scribe.post(SECOND, *[transfer(1, 2, 5)] * count)
+    group = scribe.group()
+    with pytest.raises(JournalBroken):
+        await store.commit(spoil(group))
+    assert await everything(place, store, scribe.head.ledger_id) == before
+    await store.commit(group)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size": 5}, {"root": bytes(32)}, {"epoch": 9}], ids=lambda c: next(iter(c))
+)
+async def test_a_head_that_is_elsewhere(place: Place, changes: dict[str, Any]) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    before = await everything(place, store, scribe.head.ledger_id)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    group = scribe.group()
+    wrong = replace(group, before=replace(group.before, **changes))
+    if "size" in changes:  # Its leaves collide with those that are there.
+        wrong = replace(
+            wrong, leaves=[*group.leaves, b"{}"], hashes=[*group.hashes, leaf_hash(b"{}")]
+        )
+    with pytest.raises(WriterReplaced):
+        await store.commit(wrong)
+    assert await everything(place, store, scribe.head.ledger_id) == before
+    await store.commit(group)
+
+
+async def test_a_clock_that_runs_ahead(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    before = await everything(place, store, scribe.head.ledger_id)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    group = scribe.group()
+    with pytest.raises(ClockAhead):
+        await store.commit(replace(group, recorded_at=2**53 - 1))
+    assert await everything(place, store, scribe.head.ledger_id) == before
+    await store.commit(group)
+
+
+async def test_a_session_lost_before_a_commit(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    group = scribe.group()
+    await place.lose_session(store, scribe.head.ledger_id)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await store.commit(group)
+    await committed_after_all(store, group)
+
+
+async def test_a_commit_that_failed_before_it_took_effect(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    group = scribe.group()
+    with pytest.raises(OutcomeUnknown):
+        await place.commit_cut_off(store, group)
+    assert await store.lookup(scribe.head.ledger_id, [FIRST]) == {}
+    await committed_after_all(store, group)
+
+
+async def test_a_commit_that_failed_after_it_took_effect(place: Place) -> None:
+    """The lost answer: taking the ledger again shows that it is all there."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    group = scribe.group()
+    with pytest.raises(OutcomeUnknown):
+        await place.commit_unheard(store, group)
+    with pytest.raises(StoreUnavailable):
+        await store.commit(group)
+    head = await store.take(scribe.head.ledger_id, "test", epoch=group.before.epoch)
+    assert head == replace(group.after, epoch=head.epoch)
+    assert set(await store.lookup(scribe.head.ledger_id, [FIRST])) == {FIRST}
+    with pytest.raises(WriterReplaced):
+        await store.commit(group)
+
+
+async def committed_after_all(store: Store, group: Group) -> None:
+    """Take the ledger again, find it where it was, and commit the group."""
+    head = await store.take(group.before.ledger_id, "test", epoch=group.before.epoch)
+    assert head == replace(group.before, epoch=head.epoch)
+    await store.commit(
+        replace(group, before=head, after=replace(group.after, epoch=head.epoch))
+    )
+    assert set(await store.lookup(head.ledger_id, [FIRST])) == {FIRST}
+
+
+# ---- what is kept beside
+
+
+async def test_checkpoints_only_grow(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    await store.keep_checkpoint(ledger_id, 4, b"example.org/caja\n4\n")
+    await store.keep_checkpoint(ledger_id, 3, b"example.org/caja\n3\n")
+    assert await store.checkpoint(ledger_id) == b"example.org/caja\n4\n"
+    for size, kept in ((2, 4), (10, 10)):
+        scribe.post(UUID(int=size), transfer(1, 2, 5))
+        note = b"example.org/caja\n%d\n" % size
+        await store.commit(scribe.group(checkpoint=note))
+        assert await store.checkpoint(ledger_id) == b"example.org/caja\n%d\n" % kept
+
+
+async def test_tiles(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.tiles = [NewTile(0, 0, bytes(8192)), NewTile(1, 0, b"\x01" * 8192)]
+    scribe.post(FIRST, transfer(1, 2, 5))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    assert await store.tile(ledger_id, 1, 0) == b"\x01" * 8192
+    assert await store.tile(ledger_id, 0, 0) == bytes(8192)
+    assert await store.tile(ledger_id, 0, 1) is None
+
+
+async def test_details_and_their_salts(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    details = [(1, b"a" * 16, "Renta de marzo"), (3, b"c" * 16, "Maíz")]
+    scribe.post(FIRST, *[transfer(1, 2, 5)] * 3, details=details)
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    assert await store.detail_salts(ledger_id, [1, 2, 3]) == {1: b"a" * 16, 3: b"c" * 16}
+    assert await place.reads.details(ledger_id, [2, 3, 4]) == {3: "Maíz"}
+    assert await store.detail_salts(ledger_id, []) == {}
+
+
+async def test_leaves_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the pages, every leaf once and in order, from anywhere to anywhere."""
+    monkeypatch.setattr(pg_store, "REPLAY_LEAVES", 3)
+    monkeypatch.setattr(pg_store, "PAGE_BYTES", 1500)
+    monkeypatch.setattr("ledger.memory.PAGE_BYTES", 1500)
+    store = place.store()
+    scribe = await begun(store)
+    for i in range(5):
+        scribe.post(UUID(int=i), *[transfer(1, 2, 5)] * 20)
+    await store.commit(scribe.group())
+    ledger_id, size = scribe.head.ledger_id, scribe.head.size
+    for start, end in ((0, size), (0, 10**6), (3, 7), (6, 6), (size, size + 1)):
+        pages = [page async for page in store.leaves_from(ledger_id, start, end)]
+        leaves = [leaf for page in pages for leaf in page]
+        assert [leaf.index for leaf in leaves] == list(range(start, min(end, size)))
+        assert [leaf.line for leaf in leaves] == scribe.leaves[start:end]
+        assert all(pages)
+    pages = [page async for page in store.leaves_from(ledger_id, 0, size)]
+    assert len(pages) > 2
+    assert await store.lines(ledger_id, 2, 5) == scribe.leaves[2:5]
+    assert await place.reads.leaves(ledger_id, 2, 500) == scribe.leaves[2:]
+
+
+async def test_snapshots_newest_first(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    first = scribe.snapshot()
+    scribe.post(FIRST, transfer(1, 2, 5))
+    second = scribe.snapshot()
+    await store.commit(scribe.group())
+    snapshots = await store.snapshots(scribe.head.ledger_id)
+    assert [(s.leaf_index, s.line) for s in snapshots] == [
+        (second, scribe.leaves[second]),
+        (first, scribe.leaves[first]),
+    ]
+
+
+async def test_chunks_of_snapshots(place: Place) -> None:
+    store = place.store()
+    ledger_id = (await begun(store)).head.ledger_id
+    data = {number: b'{"line":"state"}\n' * (1 + 200 * number) for number in range(3)}
+    for number in (2, 0, 1, 1):
+        await store.keep_chunk(ledger_id, 6, number, data[number], bytes([number]) * 32)
+    await store.keep_chunk(ledger_id, 4, 0, b"{}\n", bytes(32))
+    assert await store.chunks(ledger_id, 6) == [(n, bytes([n]) * 32) for n in range(3)]
+    assert [await store.chunk(ledger_id, 6, n) for n in range(3)] == list(data.values())
+    await store.keep_chunk(ledger_id, 6, 1, b"{}\n", b"n" * 32)  # Of another history.
+    assert await store.chunk(ledger_id, 6, 1) == b"{}\n"
+    with pytest.raises(LookupError):
+        await store.chunk(ledger_id, 6, 3)
+    await store.drop_snapshots(ledger_id, [4])
+    assert await store.chunks(ledger_id, 6) == []
+    assert await store.chunks(ledger_id, 4) == [(0, bytes(32))]
+
+
+async def test_references_that_must_be_unique_are_there_with_their_batch(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store, unique_references=True)
+    scribe.post(FIRST, transfer(1, 2, 5, "R-1"), transfer(1, 2, 6), source="core")
+    scribe.post(SECOND, transfer(1, 2, 7, "R-1"), source="web")
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    asked = [("core", "R-1"), ("web", "R-1"), ("web", "R-2")]
+    assert await store.used_references(ledger_id, asked, 10) == set(asked[:2])
+    assert await store.used_references(ledger_id, asked, 3) == {("core", "R-1")}
+    assert await store.used_references(ledger_id, asked, 1) == set()
+    assert await store.used_references(ledger_id, [], 10) == set()
+    rows = await place.reads.by_reference(ledger_id, "R-1", 10)
+    assert [row.amount for row in rows] == [5, 7]
+
+
+# ---- reads
+
+
+async def a_week(store: Store) -> Scribe:
+    """Transfers of four accounts over some days, in no order of days."""
+    scribe = await begun(store)
+    before, after = DAY - timedelta(days=1), DAY - timedelta(days=2)
+    scribe.post(FIRST, transfer(1, 2, 100), transfer(2, 3, 10, day=before))
+    scribe.post(SECOND, transfer(3, 1, 5, day=after), transfer(1, 2, 1, "R-1"))
+    scribe.post(THIRD, transfer(4, 1, 7, "R-1", day=before))
+    await store.commit(scribe.group())
+    return scribe
+
+
+@pytest.mark.parametrize(
+    ("asked", "sequences"),
+    [
+        ({"after": 0, "limit": 10}, [1, 2, 3, 4, 5]),
+        ({"after": 2, "limit": 2}, [3, 4]),
+        ({"after": 5, "limit": 2}, []),
+        ({"after": 0, "limit": 10, "account": 1}, [1, 3, 4, 5]),
+        ({"after": 1, "limit": 2, "account": 1}, [3, 4]),
+        ({"after": 0, "limit": 10, "account": 9}, []),
+        ({"after": 0, "limit": 10, "first_date": date(2026, 3, 1)}, [1, 2, 4, 5]),
+        ({"after": 0, "limit": 10, "last_date": date(2026, 3, 1)}, [2, 3, 5]),
+        ({"after": 0, "limit": 1, "account": 3, "last_date": date(2026, 3, 1)}, [2]),
+    ],
+)
+async def test_transfers_by_page_account_and_date(
+    place: Place, asked: dict[str, Any], sequences: list[int]
+) -> None:
+    scribe = await a_week(place.store())
+    rows = await place.reads.transfers(scribe.head.ledger_id, **asked)
+    assert [row.sequence for row in rows] == sequences
+
+
+@pytest.mark.parametrize("account", [1, 2, 3, 4, 9])
+async def test_balances_before_a_sequence_or_a_day(place: Place, account: int) -> None:
+    """Compared with a plain sum over all transfers."""
+    scribe = await a_week(place.store())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=10)
+    for sequence in (None, 1, 2, 4, 6):
+        for day in (None, *(DAY + timedelta(days=n) for n in range(-3, 2))):
+            expected = sum(
+                row.amount * ((row.credit_account == account) - (row.debit_account == account))
+                for row in rows
+                if (sequence is None or row.sequence < sequence)
+                and (day is None or row.business_date < day)
+            )
+            balance = await place.reads.balance_before(
+                ledger_id, account, sequence=sequence, day=day
+            )
+            assert (type(balance), balance) == (int, expected), (sequence, day)
+
+
+async def test_movements_of_all_who_ever_moved(place: Place) -> None:
+    scribe = await a_week(place.store())
+    day = DAY - timedelta(days=1)
+    movements = await place.reads.movements(scribe.head.ledger_id, day, day)
+    assert movements == [
+        Movement(1, 5, 0, 7),
+        Movement(2, 0, 10, 0),
+        Movement(3, -5, 0, 10),
+        Movement(4, 0, 7, 0),
+    ]
+    assert sum(m.opening for m in movements) == 0
+
+
+async def test_references_in_order_of_sequence(place: Place) -> None:
+    scribe = await a_week(place.store())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.by_reference(ledger_id, "R-1", 10)
+    assert [row.sequence for row in rows] == [4, 5]
+    rows = await place.reads.by_reference(ledger_id, "R-1", 1)
+    assert [row.sequence for row in rows] == [4]
+    assert await place.reads.by_reference(ledger_id, "R-2", 1) == []
+
+
+async def test_batches_by_id_number_and_page(place: Place) -> None:
+    scribe = await a_week(place.store())
+    ledger_id = scribe.head.ledger_id
+    batch = await place.reads.batch(ledger_id, SECOND)
+    assert batch is not None
+    assert (batch.leaf_index, list(batch.amount)) == (7, [5, 1])
+    assert await place.reads.batch(ledger_id, UUID(int=9)) is None
+    by_number = await place.reads.batches_by_number(ledger_id, [1, 3, 4])
+    assert {number: found.batch for number, found in by_number.items()} == {1: FIRST, 3: THIRD}
+    assert by_number[1].line == scribe.leaves[6]
+    assert by_number[1].body.startswith(b'{"count":2,')
+    assert list(by_number[1].amount) == []
+    ids = await place.reads.batch_ids(ledger_id, after=-1, limit=2)
+    assert ids == [(6, FIRST), (7, SECOND)]
+    assert await place.reads.batch_ids(ledger_id, after=7, limit=2) == [(8, THIRD)]
+
+
+# ---- keys
+
+CASHIER = Caller(
+    key="k-1", role=Role.POSTER, ledger="caja", poster="caja", accounts=("m-1", "fondo-*")
+)
+
+
+async def test_keys_are_found_until_they_are_revoked(place: Place) -> None:
+    keys = place.keys
+    service = Caller(key="k-1", role=Role.OPERATOR)
+    await keys.add(b"1" * 32, CASHIER)
+    await keys.add(b"1" * 32, CASHIER)
+    await keys.add(b"2" * 32, service)
+    assert await keys.find(b"1" * 32) == CASHIER
+    assert await keys.find(b"2" * 32) == service
+    assert await keys.find(b"3" * 32) is None
+    assert (await keys.all_of("caja"), await keys.all_of("")) == ([CASHIER], [service])
+    assert await keys.revoke("caja", "k-1") is True
+    assert await keys.revoke("caja", "k-1") is False
+    assert await keys.revoke("caja", "k-2") is False
+    assert (await keys.find(b"1" * 32), await keys.all_of("caja")) == (None, [])
+    assert await keys.find(b"2" * 32) == service
+
+
+async def test_a_key_has_one_bearer(place: Place) -> None:
+    await place.keys.add(b"1" * 32, CASHIER)
+    with pytest.raises(JournalBroken):
+        await place.keys.add(b"2" * 32, CASHIER)
+    assert await place.keys.find(b"2" * 32) is None
+
+
+# ---- PostgreSQL alone
+
+
+async def test_a_commit_that_no_standby_confirmed(pg_place: PgPlace) -> None:
+    """The tag says COMMIT and a warning says that it may be lost with this server."""
+    store = pg_place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    with pytest.raises(OutcomeUnknown, match="synchronous replication"):
+        await commit_without_standby(
+            pg_place.database.dsn, store, scribe.group(), "SELECT pg_cancel_backend($1)"
+        )
+
+
+async def test_a_commit_whose_caller_gave_up(pg_place: PgPlace) -> None:
+    """The session is dropped and nothing is cancelled, so what took effect stays."""
+    store = pg_place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    group = scribe.group()
+    with pytest.raises(asyncio.CancelledError):
+        await commit_without_standby(pg_place.database.dsn, store, group, None)
+    with pytest.raises(StoreUnavailable):
+        await store.commit(group)
+    head = await store.take(scribe.head.ledger_id, "test", epoch=group.before.epoch)
+    assert head == replace(group.after, epoch=head.epoch)
+
+
+async def test_a_transaction_that_was_aborted_unnoticed(pg_place: PgPlace) -> None:
+    """PostgreSQL answers such a COMMIT with the tag ROLLBACK and no error."""
+    store = pg_place.store()
+    scribe = await begun(store)
+    assert isinstance(store, PgStore)
+    session = store._writers[scribe.head.ledger_id].session
+
+    async def abort(_: int) -> None:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await session.execute("SELECT 1 / 0")
+
+    store.before_commit = abort
+    scribe.post(FIRST, transfer(1, 2, 5))
+    with pytest.raises(OutcomeUnknown, match="ROLLBACK"):
+        await store.commit(scribe.group())
+    assert await store.lookup(scribe.head.ledger_id, [FIRST]) == {}
+
+
+async def test_long_bodies_are_compressed_and_short_ones_plain(pg_place: PgPlace) -> None:
+    store = pg_place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 5))
+    scribe.post(SECOND, *[transfer(1, 2, 5)] * 100)
+    await store.commit(scribe.group())
+    rows = await pg_place.database.fetch("SELECT body FROM batches ORDER BY leaf_index")
+    assert rows[0][0].startswith(b"{")
+    assert rows[1][0].startswith(MAGIC)
+    assert len(rows[1][0]) < 1000
+
+
+async def test_the_follower_goes_step_by_step_and_doubles_nothing(
+    pg_place: PgPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it crashed between its rows and its cursor, and with another beside it."""
+    monkeypatch.setattr(following, "STEP_BATCHES", 2)
+    store = pg_place.store()
+    scribe = await begun(store)
+    for i in range(5):
+        scribe.post(UUID(int=i), transfer(1, 2, 5, "R-1"))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    with monkeypatch.context() as crash:
+        failing = "SELECT 1 / 0, $1::bigint, $2::text, $3::bigint"
+        crash.setattr(following, "MOVE_CURSOR", failing)
+        with pytest.raises(StoreUnavailable):
+            await pg_place.follower.catch_up(ledger_id)
+    await pg_place.follower.round()  # One step: the ledger was not seen at rest before.
+    count = "SELECT count(*) FROM transfer_references"
+    assert await pg_place.database.fetchval(count) == 2
+    await Follower(pg_place.database).catch_up(ledger_id)
+    await pg_place.follower.catch_up(ledger_id)
+    assert await pg_place.database.fetchval(count) == 5
+    scribe.post(UUID(int=9), transfer(1, 2, 5, "R-2"))
+    await store.commit(scribe.group())
+    await pg_place.follower.round()
+    assert len(await pg_place.reads.by_reference(ledger_id, "R-2", 10)) == 1
+
+
+async def test_the_follower_leaves_unique_references_alone(pg_place: PgPlace) -> None:
+    store = pg_place.store()
+    scribe = await begun(store, unique_references=True)
+    scribe.post(FIRST, transfer(1, 2, 5, "R-1"))
+    await store.commit(scribe.group())
+    await pg_place.follower.catch_up(scribe.head.ledger_id)
+    rows = await pg_place.database.fetch("SELECT sequence FROM transfer_references")
+    assert [row[0] for row in rows] == [1]
+
+
+async def test_tables_are_analysed_when_they_have_grown(
+    pg_place: PgPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "ANALYZE_FROM", 7)
+    store = pg_place.store()
+    scribe = await begun(store)
+    assert await pg_place.follower.analyze_if_grown() is False
+    scribe.post(FIRST, transfer(1, 2, 5))
+    await store.commit(scribe.group())
+    assert await pg_place.follower.analyze_if_grown() is True
+    assert await pg_place.follower.analyze_if_grown() is False
+
+
+async def test_a_database_that_is_not_there(database: str) -> None:
+    opened = Database(database.replace("/test_", "/gone_"))
+    with pytest.raises(StoreUnavailable):
+        await opened.open()
+    with pytest.raises(StoreUnavailable):
+        await PgStore(opened).ledgers()
