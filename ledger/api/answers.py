@@ -124,7 +124,7 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 # ---- posting
 
 
-class OutcomeAnswer(Answer, frozen=True, kw_only=True):
+class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """What became of one transfer: a sequence with both balances after it, or a refusal.
 
     A balance is left out where the key may not read its account. The sentence is in the
@@ -240,7 +240,7 @@ class BatchesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 # ---- reading
 
 
-class TransferAnswer(Answer, frozen=True, kw_only=True):
+class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A posted transfer, with both balances after it as far as the key may read them."""
 
     sequence: int
@@ -269,7 +269,7 @@ class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: int | UnsetType = UNSET
 
 
-class StatementLine(Answer, frozen=True, kw_only=True):
+class StatementLine(Answer, frozen=True, kw_only=True, gc=False):
     """A transfer as one account saw it, with the account's running balance."""
 
     sequence: int
@@ -303,7 +303,7 @@ class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str | UnsetType = UNSET
 
 
-class TrialLine(Answer, frozen=True, kw_only=True):
+class TrialLine(Answer, frozen=True, kw_only=True, gc=False):
     """Opening balance, debits, credits and closing balance of an account or of a kind."""
 
     currency: str

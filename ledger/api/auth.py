@@ -66,7 +66,7 @@ def make_key(
         key=name,
         role=role,
         ledger=ledger,
-        poster=poster or (name if role is Role.POSTER else ""),
+        poster=poster or (name if role == Role.POSTER else ""),
         accounts=tuple(accounts),
     )
     return NewKey(secret, digest_of(secret), caller)
@@ -83,7 +83,7 @@ def digest_of(secret: str) -> bytes:
 
 def check_asked(asked: AskedKey) -> None:
     """Accounts belong to posters, and a poster without them could do nothing."""
-    if (asked.role is Role.POSTER) is not bool(asked.accounts):
+    if (asked.role == Role.POSTER) is not bool(asked.accounts):
         raise Problem(
             "malformed_request", field="accounts", reason="for the role poster, and only for it"
         )
@@ -165,7 +165,7 @@ class Reach:
 
     def __init__(self, caller: Caller) -> None:
         patterns = caller.accounts
-        self.all = caller.role is not Role.POSTER or "*" in patterns
+        self.all = caller.role in READERS or "*" in patterns
         self._codes = frozenset(p for p in patterns if not p.endswith("*"))
         self._prefixes = tuple(p[:-1] for p in patterns if p.endswith("*"))
 

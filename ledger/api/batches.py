@@ -17,6 +17,7 @@ from ledger.api.answers import (
     RefusedBatch,
     show_time,
 )
+from ledger.api.auth import READERS
 from ledger.api.posting import batch_receipt, newest_checkpoint, refusal_facts, refusal_of
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
@@ -24,7 +25,7 @@ from ledger.api.transfers import posted_leaf
 from ledger.core.book import Posted
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import AnyLeaf, BatchPosted, BatchRefused
-from ledger.core.model import BATCH_MAX, Role
+from ledger.core.model import BATCH_MAX
 from ledger.core.ports import Receipt, StoredBatch
 from ledger.core.texts import sentence
 from ledger.journal.batches import line_proof, read_refusals
@@ -106,7 +107,7 @@ def _summary(index: int, leaf: AnyLeaf) -> BatchSummary:
 
 def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
     """A poster reads the batches it posted, and nobody else's."""
-    if call.caller.role is not Role.POSTER:
+    if call.caller.role in READERS:
         return True
     if not isinstance(leaf, BatchPosted | BatchRefused):
         return False

@@ -73,8 +73,14 @@ def doubled(name: str, body: bytes, path: str = T) -> Hostile:
 
 
 def query(path: str, text: str) -> Hostile:
-    return Hostile(f"{path.rpartition('/')[2]}?{text}", 422, "malformed_request", None,
-                   f"{path}?{text}", "GET")
+    return Hostile(
+        f"{path.rpartition('/')[2]}?{text}",
+        422,
+        "malformed_request",
+        None,
+        f"{path}?{text}",
+        "GET",
+    )
 
 
 def nowhere(name: str, path: str, code: str = "route_not_found", **more: Any) -> Hostile:
@@ -353,7 +359,7 @@ async def test_hostile_requests_get_a_problem_and_cost_nothing(hostile: Office) 
         found = (answer.status, code, cost(before, hostile.state()))
         if found != (row.status, row.code, spent):
             wrong.append((row.name, *found, answer.body))
-    assert not wrong, '\n'.join(map(str, wrong))
+    assert not wrong, "\n".join(map(str, wrong))
     good = await hostile.ask("POST", T, GOOD)
     assert good.status == 201
 
