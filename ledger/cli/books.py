@@ -300,7 +300,7 @@ reason_option = click.option(
     required=True,
     help=t(
         "A code such as court_order; it stays in the journal.",
-        "Un código como orden_judicial; queda en el journal.",
+        "Un código como orden_judicial; queda en el diario.",
     ),
 )
 
@@ -421,7 +421,7 @@ def key_group() -> None:
 @click.option(
     "--poster",
     default="",
-    help=t("What its holder is called in the journal.", "Cómo se le llama en el journal."),
+    help=t("What its holder is called in the journal.", "Cómo se le llama en el diario."),
 )
 @click.option(
     "--account",

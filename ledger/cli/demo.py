@@ -358,7 +358,7 @@ class Story:
                 f"    ↓ signed by {opened['public_key'][:48]}…",
                 f"  movimiento {line['sequence']} de {money(line['amount'])} {BANK_CURRENCY}\n"
                 f"    ↓ {hashes} resúmenes: línea {proven.index} de {proven.size} de su lote\n"
-                f"    ↓ hoja {answer['leaf_index']} del journal, en un árbol de {size}\n"
+                f"    ↓ hoja {answer['leaf_index']} del diario, en un árbol de {size}\n"
                 f"    ↓ raíz {proven.checkpoint.root.hex()[:32]}…\n"
                 f"    ↓ firmada por {opened['public_key'][:48]}…",
             )
@@ -380,7 +380,7 @@ class Story:
             t(
                 f"The whole journal in {exported.files} files, "
                 f"{money(str(exported.bytes // 1000))} kB",
-                f"El journal entero en {exported.files} archivos, "
+                f"El diario entero en {exported.files} archivos, "
                 f"{money(str(exported.bytes // 1000))} kB",
             ),
             began,
@@ -454,7 +454,7 @@ class Story:
                 f"{tequio} {change}",
             ),
             (
-                t("A regulator checks the journal:", "Un regulador comprueba el journal:"),
+                t("A regulator checks the journal:", "Un regulador comprueba el diario:"),
                 f"{export} && {program} verify {out}",
             ),
         ):

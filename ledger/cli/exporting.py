@@ -30,7 +30,7 @@ out_option = click.option(
     help=t(
         "Take a ledger's journal out, as it is or for hledger and beancount. Needs the key of "
         "an auditor or operator.",
-        "Saca el journal de un libro, tal cual o para hledger y beancount. Pide una llave de "
+        "Saca el diario de un libro, tal cual o para hledger y beancount. Pide una llave de "
         "auditor u operador.",
     )
 )

@@ -47,12 +47,12 @@ COMMANDS = {
         "exporting:export_group",
         t(
             "Take the journal out, also for hledger and beancount.",
-            "Saca el journal, también para hledger y beancount.",
+            "Saca el diario, también para hledger y beancount.",
         ),
     ),
     "verify": (
         "verifying:verify",
-        t("Check an exported journal, offline.", "Comprueba un journal exportado, sin red."),
+        t("Check an exported journal, offline.", "Comprueba un diario exportado, sin red."),
     ),
 }
 
@@ -91,7 +91,7 @@ class LazyGroup(click.Group):
         "Tequio: a double-entry ledger for savings banks and community currencies, with a "
         "journal that anyone can verify.",
         "Tequio: un libro contable de partida doble para cajas de ahorro y monedas sociales, "
-        "con un journal que cualquiera puede comprobar.",
+        "con un diario que cualquiera puede comprobar.",
     ),
     epilog=t(
         "Try it: tequio demo --once",

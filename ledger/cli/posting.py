@@ -258,7 +258,7 @@ async def proof(place: Place, batch_id: uuid.UUID, ledger: str, position: int) -
             t("line", "línea"): answer["line"],
             t("in the batch", "en el lote"): f"{proven.index} / {proven.size}",
             t("batch root", "raíz del lote"): proven.root.hex(),
-            t("leaf of the journal", "hoja del journal"): answer["leaf_index"],
+            t("leaf of the journal", "hoja del diario"): answer["leaf_index"],
             t("signed size", "tamaño firmado"): proven.checkpoint.size,
             t("signed root", "raíz firmada"): proven.checkpoint.root.hex(),
         }

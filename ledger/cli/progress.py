@@ -18,7 +18,7 @@ from ledger.cli.words import t
 from ledger.journal.directory import Progress as Report
 
 STAGES = {
-    "journal": ("Journal", "Journal"),
+    "journal": ("Journal", "Diario"),
     "tree": ("Tree and signature", "Árbol y firma"),
     "rules": ("Rules and balances", "Reglas y saldos"),
     "files": ("Files", "Archivos"),

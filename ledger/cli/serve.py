@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     "--origin",
     help=t(
         "What your journals are called worldwide, as ledger.caja-norte.example. Permanent.",
-        "El nombre mundial de sus journals, como libro.caja-norte.example. Permanente.",
+        "El nombre mundial de sus diarios, como libro.caja-norte.example. Permanente.",
     ),
 )
 @click.option(

@@ -46,6 +46,7 @@ from ledger.pg.migrations import migrate
 from ledger.pg.pool import Database
 from ledger.pg.reads import PgReads
 from ledger.pg.sql_files import sql_directory
+from ledger.pg.sqlstates import answering
 from ledger.pg.store import PgStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
@@ -97,7 +98,8 @@ async def running_service(
         origin, origin_is_new = _origin(settings, state)
         postgres, url = _start_postgres(stack, settings, progress)
         progress(t("Bringing the tables up to date", "Poniendo al día las tablas"))
-        await migrate(url, sql_directory("migrations"))
+        with answering():
+            await migrate(url, sql_directory("migrations"))
         database = await stack.enter_async_context(
             Database(url, size=settings.database_sessions)
         )

@@ -16,7 +16,7 @@ EXPECT = re.compile(r"([0-9]{1,16}):([0-9a-fA-F]{64})")
 
 # What was counted, as people call it; in the order of the checks.
 COUNTS = {
-    "leaves": ("leaves of the journal", "hojas del journal"),
+    "leaves": ("leaves of the journal", "hojas del diario"),
     "tiles": ("hash tiles", "mosaicos de resúmenes"),
     "bundles": ("entry bundles", "paquetes de hojas"),
     "currencies": ("currencies", "monedas"),
@@ -49,7 +49,7 @@ CANNOT_SHOW = (
     ),
     (
         r"that everybody was shown this same journal: .*",
-        "que a todos se les mostró este mismo journal: eso lo muestran firmas de testigos",
+        "que a todos se les mostró este mismo diario: eso lo muestran firmas de testigos",
     ),
     (
         r"that this is all until now: .*",
@@ -91,7 +91,7 @@ def said(sentence: str) -> str:
         "Check an exported journal offline: the signature, the tree, every transfer by the "
         "rules, every balance, every file. Says what it cannot show. Exit code 1 and the first "
         "broken place where something was changed.",
-        "Comprueba sin red un journal exportado: la firma, el árbol, cada movimiento con sus "
+        "Comprueba sin red un diario exportado: la firma, el árbol, cada movimiento con sus "
         "reglas, cada saldo, cada archivo. Dice lo que no puede mostrar. Código de salida 1 y "
         "el primer lugar roto si algo fue cambiado.",
     )
@@ -102,7 +102,7 @@ def said(sentence: str) -> str:
     metavar="SIZE:ROOT",
     help=t(
         "Size and root you noted earlier: the export must begin with just that.",
-        "Tamaño y raíz que anotó antes: el journal debe empezar justo así.",
+        "Tamaño y raíz que anotó antes: el diario debe empezar justo así.",
     ),
 )
 @click.option(

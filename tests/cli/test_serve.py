@@ -1,0 +1,122 @@
+"""The service from outside: first start, start again, stop, and what it says no to."""
+
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from ledger.cli.client import find_key
+from ledger.cli.service import running_service
+from ledger.cli.settings import Settings
+from tests.cli.conftest import Running, run_tequio
+
+
+def test_first_start_makes_a_key_for_its_owner_alone(running: Running) -> None:
+    key_file = running.state / "operator.key"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(running.state.stat().st_mode) == 0o700
+    assert str(key_file) in running.said
+    assert running.key not in running.said, "a pipe may be a log"
+    assert "permanent" in running.said
+
+
+def test_commands_on_the_same_machine_find_the_key(running: Running) -> None:
+    here = run_tequio(
+        "ledger", "list", TEQUIO_URL=running.url, TEQUIO_STATE_DIR=str(running.state)
+    )
+    assert (here.code, here.out) == (0, "None.\n")
+    elsewhere = run_tequio("ledger", "list", TEQUIO_URL=running.url, TEQUIO_STATE_DIR="/none")
+    assert elsewhere.code == 1
+    assert "key_missing" in elsewhere.err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://localhost:8080", "tq_secret"),
+        ("http://[::1]:8080", "tq_secret"),
+        ("http://ledger.example", ""),
+        ("http://127.0.0.1.ledger.example", ""),
+    ],
+)
+def test_the_key_in_the_file_goes_to_this_machine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, shown: str
+) -> None:
+    (tmp_path / "operator.key").write_text("tq_secret\n")
+    monkeypatch.setenv("TEQUIO_STATE_DIR", str(tmp_path))
+    assert find_key(url, None) == shown
+    assert find_key(url, "tq_mine") == "tq_mine"
+
+
+def test_started_again_it_is_the_same(running: Running, database: str) -> None:
+    key = running.key
+    zone = "America/Mexico_City"
+    asked = ("ledger", "create", "caja", "--name", "Caja", "--time-zone", zone)
+    place = {"TEQUIO_URL": running.url, "TEQUIO_KEY": key}
+    origin = run_tequio(*asked, "--json", **place).json()["origin"]
+    assert origin == "localhost/caja"
+    code, _ = running.stop()
+    assert code == 0
+    assert "nothing accepted was lost" in running.said
+
+    again = Running(running.state, "--database-url", database)
+    try:
+        assert again.key == key
+        assert "permanent" not in again.said
+        shown = run_tequio(
+            "ledger", "show", "caja", "--json", TEQUIO_URL=again.url, TEQUIO_KEY=key
+        )
+        assert shown.json()["origin"] == origin
+    finally:
+        assert again.stop()[0] == 0
+
+
+def test_the_origin_is_permanent(running: Running, database: str) -> None:
+    running.stop()
+    other = Running(running.state, "--database-url", database, "--origin", "caja.example")
+    code, err = other.stop()
+    assert (code, other.url) == (1, "")
+    assert "signs as 'localhost', which is permanent" in err
+
+
+def test_one_service_for_one_state(running: Running, database: str) -> None:
+    other = Running(running.state, "--database-url", database)
+    code, err = other.stop()
+    assert (code, other.url) == (1, "")
+    assert "Another service is using" in err
+
+
+def test_an_address_that_is_taken(running: Running, database: str, tmp_path: Path) -> None:
+    address = running.url.removeprefix("http://")
+    told = run_tequio(
+        *("serve", "--listen", address, "--database-url", database),
+        *("--state-dir", str(tmp_path / "other")),
+    )
+    assert told.code == 1
+    assert f"Cannot listen on {address}" in told.err
+
+
+def test_no_database_there(tmp_path: Path) -> None:
+    told = run_tequio(
+        *("serve", "--state-dir", str(tmp_path / "state")),
+        *("--database-url", "postgresql://127.0.0.1:1/none", "--listen", "127.0.0.1:0"),
+    )
+    assert told.code == 1
+    assert "Traceback" not in told.err
+
+
+async def test_in_process_as_tests_and_benchmarks_use_it(database: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    settings = Settings(
+        database_url=database, state_dir=str(tmp_path / "state"), listen="127.0.0.1:0"
+    )
+    started = time.perf_counter()
+    async with running_service(settings, progress=said.append) as service:
+        assert service.url.startswith("http://127.0.0.1:")
+        assert service.operator_key.startswith("tq_")
+        assert service.key_is_new
+        assert service.postgres is None
+        assert service.desk.ledgers() == []
+    assert said
+    assert time.perf_counter() - started < 30
