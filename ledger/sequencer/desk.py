@@ -80,6 +80,7 @@ class Sequencer:
         self._chance = chance
         self._snapshotter = snapshotter or Snapshotter()
         self._writers: dict[str, Writer] = {}
+        self._unheard: dict[str, Writer] = {}  # Of ledgers whose opening was not answered.
         self._opening_one = asyncio.Lock()
 
     async def start(self) -> None:
@@ -93,7 +94,7 @@ class Sequencer:
 
     async def close(self) -> None:
         """Answer what was accepted, and let all ledgers go."""
-        for writer in self._writers.values():
+        for writer in (*self._writers.values(), *self._unheard.values()):
             await writer.close()
         self._snapshotter.close()
 
@@ -152,23 +153,24 @@ class Sequencer:
             return await self._open_new(asked, caller)
 
     async def _open_new(self, asked: AskedLedger, caller: Caller) -> LedgerView | Refusal:
-        ledger_id = await self._store.create(asked.code)
-        if ledger_id is None:
-            return Refusal(code=RefusalCode.LEDGER_CODE_USED)
-        writer = await self._started(ledger_id, asked.code)
+        # An attempt before may have opened it and not heard of it. Its writer knows.
+        writer = self._unheard.get(asked.code)
+        if writer is None or writer.stopped is not None:
+            ledger_id = await self._store.create(asked.code)
+            if ledger_id is None:
+                return Refusal(code=RefusalCode.LEDGER_CODE_USED)
+            writer = self._unheard[asked.code] = await self._started(ledger_id, asked.code)
         key = self._notary.public_key(f"{self._origin}/{asked.code}")
+        view_of = writer.view
 
         def build(book: Book, now: int) -> Built[LedgerView]:
             line = self._opening(asked, caller, now, public_key=key)
-            return Built([line] if book.opening is None else [], writer.view)
+            return Built([line] if book.opening is None else [], view_of)
 
-        try:
-            view = await writer.submit(Change(build))
-        except BaseException:
-            await writer.close()
-            raise
-        self._writers[asked.code] = writer
-        return view
+        view = await writer.submit(Change(build))
+        self._writers[asked.code] = self._unheard.pop(asked.code)
+        same = isinstance(view, LedgerView) and changes.opens_the_same(view.opening, asked)
+        return view if same else Refusal(code=RefusalCode.LEDGER_CODE_USED)
 
     def _opening(
         self, asked: AskedLedger, caller: Caller, now: int, *, public_key: str
