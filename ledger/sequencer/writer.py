@@ -11,7 +11,7 @@ unknown, the memory is thrown away, read again, and what waited is decided again
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -152,9 +152,7 @@ class Writer:
             await asyncio.gather(self._snapshot, return_exceptions=True)
         self.signed.keep_soon()
         await self.signed.settle()
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake_waiters()
         await self._store.release(self.ledger_id)
 
     # ---- what the desk asks
@@ -199,8 +197,8 @@ class Writer:
         if not self._loaded.is_set():
             raise self.stopped
         give = pending.decide(self, {})
-        assert give is not None, "a look waits for nothing else"
-        give()
+        if give is not None:  # Else it failed.
+            give()
         return pending.answer.result()
 
     async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
@@ -266,11 +264,8 @@ class Writer:
 
     def post(self, pending: Post) -> Give | None:
         """Decide a batch that is new."""
-        wait_s = self._refusals_wait(pending.caller.key)
-        if wait_s:
-            pending.fail(
-                Overloaded("too many refused batches from this key", retry_after_s=wait_s)
-            )
+        if self._refusals_left(pending.caller.key) < 1:
+            pending.fail(Overloaded("too many refused batches from this key"))
             return None
         try:
             used = pending.used | self._used if pending.used else self._used
@@ -288,17 +283,17 @@ class Writer:
         self._open.transfers += pending.transfers
         return lambda: pending.give(decided.receipt)
 
-    def _refusals_wait(self, key: str) -> int:
-        """Seconds a key must wait before it may cause another refused leaf; mostly 0."""
+    def _refusals_left(self, key: str) -> float:
+        """How many refused leaves a key may still cause just now."""
         left, since = self._allowance.get(key, (REFUSED_BURST, 0))
-        earned = (self._now_us() - since) / 1e6 * REFUSED_PER_SECOND
-        return 0 if left + earned >= 1 else 1
+        now = self._now_us()
+        if now < since:  # The clock was set back: count anew from here.
+            self._allowance[key] = left, now
+            return left
+        return min(REFUSED_BURST, left + (now - since) / 1e6 * REFUSED_PER_SECOND)
 
     def _count_refusal(self, key: str) -> None:
-        now = self._now_us()
-        left, since = self._allowance.get(key, (REFUSED_BURST, now))
-        earned = (now - since) / 1e6 * REFUSED_PER_SECOND
-        self._allowance[key] = (min(REFUSED_BURST, left + earned) - 1, now)
+        self._allowance[key] = self._refusals_left(key) - 1, self._now_us()
 
     # ---- the loop
 
@@ -391,19 +386,32 @@ class Writer:
         """Decide what waits, as far as the open group has room."""
         taken: list[Pending[Any]] = []
         transfers = self._open.transfers
-        while self._queue and (not taken or transfers < GROUP_TRANSFERS_MAX):
+        leaves = len(self._open.leaves)  # Each of them makes one at least, or none.
+        while self._queue and (
+            not taken
+            or (transfers < GROUP_TRANSFERS_MAX and leaves + len(taken) < GROUP_LEAVES_MAX)
+        ):
             pending = self._queue.popleft()
             self._queued_transfers -= pending.transfers
             transfers += pending.transfers
             taken.append(pending)
         self._open_pending += taken  # From here a failure puts them back.
         known = await self._look_up(taken)
-        for pending in taken:
+        for place, pending in enumerate(taken):
+            if not self._has_room():  # Some made more leaves than one.
+                self._return(taken[place:])
+                break
             if pending.answer.done():
                 continue
             give = pending.decide(self, known)
             if give is not None:
                 self._open.answers.append(give)
+
+    def _return(self, rest: Sequence[Pending[Any]]) -> None:
+        """Put what was taken last, and not decided, back to the front of the queue."""
+        del self._open_pending[-len(rest) :]
+        self._queue.extendleft(reversed(rest))
+        self._queued_transfers += sum(pending.transfers for pending in rest)
 
     async def _look_up(self, taken: Collection[Pending[Any]]) -> Mapping[UUID, StoredBatch]:
         posts = [pending for pending in taken if isinstance(pending, Post)]
@@ -469,13 +477,16 @@ class Writer:
         moved = sum(len(batch.amount) for batch in posted)
         if moved:
             self.committed_sequence += moved
-            waiters, self._waiters = self._waiters, set()
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._wake_waiters()
         self._weight += moved + 5 * len(group.leaves)
         if self._weight >= SNAPSHOT_WEIGHT and self._snapshot is None:
             self.snapshot_soon()
+
+    def _wake_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _origin(self) -> str:
         assert self.book.opening is not None, "the first leaf is the opening"
@@ -518,7 +529,9 @@ class Writer:
         self.book, self._edge = loaded.book, loaded.edge
         self._open, self._open_pending = OpenGroup(), []
         self._used, self._used_committed = set(), set()
-        self.committed_sequence = self.book.transfers
+        if self.committed_sequence != self.book.transfers:
+            self.committed_sequence = self.book.transfers
+            self._wake_waiters()
         self._weight = loaded.replayed_transfers + 5 * loaded.replayed_leaves
         if self.book.opening is not None:
             self._zone = ZoneInfo(self.book.opening.time_zone)
