@@ -1,0 +1,441 @@
+"""What went wrong once in the sequencer, each by itself. Histories found most of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from ledger.core.book import Book
+from ledger.core.faults import (
+    JournalBroken,
+    LedgerFault,
+    MalformedAmount,
+    MalformedRequest,
+    OutcomeUnknown,
+    SignerStopped,
+    StoreUnavailable,
+    WriterReplaced,
+)
+from ledger.core.model import Role, Status
+from ledger.core.ports import (
+    AskedAccount,
+    AskedChange,
+    AskedLedger,
+    Caller,
+    Group,
+    LedgerView,
+    Receipt,
+    RefusedReceipt,
+)
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.journal.merkle import leaf_hashes, root_of
+from ledger.journal.proofs import parse_proof
+from ledger.memory import MemoryStore
+from ledger.sequencer import writer as writer_module
+from ledger.sequencer.desk import Sequencer
+from ledger.sequencer.notary import FileNotary
+from ledger.sequencer.snapshotting import Snapshotter
+from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
+from tests.sequencer.test_histories import AtOnce
+from tests.sequencer.test_writer import roll_back, until
+
+PROMPT_S = 5.0
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "notary")
+
+
+class HeldStore(MemoryStore):
+    """A store whose commits and look-ups wait for a word."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.database)
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.waiting = 0
+        self.lookup_fault: Exception | None = None
+        self.groups: list[Group] = []
+
+    async def commit(self, group: Group) -> None:
+        self.waiting += 1
+        await self.go_on.wait()
+        self.waiting -= 1
+        self.groups.append(group)
+        await super().commit(group)
+
+    async def lookup(self, ledger_id: int, batches: object) -> object:  # type: ignore[override]
+        if self.lookup_fault is not None:
+            raise self.lookup_fault
+        return await super().lookup(ledger_id, batches)  # type: ignore[arg-type]
+
+
+class BrokenNotary(FileNotary):
+    """A notary whose disk fills up."""
+
+    is_full = False
+
+    async def sign(
+        self, origin: str, size: int, root: bytes, old_size: int, proof: Sequence[bytes]
+    ) -> bytes:
+        if self.is_full:
+            raise OSError("no space left")
+        return await super().sign(origin, size, root, old_size, proof)
+
+
+@asynccontextmanager
+async def serving_with(house: House, notary: FileNotary) -> AsyncIterator[Sequencer]:
+    desk = Sequencer(
+        house.store(),
+        notary,
+        origin="example.org",
+        owner="first",
+        clock=house.clock,
+        chance=house.random.randbytes,
+        snapshotter=Snapshotter(AtOnce()),
+    )
+    await desk.start()
+    try:
+        yield desk
+    finally:
+        await desk.close()
+        notary.close()
+
+
+# ---- answers that would be untrue
+
+
+async def test_a_true_repeat_is_not_told_that_its_id_is_anothers(house: House) -> None:
+    """Another batch with its id may be on its way at the same time; it is that one's fault."""
+    mine, other = batch(1, pay("cash", "ana", "5.00")), batch(1, pay("cash", "eva", "5.00"))
+    async with house.serving() as desk:
+        await furnish(desk)
+        receipt = await desk.post("caja", mine, OPERATOR)
+        refusal, again = await asyncio.gather(
+            desk.post("caja", other, OPERATOR), desk.post("caja", mine, OPERATOR)
+        )
+        assert refusal == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        assert isinstance(receipt, Receipt)
+        assert isinstance(again, Receipt)
+        assert (again.leaf_index, again.leaf) == (receipt.leaf_index, receipt.leaf)
+
+
+async def test_amounts_written_otherwise_are_the_same(house: House) -> None:
+    """Also while the first is on its way, "5" and "5.00" are the same."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        one, two = await asyncio.gather(
+            desk.post("caja", batch(1, pay("cash", "ana", "5.00")), OPERATOR),
+            desk.post("caja", batch(1, pay("cash", "ana", "5")), OPERATOR),
+        )
+        assert isinstance(one, Receipt)
+        assert isinstance(two, Receipt)
+        assert (two.leaf_index, two.leaf, two.replayed) == (one.leaf_index, one.leaf, True)
+
+
+async def test_a_batch_belongs_to_its_poster_also_on_its_way(house: House) -> None:
+    """Keys without a poster are posters of their own, whenever the second one comes."""
+    other = Caller(key="another", role=Role.OPERATOR)
+    asked = batch(1, pay("cash", "ana", "5.00"))
+    async with house.serving() as desk:
+        await furnish(desk)
+        mine, theirs = await asyncio.gather(
+            desk.post("caja", asked, OPERATOR), desk.post("caja", asked, other)
+        )
+        assert isinstance(mine, Receipt)
+        assert theirs == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        assert await desk.post("caja", asked, other) == theirs
+
+
+async def test_malformed_twins_harm_nobody(house: House) -> None:
+    """Whenever the second of two malformed batches comes, the ledger goes on."""
+    bad, other = batch(1, pay("cash", "ana", "1.001")), batch(1, pay("cash", "ana", "1.0001"))
+    async with house.serving() as desk:
+        await furnish(desk)
+
+        async def late(turns: int) -> object:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return await desk.post("caja", other if turns % 2 else bad, OPERATOR)
+
+        async with asyncio.timeout(PROMPT_S):
+            outcomes = await asyncio.gather(*map(late, range(30)), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {MalformedAmount}
+
+
+async def test_a_malformed_batch_under_a_spent_id_costs_nothing(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        epoch = house.database.ledgers[1].head.epoch
+        with pytest.raises(MalformedAmount):
+            await desk.post("caja", batch(1, pay("cash", "ana", "1.001")), OPERATOR)
+        assert house.database.ledgers[1].head.epoch == epoch, "the ledger was read again"
+
+
+async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> None:
+    """The group on its way may be recorded when the database goes; the next one is not."""
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        store.go_on.clear()
+        first = asyncio.create_task(
+            desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: store.waiting == 1)
+        second = asyncio.create_task(
+            desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: desk.facts("caja").balance[2] == 200)
+        store.fail_next_commit(after=OutcomeUnknown("cut"))
+        store.lookup_fault = StoreUnavailable("cut")  # Whichever is noticed first.
+        third = asyncio.create_task(
+            desk.post("caja", batch(3, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: not desk.writer("caja")._queue)
+        store.go_on.set()
+        await until(lambda: house.database.ledgers[1].head.size == 7)
+        house.database.is_down = True
+        outcomes = await asyncio.gather(first, second, third, return_exceptions=True)
+        assert [type(o) for o in outcomes] == [
+            OutcomeUnknown,
+            StoreUnavailable,
+            StoreUnavailable,
+        ]
+        house.database.is_down, store.lookup_fault = False, None
+
+
+async def test_recorded_but_not_signed_is_not_called_unrecorded(house: House) -> None:
+    """Replaced after COMMIT and before signing: the batch is there, and nobody says no."""
+    async with house.serving() as old:
+        await furnish(old)
+        writer = old.writer("caja")
+        sign = writer.signed.sign
+
+        async def replaced(*arguments: object) -> None:
+            async with house.serving(owner="second") as new:
+                await new.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
+            await sign(*arguments)  # type: ignore[arg-type]
+
+        writer.signed.sign = replaced  # type: ignore[assignment]
+        with pytest.raises(OutcomeUnknown):
+            await old.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        with pytest.raises(WriterReplaced):
+            await balance(old, "ana")
+        with pytest.raises(WriterReplaced):
+            await old.post("caja", batch(3, pay("cash", "ana", "1.00")), OPERATOR)
+    assert house.book().balance[2] == 200
+
+
+async def test_what_was_never_committed_is_not_shown(house: House) -> None:
+    """Neither by one who was replaced, nor where the signer says no."""
+    async with house.serving() as old:
+        await furnish(old)
+        async with house.serving(owner="second"):
+            with pytest.raises(WriterReplaced):
+                await old.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+            with pytest.raises(WriterReplaced):
+                await balance(old, "ana")
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        writer = desk.writer("caja")
+        store.go_on.clear()
+        first = asyncio.create_task(
+            desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: store.waiting == 1)
+        second = asyncio.create_task(
+            desk.post("caja", batch(3, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: desk.facts("caja").balance[2] == 200)
+        forger = FileNotary(house.directory)
+        await forger.adopt("example.org/caja", 99, b"x" * 32)
+        forger.close()
+        store.go_on.set()
+        with pytest.raises(LedgerFault):
+            await first
+        with pytest.raises(LedgerFault):
+            await second
+        assert isinstance(writer.stopped, SignerStopped)
+        assert await balance(desk, "ana") == 100  # The first is committed, the second not.
+
+
+# ---- who waits must not wait for ever
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), RuntimeError("a mistake")])
+async def test_a_notary_that_fails_leaves_nobody_waiting(
+    house: House, error: Exception
+) -> None:
+    """Whoever waits is answered, the book is shown, and the next start goes on."""
+    notary = BrokenNotary(house.directory)
+    async with serving_with(house, notary) as desk:
+        await furnish(desk)
+        notary.is_full = True
+        async with asyncio.timeout(PROMPT_S):
+            with pytest.raises(OutcomeUnknown):
+                await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+            await until(lambda: desk.writer("caja").stopped is not None)
+            with pytest.raises(JournalBroken):
+                await desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
+            assert await balance(desk, "ana") == 100
+    async with house.serving() as desk:
+        assert await balance(desk, "ana") == 100
+        again = await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        assert isinstance(again, Receipt)
+        assert again.replayed
+
+
+async def test_a_long_poll_hears_of_what_a_reload_found(house: House) -> None:
+    """A commit took effect and its answer was lost: those who wait for it are told."""
+    store = house.store()
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        waiting = asyncio.create_task(desk.wait_for("caja", 0, 60))
+        await asyncio.sleep(0)
+        store.fail_next_commit(after=OutcomeUnknown("cut"))
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        async with asyncio.timeout(PROMPT_S):
+            await waiting
+
+
+async def test_a_clock_that_is_set_back_stops_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals are rationed by time; an hour less of it must not be paid back first."""
+    monkeypatch.setattr(writer_module, "REFUSED_BURST", 3)
+    async with house.serving() as desk:
+        await furnish(desk)
+        house.database.now_us = lambda: house.now + 3_600_000_000
+
+        async def refused(number: int) -> object:
+            return await desk.post("caja", batch(number, pay("ana", "eva", "1.00")), OPERATOR)
+
+        assert isinstance(await refused(1), RefusedReceipt)
+        house.now -= 3_600_000_000
+        paid = await desk.post("caja", batch(2, pay("cash", "eva", "1.00")), OPERATOR)
+        assert isinstance(paid, Receipt)
+        assert isinstance(await refused(3), RefusedReceipt)
+        assert isinstance(await refused(4), RefusedReceipt)
+        with pytest.raises(LedgerFault, match="too many refused"):
+            await refused(5)
+        house.now += 20_000
+        assert isinstance(await refused(5), RefusedReceipt)
+
+
+async def test_a_ledger_whose_opening_was_lost_is_opened_by_asking_again(house: House) -> None:
+    """The opening took effect, nobody heard of it, and the database went away."""
+    store = house.store()
+    asked = AskedLedger(code="caja", name="Caja de prueba", time_zone="America/Mexico_City")
+    async with house.serving(store) as desk:
+
+        async def go_away(_: int) -> None:
+            store.fail_next_commit(after=OutcomeUnknown("cut"))
+            store.before_commit = None
+            asyncio.get_running_loop().call_later(0, setattr, house.database, "is_down", True)
+
+        store.before_commit = go_away
+        with pytest.raises(OutcomeUnknown):
+            await desk.open_ledger(asked, OPERATOR)
+        assert house.database.ledgers[1].head.size == 1
+        house.database.is_down = False
+        view = await again_until_up(lambda: desk.open_ledger(asked, OPERATOR))
+        assert isinstance(view, LedgerView)
+        other = await desk.open_ledger(replace(asked, name="Otra"), OPERATOR)
+        assert other == Refusal(code=RefusalCode.LEDGER_CODE_USED)
+        await furnish(desk)
+
+
+async def again_until_up(ask: Callable[[], Awaitable[object]]) -> object:
+    async with asyncio.timeout(PROMPT_S):
+        while True:
+            try:
+                return await ask()
+            except StoreUnavailable:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_group_is_bounded_also_in_leaves(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of accounts from each of many callers are not one transaction."""
+    monkeypatch.setattr(writer_module, "GROUP_LEAVES_MAX", 10)
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        store.go_on.clear()
+        held = asyncio.create_task(
+            desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: store.waiting == 1)
+        asked = [
+            [AskedAccount(code=f"a-{n}-{m}", currency="MXN") for m in range(8)]
+            for n in range(20)
+        ]
+        opening = [
+            asyncio.create_task(desk.open_accounts("caja", some, OPERATOR)) for some in asked
+        ]
+        await asyncio.sleep(0)
+        store.go_on.set()
+        await asyncio.gather(held, *opening)
+        opened = [[account.number for account in task.result()] for task in opening]  # type: ignore[union-attr]
+        assert sum(opened, []) == list(range(5, 165)), "in the order they came"  # noqa: RUF017
+        assert max(len(group.leaves) for group in store.groups) <= 10 - 1 + 8
+        assert await desk.read("caja", lambda book: book.accounts) == 164
+
+
+# ---- read-only
+
+
+async def test_a_look_that_fails_says_why_also_when_read_only(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+    roll_back(house, len(house.database.ledgers[1].lines) - 1)
+    async with house.serving() as desk:
+        assert isinstance(desk.writer("caja").stopped, SignerStopped)
+
+        def fail(book: Book) -> None:
+            raise LookupError("no such thing")
+
+        with pytest.raises(LookupError, match="no such thing"):
+            await desk.read("caja", fail)
+        bad = batch(2, pay("cash", "ana", "1.001"))
+        with pytest.raises(MalformedRequest):
+            await desk.post("caja", bad, OPERATOR, dry_run=True)
+        frozen = AskedChange(reason="decision", status=Status.FROZEN)
+        assert await desk.change_account("caja", "ana", frozen, OPERATOR, dry_run=True)
+        assert house.book().account(2).status is Status.OPEN
+
+
+async def test_what_is_shown_stands_under_its_checkpoint_also_when_read_only(
+    house: House,
+) -> None:
+    """The signer refuses the head: proofs and tiles stay those of the last checkpoint."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+    ledger = house.database.ledgers[1]
+    kept = ledger.checkpoint
+    last = ledger.lines[-2]
+    roll_back(house, len(ledger.lines) - 2)
+    ledger.lines.append(last.replace(b'"eva"', b'"eve"'))
+    ledger.lines.append(last.replace(b'"number":4', b'"number":5'))
+    size = len(ledger.lines)
+    ledger.head = replace(ledger.head, size=size, root=root_of(leaf_hashes(ledger.lines)))
+    async with house.serving() as desk:
+        assert isinstance(desk.writer("caja").stopped, SignerStopped)
+        checkpoint = desk.checkpoint("caja")
+        assert int(checkpoint.split(b"\n")[1]) == kept[0]
+        for index in range(size):
+            try:
+                proof = await desk.log_proof("caja", index)
+            except LookupError:
+                continue
+            assert parse_proof(proof).checkpoint == checkpoint
+            raise AssertionError("it was never signed here")
+    assert ledger.checkpoint == kept
