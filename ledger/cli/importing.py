@@ -12,9 +12,9 @@ that are tried again are batches of one, under ids of their own.
 
 import asyncio
 import csv
+import fcntl
 import hashlib
 import os
-import tempfile
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -195,18 +195,32 @@ async def fetch_scales(client: Client, ledger: str) -> dict[str, int]:
 
 
 class RefusedFile:
-    """FILE.refused.csv as it grows beside its place; `keep` puts it there whole."""
+    """FILE.refused.csv as it grows beside its place; `keep` puts it there whole.
+
+    While it grows it is locked, so that two imports of one file do not run at once.
+    """
 
     def __init__(self, plan: Plan, header: list[str]) -> None:
         self._place = plan.refused_file
-        self._header = [*REFUSED_HEAD, *header]
-        self._count = 0
-        fd, name = tempfile.mkstemp(prefix=f".{self._place.name}.", dir=self._place.parent)
-        self._part = Path(name)
+        self._part = self._place.with_name(f".{self._place.name}.part")
+        # Only its owner can read it: it repeats what may be bank secrets.
+        fd = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise Stop(
+                t(
+                    f"Another import of {plan.file} is running.",
+                    f"Otra importación de {plan.file} está en marcha.",
+                )
+            ) from None
+        os.ftruncate(fd, 0)
         # With a mark that tells spreadsheets it is UTF-8.
         self._file = os.fdopen(fd, "w", encoding="utf-8-sig", newline="")
+        self._count = 0
         self._writer = csv.writer(self._file)
-        self._writer.writerow(self._header)
+        self._writer.writerow([*REFUSED_HEAD, *header])
 
     def add(self, row: Row, attempt: int, why: Unreadable) -> None:
         self._count += 1
@@ -217,14 +231,14 @@ class RefusedFile:
         self._file.flush()
         os.fsync(self._file.fileno())
         if self._count:
-            self._part.chmod(0o600)  # It repeats what may be bank secrets.
             self._part.replace(self._place)
         else:
             self._place.unlink(missing_ok=True)
 
     def close(self) -> None:
-        self._file.close()
+        """Remove what was not kept, while the lock is still ours."""
         self._part.unlink(missing_ok=True)
+        self._file.close()
 
 
 def read_refused(plan: Plan, header: list[str]) -> dict[int, tuple[int, tuple[str, ...]]]:

@@ -98,8 +98,11 @@ async def running_service(
         origin, origin_is_new = _origin(settings, state)
         postgres, url = _start_postgres(stack, settings, progress)
         progress(t("Bringing the tables up to date", "Poniendo al día las tablas"))
-        with answering():
-            await migrate(url, sql_directory("migrations"))
+        try:
+            with answering():
+                await migrate(url, sql_directory("migrations"))
+        except ValueError as error:  # What asyncpg makes of an address that is none.
+            raise Stop(f"database_url: {error}") from error
         database = await stack.enter_async_context(
             Database(url, size=settings.database_sessions)
         )

@@ -6,6 +6,21 @@ from pathlib import Path
 from tests.cli.conftest import Tequio
 
 
+def test_books_are_opened(tequio: Tequio) -> None:
+    zone = ("--time-zone", "America/Mexico_City")
+    opened = tequio("ledger", "create", "caja", "--name", "Caja Norte", *zone)
+    assert "localhost/caja" in opened.out, opened.err
+    assert tequio("currency", "create", "MXN", "--kind", "national", "--scale", "2").code == 0
+    assert tequio("account", "create", "ana", "ben", "--currency", "MXN").code == 0
+    cash = ("account", "create", "cash", "--currency", "MXN", "--nature", "debit")
+    assert tequio(*cash, "--json").json()[0]["nature"] == "debit"
+    assert tequio("currency", "list", "--json").json()[0]["scale"] == 2
+    other = tequio("ledger", "create", "caja", "--name", "Other", *zone)
+    assert (other.code, "ledger_code_used" in other.err) == (1, True)
+    person = tequio("account", "create", "GODE561231HDFRRL04", "--currency", "MXN")
+    assert (person.code, "account_code_looks_personal" in person.err) == (1, True)
+
+
 def test_a_day_at_the_savings_bank(caja: Tequio) -> None:
     post = ("transfer", "post", "--currency", "MXN", "--kind")
     paid_in = caja(

