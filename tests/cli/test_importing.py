@@ -290,6 +290,13 @@ def test_refused_rows_are_kept_and_tried_again(caja: Tequio, tmp_path: Path) -> 
         for account in caja("account", "list", "--json").json()
     }
     assert balances == {"cash": "15.00", "ana": "8.00", "ben": "6.00", "ghost": "1.00"}
+    # What made it be refused is gone, so the next attempt goes through, once.
+    paid = ("--debit", "cash", "--credit", "ana", "--amount", "100", "--currency", "MXN")
+    assert caja("transfer", "post", *paid, "--kind", "x").code == 0
+    for _ in range(2):
+        caja("import", "csv", str(file), *MXN, "--retry-refused", *rounding)
+    assert [r["row"] for r in refused_rows(file)] == ["6"]
+    assert caja("account", "show", "ana", "--json").json()["balance"] == "9.00"
 
 
 def test_a_refused_file_that_was_edited_is_not_guessed_at(caja: Tequio, tmp_path: Path) -> None:
