@@ -118,6 +118,7 @@ class PgStore:
     def __init__(self, database: Database, *, before_commit: Hook | None = None) -> None:
         self._database = database
         self._writers: dict[int, _Writer] = {}
+        self._pids: dict[int, int] = {}  # Of the last session that wrote each ledger.
         self.before_commit = before_commit
 
     async def ledgers(self) -> list[tuple[int, str]]:
@@ -143,18 +144,23 @@ class PgStore:
         if epoch is not None and not epoch <= head.epoch <= epoch + 1:
             raise WriterReplaced(f"ledger {ledger_id}", f"epoch {head.epoch}, not {epoch}")
         name = f"tequio writer {ledger_id}"
-        if epoch is None or head.epoch == epoch:
+        if epoch is None:
             await self._end_sessions(name)
+        elif head.epoch == epoch and ledger_id in self._pids:
+            # Only our own, which may not have noticed: the others' may be our successor's.
+            await self._end_sessions(name, self._pids[ledger_id])
         session = await self._database.writer(name)
         try:
+            self._pids[ledger_id] = session.get_server_pid()
             with answering():
+                writer = _Writer(session)
                 row = await session.fetchrow(TAKE, ledger_id, owner, epoch)
             if row is None:
                 raise WriterReplaced(f"ledger {ledger_id}", f"no longer at epoch {epoch}")
         except BaseException:
             session.terminate()
             raise
-        self._writers[ledger_id] = _Writer(session)
+        self._writers[ledger_id] = writer
         return Head(ledger_id=ledger_id, size=row["size"], root=row["root"], epoch=row["epoch"])
 
     async def release(self, ledger_id: int) -> None:
@@ -166,8 +172,8 @@ class PgStore:
         if writer is not None:
             writer.session.terminate()
 
-    async def _end_sessions(self, name: str) -> None:
-        """Return once all sessions of this name that were there have ended.
+    async def _end_sessions(self, name: str, pid: int | None = None) -> None:
+        """Return once all sessions of this name, or the one, that were there have ended.
 
         An old writer that lives connects again at once. It must not be waited for: what it
         has not committed by the `take` that follows, it cannot commit after it.
@@ -177,7 +183,7 @@ class PgStore:
         """
         async with self._database.administrator() as session:
             for _ in range(END_TRIES_MAX):
-                found = await session.fetch(END_SESSIONS, name, END_WAIT_MS)
+                found = await session.fetch(END_SESSIONS, name, END_WAIT_MS, pid)
                 if all(row["ended"] for row in found):
                     return
         raise StoreUnavailable("a session of the writer before does not end", name)

@@ -1,17 +1,19 @@
 -- Queries of the writer: taking a ledger, and one transaction for each group.
 --
--- Taking: end_sessions by a session of the login role until it finds none, then take by the
--- new writer's own. Committing: BEGIN, the insert_* that have rows (many transfers go by COPY
--- instead), move_head last, COMMIT. The head's row lock is held from move_head to COMMIT
--- only, and no other lock is waited for.
+-- Taking: end_sessions by a session of the login role until all it finds have ended, then
+-- take by the new writer's own. Committing: BEGIN, the insert_* that have rows (many
+-- transfers go by COPY instead), move_head last, COMMIT. The head's row lock is held from
+-- move_head to COMMIT only, and no other lock is waited for.
 
 -- name: end_sessions
--- $1 application name, $2 milliseconds to wait for each.  A row for each session found.
+-- $1 application name, $2 milliseconds to wait for each, $3 only this one, or NULL for all.
+-- A row for each session found.
 SELECT pid, pg_terminate_backend(pid, $2) AS ended
 FROM pg_stat_activity
 WHERE application_name = $1
     AND usename = session_user
     AND datname = current_database()
+    AND ($3::integer IS NULL OR pid = $3)
     AND pid <> pg_backend_pid();
 
 -- name: take

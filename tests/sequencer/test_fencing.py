@@ -28,7 +28,7 @@ from msgspec.structs import replace
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
 from ledger.core.faults import LedgerFault, WriterReplaced
-from ledger.core.ports import Notary, Receipt
+from ledger.core.ports import Head, Notary, Receipt
 from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey
@@ -254,7 +254,9 @@ async def test_taken_over_while_paused(
         begun = time.monotonic()
         async with serving(database, "new", scene.notaries[1]) as (new, store):
             assert time.monotonic() - begun < PROMPT_S
-            assert not any(task.done() for task in waiting)
+            told = [task.result() for task in waiting if task.done()]
+            assert all(isinstance(outcome, LedgerFault) for outcome in told)
+            assert not told or not scene.pause.whole
             if scene.lock is not None:
                 await scene.lock.close()
             there = await spent(database)
@@ -424,3 +426,24 @@ async def test_a_ledger_changes_hands_again_and_again(database: str, tmp_path: P
     for context in opened:
         await context.__aexit__(None, None, None)
     notary.close()
+
+
+async def test_one_who_comes_back_leaves_its_successors_session_alone(database: str) -> None:
+    """It read the head just before it was replaced, and only its own session is its to end."""
+    async with Database(database, size=1) as one, Database(database, size=1) as two:
+        old, new = PgStore(one), PgStore(two)
+        ledger_id = await old.create("caja")
+        assert ledger_id is not None
+        before = await old.take(ledger_id, "old")
+        old._drop(ledger_id)  # It lost its session, and has to take the ledger again.
+        await new.take(ledger_id, "new")
+
+        async def just_before(_: int) -> Head:
+            return before
+
+        old._head = just_before  # type: ignore[method-assign]
+        with pytest.raises(WriterReplaced):
+            await old.take(ledger_id, "old", epoch=before.epoch)
+        assert await new._writers[ledger_id].session.fetchval("SELECT 1") == 1
+        await old.release(ledger_id)
+        await new.release(ledger_id)
