@@ -15,6 +15,7 @@ from ledger.core.faults import (
     MalformedAmount,
     MalformedRequest,
     OutcomeUnknown,
+    Overloaded,
     SignerStopped,
     StoreUnavailable,
     WriterReplaced,
@@ -386,6 +387,38 @@ async def test_a_group_is_bounded_also_in_leaves(
         assert sum(opened, []) == list(range(5, 165)), "in the order they came"  # noqa: RUF017
         assert max(len(group.leaves) for group in store.groups) <= 10 - 1 + 8
         assert await desk.read("caja", lambda book: book.accounts) == 164
+
+
+async def test_too_many_transfers_waiting_are_turned_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are counted by what is in them; what is turned away can come again."""
+    monkeypatch.setattr(writer_module, "QUEUE_TRANSFERS_MAX", 10)
+    monkeypatch.setattr(writer_module, "GROUP_TRANSFERS_MAX", 1)
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        store.go_on.clear()
+        large = [batch(n, *[pay("cash", "ana", "1.00")] * 4) for n in range(1, 7)]
+        posts = [asyncio.create_task(desk.post("caja", one, OPERATOR)) for one in large]
+        await until(lambda: any(post.done() for post in posts))
+        store.go_on.set()
+        outcomes = await asyncio.gather(*posts, return_exceptions=True)
+        turned_away = [o for o in outcomes if isinstance(o, Overloaded)]
+        assert len(turned_away) >= 2
+        for one in large:
+            assert isinstance(await desk.post("caja", one, OPERATOR), Receipt)
+        assert await balance(desk, "ana") == 2400
+
+
+async def test_references_on_their_way_are_forgotten_once_there(house: House) -> None:
+    """Memory does not grow with what is recorded."""
+    async with house.serving() as desk:
+        await furnish(desk, unique_references=True)
+        for number in range(1, 21):
+            paid = pay("cash", "ana", "1.00", reference=f"R-{number}")
+            await desk.post("caja", batch(number, paid, source="till"), OPERATOR)
+        assert len(desk.writer("caja")._used) <= 2
 
 
 # ---- read-only
