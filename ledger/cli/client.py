@@ -163,9 +163,10 @@ class Client:
             try:
                 return await self._once(method, path, query, data, headers)
             except Refused as refused:
-                if refused.status != 503 or not left:
-                    raise
-                wait_s = max(wait_s, float(refused.document.get("retry_after", 0)))
+                asked_s = float(refused.document.get("retry_after", 0))
+                if refused.status != 503 or not left or asked_s > WAIT_S_MAX:
+                    raise  # What takes so long, a person should hear of now.
+                wait_s = max(wait_s, asked_s)
             except (aiohttp.ClientError, TimeoutError) as error:
                 absent = isinstance(error, aiohttp.ClientConnectorError)
                 if not left or (absent and not self._patient):

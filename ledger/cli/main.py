@@ -54,6 +54,10 @@ COMMANDS = {
         "verifying:verify",
         t("Check an exported journal, offline.", "Comprueba un diario exportado, sin red."),
     ),
+    "signer": (
+        "signing:signer_group",
+        t("When the signer's memory was lost.", "Cuando se perdió la memoria del firmante."),
+    ),
 }
 
 

@@ -94,7 +94,7 @@ async def running_service(
         LedgerFault: a room behind does not start, in its own words.
     """
     async with AsyncExitStack() as stack:
-        state = _open_state(stack, state_path(settings))
+        state = open_state(stack, state_path(settings))
         origin, origin_is_new = _origin(settings, state)
         postgres, url = _start_postgres(stack, settings, progress)
         progress(t("Bringing the tables up to date", "Poniendo al día las tablas"))
@@ -151,7 +151,7 @@ async def running_service(
         progress(t("Answering what was accepted", "Respondiendo lo aceptado"))
 
 
-def _open_state(stack: AsyncExitStack, state: Path) -> Path:
+def open_state(stack: AsyncExitStack, state: Path) -> Path:
     """The state directory, for this process alone: two signers with one memory could fork."""
     try:
         for path in reversed([p for p in (state, *state.parents) if not p.exists()]):

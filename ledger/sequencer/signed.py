@@ -75,17 +75,23 @@ class SignedLog:
     ) -> None:
         size = edge.size
         if remembered is None and size > 1:
-            raise SignerStopped(f"{origin}: nothing is remembered, there are {size} leaves")
+            # One leaf, the opening, may have been committed and its signature not reached.
+            raise SignerStopped(f"{origin}: nothing is remembered", _has(edge))
         old_size = 0 if remembered is None else remembered[0]
         if old_size > size:
-            raise SignerStopped(f"{origin}: signed {old_size} leaves, the database has {size}")
+            raise SignerStopped(f"{origin}: signed {old_size} leaves", _has(edge))
         proof: list[bytes] = []
         if 0 < old_size < size:
             reader = await self._reader(
                 edge, lambda read: consistency_proof(old_size, size, read)
             )
             proof = consistency_proof(old_size, size, reader)
-        self.checkpoint = await self._notary.sign(origin, size, edge.root(), old_size, proof)
+        try:
+            self.checkpoint = await self._notary.sign(
+                origin, size, edge.root(), old_size, proof
+            )
+        except SignerStopped as fault:
+            raise SignerStopped(*fault.facts, _has(edge)) from fault
         self._edge = edge.copy()
 
     # ---- keeping
@@ -156,3 +162,8 @@ class SignedLog:
         if full is None:
             raise JournalBroken("a full tile is missing", f"{level}/{index}")
         return full
+
+
+def _has(edge: Edge) -> str:
+    """What `tequio signer adopt` takes, where an operator decides that it is right."""
+    return f"the database has {edge.size}:{edge.root().hex()}"

@@ -236,7 +236,9 @@ async def test_an_old_database_is_not_signed(house: House) -> None:
     kept = len(ledger.lines) - 1
     roll_back(house, kept)
     async with house.serving() as desk:
-        with pytest.raises(SignerStopped, match=f"signed {kept + 1} leaves, the database has"):
+        with pytest.raises(
+            SignerStopped, match=f"signed {kept + 1} leaves: the database has {kept}:"
+        ):
             await desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
         assert await balance(desk, "ana") == 0
 
