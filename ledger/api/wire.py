@@ -79,7 +79,9 @@ class BatchRequest(
         )
 
 
-class AccountsRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AccountsRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """Many new accounts at once: all or none."""
 
     accounts: Annotated[list[AskedAccount], Meta(min_length=1, max_length=BATCH_MAX)]

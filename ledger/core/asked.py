@@ -85,11 +85,14 @@ _ONE = {name: re.compile(one, re.ASCII) for name, one in _CODES.items()}
 def check_codes(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None:
     """Check the codes of many transfers (asked or lines) and their dates at once.
 
-    One match over the distinct values joined costs a tenth of a match each.
+    One match over the distinct values joined costs a tenth of a match each; one transfer
+    alone, the most common request, goes the short way.
 
     Raises:
         MalformedRequest: with the field and the position of the first that is no code.
     """
+    if len(transfers) == 1 and _is_plain(transfers[0]):
+        return
     _check_distinct("kind", {t.kind for t in transfers}, transfers)
     _check_distinct("reference", {t.reference for t in transfers}, transfers)
     _check_distinct("entered_by", {t.entered_by for t in transfers}, transfers)
@@ -97,6 +100,17 @@ def check_codes(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None
     days = {t.business_date for t in transfers} | {t.value_date for t in transfers}
     if any(day is not UNSET and day < DATE_MIN for day in days):
         raise MalformedRequest("a date before 1970", field="business_date, value_date")
+
+
+def _is_plain(t: AskedTransfer | Transfer) -> bool:
+    """Whether a transfer has nothing to check but a good kind and perhaps reference."""
+    return (
+        _ONE["kind"].fullmatch(t.kind) is not None
+        and (not t.reference or _ONE["reference"].fullmatch(t.reference) is not None)
+        and not (t.entered_by or t.approved_by)
+        and t.business_date is UNSET
+        and t.value_date is UNSET
+    )
 
 
 def _check_distinct(

@@ -25,6 +25,7 @@ from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedLed
 from ledger.core.refusals import Refusal, RefusalCode
 
 NONE = "none"  # How people write that there is no bound.
+HOLDER = 16  # Random bytes.
 
 
 # ---- ledgers and currencies
@@ -93,6 +94,7 @@ def open_accounts(
         MalformedAmount: a bound is no amount of its currency.
     """
     lines: dict[str, AccountOpened] = {}
+    holders = chance(HOLDER * len(asked))
     for position, one in enumerate(asked):
         currency = book.currencies.get(one.currency)
         if currency is None:
@@ -105,7 +107,7 @@ def open_accounts(
             currency=one.currency,
             nature=one.nature,
             kind=one.kind,
-            holder=chance(16),
+            holder=holders[HOLDER * position : HOLDER * (position + 1)],
             by=by,
             lower=lower,
             upper=upper,

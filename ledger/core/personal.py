@@ -10,6 +10,8 @@ import re
 _CURP = re.compile(r"[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[A-Z0-9][0-9]")
 _RFC = re.compile(r"[A-Z]{4}[0-9]{6}[A-Z0-9]{3}")
 
+SHORTEST = 13  # Characters of an RFC.
+
 
 def looks_personal(code: str) -> bool:
     """Whether an account code holds what looks like a person's CURP or RFC.
@@ -19,6 +21,8 @@ def looks_personal(code: str) -> bool:
     >>> looks_personal("socio-000123")
     False
     """
+    if len(code) < SHORTEST:
+        return False
     plain = re.sub(r"[._:-]", " ", code.upper()).split()
     joined = "".join(plain)
     return any(_CURP.fullmatch(word) or _RFC.fullmatch(word) for word in (*plain, joined))

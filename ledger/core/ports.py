@@ -70,7 +70,9 @@ class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scale: Scale
 
 
-class AskedAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AskedAccount(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """A new account. Bounds are decimals of its own nature's balance, or "none"."""
 
     code: AccountCode

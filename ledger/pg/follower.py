@@ -10,12 +10,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET
+import msgspec
 
 from ledger.core.faults import JournalBroken, LedgerFault, StoreUnavailable
 from ledger.core.lines import Opening
-from ledger.journal.batches import read_body
-from ledger.journal.canonical import decode_leaf, decode_outcomes
+from ledger.journal.canonical import decode_leaf
 from ledger.pg import queries
 from ledger.pg.frames import unpack
 from ledger.pg.pool import Database
@@ -36,7 +35,7 @@ LINES = queries.get("store", "lines")
 
 CURSOR: Final = "references"
 STEP_BATCHES: Final = 2_000
-STEP_BYTES: Final = 1_000_000  # Of compressed bodies: some 40,000 transfers.
+STEP_BYTES: Final = 250_000  # Of compressed bodies: some 7,000 transfers.
 BEHIND_MAX: Final = 1_000  # Ledgers looked at in one round.
 ANALYZE_FROM: Final = 1_000  # Leaves; then again at every doubling.
 
@@ -71,10 +70,7 @@ class Follower:
         for row in behind:
             ledger_id = row["ledger_id"]
             try:
-                if seen.get(ledger_id) == row["size"]:
-                    await self.catch_up(ledger_id)
-                else:
-                    await self._step(ledger_id)
+                await self._while_it_rests(ledger_id, row["size"], seen.get(ledger_id))
             except JournalBroken as fault:
                 _log.error("references of a ledger cannot be read", exc_info=fault)
         await self.analyze_if_grown()
@@ -91,6 +87,14 @@ class Follower:
         async with self._turns.setdefault(ledger_id, asyncio.Lock()):
             while await self._step(ledger_id) < lag["size"]:
                 pass
+
+    async def _while_it_rests(self, ledger_id: int, size: int, seen: int | None) -> None:
+        """One step, and more until all is there or the ledger is at work again."""
+        async with self._turns.setdefault(ledger_id, asyncio.Lock()):
+            while await self._step(ledger_id) < size and size == seen:
+                lag = await self._database.fetchrow(LAG, ledger_id, CURSOR)
+                if lag is None or lag["size"] != size:
+                    return
 
     async def analyze_if_grown(self) -> bool:
         """Let PostgreSQL count anew once the journals have doubled; true when it did."""
@@ -134,27 +138,48 @@ class Follower:
             return done
 
 
+class _Head(msgspec.Struct):
+    source: str = ""
+
+
+class _Referring(msgspec.Struct, gc=False):
+    reference: str = ""
+
+
+class _Posted(msgspec.Struct, gc=False):
+    position: int
+    sequence: int = 0  # 0: refused.
+
+
+_heads: Final = msgspec.json.Decoder(_Head)
+_referring: Final = msgspec.json.Decoder(_Referring)
+_posted: Final = msgspec.json.Decoder(_Posted)
+
+
 def references_of(row: "Record") -> list[tuple[str, str, int]]:
     """Source, reference and sequence of a batch's posted transfers that have a reference.
+
+    The ledger wrote these lines itself and checked them then: only what is wanted is read.
 
     Raises:
         JournalBroken: the body cannot be read.
     """
     first: int = row["first_sequence"]
+    head, _, lines = unpack(row["body"]).partition(b"\n")
     try:
-        manifest, transfers = read_body(unpack(row["body"]))
-        outcomes = decode_outcomes(unpack(row["outcomes"]))
-    except LedgerFault as error:
+        source = _heads.decode(head).source
+        references = [t.reference for t in _referring.decode_lines(lines)]
+        outcomes = _posted.decode_lines(unpack(row["outcomes"]))
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise JournalBroken(f"the body of leaf {row['leaf_index']}", error) from error
     if outcomes:
-        sequences = {o.position: o.sequence for o in outcomes if o.sequence is not UNSET}
+        sequences = [o.sequence for o in outcomes]
     else:
-        sequences = dict(enumerate(range(first, first + len(transfers))))
-    source = "" if manifest.source is UNSET else manifest.source
+        sequences = list(range(first, first + len(references)))
     return [
-        (source, transfer.reference, sequences[position])
-        for position, transfer in enumerate(transfers)
-        if transfer.reference and position in sequences
+        (source, reference, sequence)
+        for reference, sequence in zip(references, sequences, strict=True)
+        if reference and sequence
     ]
 
 

@@ -233,12 +233,11 @@ class PgStore:
         await session.execute(BEGIN)
         await self._write_transfers(session, ledger_id, group.batches)
         indexes = list(range(before.size, after.size))
+        await self._write_leaves(session, ledger_id, indexes, group)
         for query, columns in (
-            (INSERT_LEAVES, [indexes, list(group.leaves), list(group.hashes)]),
             (INSERT_BATCHES, batch_columns(group.batches)),
             (INSERT_SNAPSHOTS, snapshot_columns(before.size, group.leaves)),
             (INSERT_TILES, [list(c) for c in zip(*_tiles(group), strict=True)]),
-            (INSERT_ACCOUNTS, [list(c) for c in zip(*_accounts(group), strict=True)]),
             (INSERT_REFERENCES, [list(c) for c in zip(*_references(group), strict=True)]),
             (INSERT_DETAILS, [list(c) for c in zip(*_details(group), strict=True)]),
         ):
@@ -255,6 +254,23 @@ class PgStore:
             raise WriterReplaced(f"ledger {ledger_id}", f"not at size {before.size} any more")
         if group.recorded_at > clock_us + CLOCK_AHEAD_MAX_US:
             raise ClockAhead(f"{(group.recorded_at - clock_us) / 1e6:.0f} s")
+
+    async def _write_leaves(
+        self, session: "Connection", ledger_id: int, indexes: Sequence[int], group: Group
+    ) -> None:
+        """The leaves and the accounts they open, by COPY where there are many."""
+        rows = list(zip(indexes, group.leaves, group.hashes, strict=True))
+        for table, query, some in (
+            ("leaves", INSERT_LEAVES, rows),
+            ("accounts", INSERT_ACCOUNTS, _accounts(group)),
+        ):
+            if len(some) > INSERT_MAX:
+                await session.copy_records_to_table(
+                    table, schema_name="tequio", records=[(ledger_id, *row) for row in some]
+                )
+            elif some:
+                columns = [list(column) for column in zip(*some, strict=True)]
+                await session.execute(query, ledger_id, *columns)
 
     async def _write_transfers(
         self, session: "Connection", ledger_id: int, new: Sequence[NewBatch]

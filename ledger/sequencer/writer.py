@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -72,6 +72,7 @@ GROUP_LEAVES_MAX = 8_190
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
 SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
+QUARTER_US = 900_000_000  # A quarter of an hour.
 RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class Writer:
         self._now_us = now_us
         self._chance = chance
         self._snapshotter = snapshotter
-        self._zone = ZoneInfo("UTC")
+        self._set_zone("UTC")
         self._head = Head(ledger_id=ledger_id, size=0, root=b"", epoch=-1)
         self._edge = Edge()
         self._open = OpenGroup()
@@ -249,15 +250,29 @@ class Writer:
     def moment(self, asked: AskedBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
-        day = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone).date()
-        return Moment(now, day, self._chance(chance_for(asked)))
+        return Moment(now, self._day_of(now), self._chance(chance_for(asked)))
+
+    def _set_zone(self, name: str) -> None:
+        self._zone = ZoneInfo(name)
+        self._day = (-1, date.min)
+
+    def _day_of(self, now: int) -> date:
+        """The date in the ledger's time zone. It is kept for the quarter of an hour.
+
+        No zone has begun a day at another minute since 1972.
+        """
+        quarter = now // QUARTER_US
+        if self._day[0] != quarter:
+            local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
+            self._day = quarter, local.date()
+        return self._day[1]
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
         accounts = self.book.accounts
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
-            self._zone = ZoneInfo(leaf.time_zone)
+            self._set_zone(leaf.time_zone)
         self._open.add(leaf)
         if self.book.accounts > accounts:
             self._open.accounts.append(self.book.account(self.book.accounts))
@@ -534,7 +549,7 @@ class Writer:
             self._wake_waiters()
         self._weight = loaded.replayed_transfers + 5 * loaded.replayed_leaves
         if self.book.opening is not None:
-            self._zone = ZoneInfo(self.book.opening.time_zone)
+            self._set_zone(self.book.opening.time_zone)
         self._loaded.set()
         if self.book.opening is not None:
             await self.signed.sign_head(self._origin(), self._edge)
