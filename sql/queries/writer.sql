@@ -86,3 +86,43 @@ SELECT $1, new.* FROM unnest($2::bigint[], $3::bigint[]) AS new;
 UPDATE tequio.heads SET size = $5, root = $6
 WHERE ledger_id = $1 AND size = $2 AND root = $3 AND epoch = $4
 RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+
+-- name: write_posts
+-- Everything of a small group of posts in one round trip, instead of five: it takes effect
+-- as a whole or, where the head is elsewhere, is rolled back by whoever sees no row.
+-- $1 ledger; $2 to $10 transfers, $11 to $13 leaves, $14 to $20 batches, a column each; $21 $22
+-- size and note of the checkpoint; $23 to $27 as move_head has them.  One row, or none.
+WITH posted AS (
+    INSERT INTO tequio.transfers (
+        ledger_id, sequence, debit_account, credit_account, amount, debit_balance,
+        credit_balance, batch_number, position, business_date
+    )
+    SELECT $1, new.*
+    FROM unnest(
+        $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+        $7::bigint[], $8::bigint[], $9::smallint[], $10::date[]
+    ) AS new
+),
+written AS (
+    INSERT INTO tequio.leaves (ledger_id, leaf_index, line, hash)
+    SELECT $1, new.* FROM unnest($11::bigint[], $12::bytea[], $13::bytea[]) AS new
+),
+spent AS (
+    INSERT INTO tequio.batches (
+        ledger_id, batch_id, leaf_index, number, first_sequence, posted, body, outcomes
+    )
+    SELECT $1, new.*
+    FROM unnest(
+        $14::uuid[], $15::bigint[], $16::bigint[], $17::bigint[], $18::integer[],
+        $19::bytea[], $20::bytea[]
+    ) AS new
+),
+kept AS (
+    INSERT INTO tequio.checkpoints (ledger_id, size, note)
+    SELECT $1, $21::bigint, $22::bytea WHERE $22 <> ''::bytea
+    ON CONFLICT (ledger_id) DO UPDATE SET size = excluded.size, note = excluded.note
+    WHERE tequio.checkpoints.size < excluded.size
+)
+UPDATE tequio.heads SET size = $26, root = $27
+WHERE ledger_id = $1 AND size = $23 AND root = $24 AND epoch = $25
+RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
