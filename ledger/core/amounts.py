@@ -91,6 +91,8 @@ def parse_amounts(texts: Sequence[str], scale: int) -> list[int]:
     Raises:
         MalformedAmount: as parse_amount, with `position` set to the first that is wrong.
     """
+    if len(texts) == 1:
+        return [_parse_at(0, texts[0], scale)]
     joined = "\n".join(texts)
     if _UNIFORM[scale].fullmatch(joined):
         amounts = list(map(int, joined.replace(".", "").split("\n")))

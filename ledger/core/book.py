@@ -93,6 +93,7 @@ class Book:
         self.batches = 0
         self.transfers = 0
         self.currencies: dict[str, Currency] = {}
+        self.scales: dict[str, int] = {}  # By currency.
         self.numbers: dict[str, int] = {}
         self.codes: list[str] = [""]
         self.balance: list[int] = [0]
@@ -229,6 +230,7 @@ class Book:
         self.currencies[line.code] = Currency(
             number=number, code=line.code, kind=line.kind, scale=line.scale
         )
+        self.scales[line.code] = line.scale
         self._currency_codes.append(line.code)
 
     def _add_account(self, line: AccountOpened | StateAccount) -> None:

@@ -42,7 +42,7 @@ def resolve(asked: AskedBatch, book: Book) -> Refusal | tuple[list[int], list[in
         MalformedAmount: an amount is no amount of its currency; with its position.
     """
     transfers = asked.transfers
-    scales = {code: currency.scale for code, currency in book.currencies.items()}
+    scales = book.scales
     if not {t.currency for t in transfers} <= scales.keys():
         position = next(i for i, t in enumerate(transfers) if t.currency not in scales)
         return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND, position=position)

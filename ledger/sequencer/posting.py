@@ -128,7 +128,7 @@ def _post(
     manifest = write_manifest(
         asked,
         origin=book.opening.origin,
-        scales={code: currency.scale for code, currency in book.currencies.items()},
+        scales=book.scales,
         recorded_at=moment.recorded_at,
         salt=moment.chance[:SALT],
     )
@@ -264,7 +264,7 @@ def _same_manifest(manifest: Manifest, asked: AskedBatch, book: Book) -> bool:
     again = write_manifest(
         asked,
         origin="",
-        scales={code: currency.scale for code, currency in book.currencies.items()},
+        scales=book.scales,
         recorded_at=0,
         salt=manifest.salt,
     )

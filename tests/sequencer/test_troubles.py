@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ from ledger.core.ports import (
     LedgerView,
     Receipt,
     RefusedReceipt,
+    StoredLeaf,
+    StoredSnapshot,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.merkle import leaf_hashes, root_of
@@ -37,6 +40,7 @@ from ledger.journal.proofs import parse_proof
 from ledger.memory import MemoryStore
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
+from ledger.sequencer.loading import _restore
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
@@ -136,6 +140,29 @@ async def test_amounts_written_otherwise_are_the_same(house: House) -> None:
         assert isinstance(one, Receipt)
         assert isinstance(two, Receipt)
         assert (two.leaf_index, two.leaf, two.replayed) == (one.leaf_index, one.leaf, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"business_date": date(2023, 11, 1)},
+        {"value_date": date(2023, 11, 1)},
+        {"entered_by": "another"},
+        {"approved_by": "another"},
+        {"kind": "gift"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_other_content_is_another_batch(house: House, change: dict[str, object]) -> None:
+    """Every field of a transfer counts, whether the repeat has it or the first one had."""
+    plain = pay("cash", "ana", "1.00")
+    changed = replace(plain, **change)
+    async with house.serving() as desk:
+        await furnish(desk)
+        for number, first, second in ((1, plain, changed), (2, changed, plain)):
+            assert isinstance(await desk.post("caja", batch(number, first), OPERATOR), Receipt)
+            outcome = await desk.post("caja", batch(number, second), OPERATOR)
+            assert outcome == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
 
 
 async def test_a_batch_belongs_to_its_poster_also_on_its_way(house: House) -> None:
@@ -389,6 +416,56 @@ async def test_a_group_is_bounded_also_in_leaves(
         assert await desk.read("caja", lambda book: book.accounts) == 164
 
 
+async def test_what_did_not_fit_a_group_that_failed_is_decided_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put back for want of room, then put back with the group: still each once, in order."""
+    monkeypatch.setattr(writer_module, "GROUP_LEAVES_MAX", 6)
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        store.go_on.clear()
+        held = asyncio.create_task(
+            desk.post("caja", batch(99, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: store.waiting == 1)
+        many = [AskedAccount(code=f"a-{n}", currency="MXN") for n in range(8)]
+        opening = asyncio.create_task(desk.open_accounts("caja", many, OPERATOR))
+        await asyncio.sleep(0)
+        posts = [
+            asyncio.create_task(
+                desk.post("caja", batch(n, pay("cash", "ana", "1.00")), OPERATOR)
+            )
+            for n in range(1, 10)
+        ]
+        await until(lambda: desk.facts("caja").accounts == 12)
+        store.fail_next_commit(before=OutcomeUnknown("cut"))
+        store.go_on.set()
+        receipts = await asyncio.gather(held, *posts)
+        assert len(await opening) == 8  # type: ignore[arg-type]
+        assert [r.posted.first_sequence for r in receipts] == list(range(1, 11))  # type: ignore[union-attr]
+        assert await balance(desk, "ana") == 1000
+
+
+async def test_a_refusal_waits_for_what_it_stands_on(house: House) -> None:
+    """An account cannot be opened again since it was closed: true once that is committed."""
+    store = HeldStore(house)
+    closed = AskedChange(reason="decision", status=Status.CLOSED)
+    opened = AskedChange(reason="decision", status=Status.OPEN)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        store.go_on.clear()
+        first = asyncio.create_task(desk.change_account("caja", "eva", closed, OPERATOR))
+        await until(lambda: store.waiting == 1)
+        second = asyncio.create_task(desk.change_account("caja", "eva", opened, OPERATOR))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not second.done()
+        store.go_on.set()
+        await first
+        assert await second == Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=4)
+
+
 async def test_too_many_transfers_waiting_are_turned_away(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -419,6 +496,86 @@ async def test_references_on_their_way_are_forgotten_once_there(house: House) ->
             paid = pay("cash", "ana", "1.00", reference=f"R-{number}")
             await desk.post("caja", batch(number, paid, source="till"), OPERATOR)
         assert len(desk.writer("caja")._used) <= 2
+
+
+# ---- what mutations showed that nobody watched
+
+
+async def test_the_business_day_is_the_ledgers_own_after_a_restart(house: House) -> None:
+    """The time zone is in the journal, not in who opened the ledger."""
+    house.now = 1_700_026_200_000_000  # 2023-11-15 05:30 UTC, still the day before in Mexico.
+    async with house.serving() as desk:
+        await furnish(desk)
+    async with house.serving() as desk:
+        receipt = await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        assert isinstance(receipt, Receipt)
+        assert receipt.leaf.business_date.isoformat() == "2023-11-14"
+
+
+async def test_accounts_and_checkpoint_reach_the_database(house: House) -> None:
+    """For readers in other processes, also while nobody asks for anything."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        ledger = house.database.ledgers[1]
+        assert [account.code for account in ledger.accounts.values()] == [
+            "cash",
+            "ana",
+            "ben",
+            "eva",
+        ]
+        await until(lambda: ledger.checkpoint[1] == desk.checkpoint("caja"))
+
+
+async def test_a_group_carries_the_checkpoint_before_it(house: House) -> None:
+    """Under load nothing else brings checkpoints to the database."""
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        for number in (1, 2):
+            signed = desk.checkpoint("caja")
+            await desk.post("caja", batch(number, pay("cash", "ana", "1.00")), OPERATOR)
+            assert store.groups[-1].checkpoint == signed
+
+
+class LossyStore(MemoryStore):
+    """A store that does not give one leaf out again."""
+
+    lost = -1
+
+    async def leaves_from(
+        self, ledger_id: int, start: int, end: int
+    ) -> AsyncIterator[Sequence[StoredLeaf]]:
+        async for leaves in super().leaves_from(ledger_id, start, end):
+            yield [leaf for leaf in leaves if leaf.index != self.lost]
+
+
+@pytest.mark.parametrize(
+    ("lost", "why"), [(5, "leaf 5 is missing"), (6, "the journal ends at 6, its head says 7")]
+)
+async def test_a_leaf_that_is_lost_is_missed(house: House, lost: int, why: str) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+    store = LossyStore(house.database)
+    store.lost = lost
+    async with house.serving(store) as desk:
+        assert isinstance(desk.writer("caja").stopped, JournalBroken)
+        assert why in str(desk.writer("caja").stopped)
+
+
+async def test_a_snapshot_of_what_comes_after_its_leaf_is_none(house: House) -> None:
+    """It could not have been committed before it was recorded."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.writer("caja").snapshot_soon()
+    ledger = house.database.ledgers[1]
+    (index,) = ledger.snapshots
+    stored = StoredSnapshot(leaf_index=index, line=ledger.lines[index])
+    store = house.store()
+    assert (await _restore(store, ledger.head, stored)).size == 6
+    early = replace(stored, leaf_index=5)
+    with pytest.raises(JournalBroken, match="leaf 5 is none"):
+        await _restore(store, ledger.head, early)
 
 
 # ---- read-only
