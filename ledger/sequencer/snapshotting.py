@@ -21,6 +21,8 @@ from ledger.journal.snapshots import CHUNK, Chunk, snapshot_root, write_chunk
 KEPT = 2  # Snapshots; the older one serves where the newer does not hold.
 SLICE = 1024  # Accounts copied between two turns of the event loop.
 
+assert CHUNK % SLICE == 0, "a chunk is made of whole slices"
+
 
 class Snapshotter:
     """Writes snapshots of many ledgers, one chunk at a time, in one worker process.
