@@ -36,11 +36,14 @@ from ledger.core.ports import (
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.merkle import leaf_hashes, root_of
-from ledger.journal.proofs import parse_proof
+from ledger.journal.notes import parse_vkey
+from ledger.journal.proofs import parse_proof, verify_proof
+from ledger.journal.replay import replay
 from ledger.memory import MemoryStore
+from ledger.sequencer import snapshotting
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
-from ledger.sequencer.loading import _restore
+from ledger.sequencer.loading import _restore, load
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
@@ -576,6 +579,147 @@ async def test_a_snapshot_of_what_comes_after_its_leaf_is_none(house: House) -> 
     early = replace(stored, leaf_index=5)
     with pytest.raises(JournalBroken, match="leaf 5 is none"):
         await _restore(store, ledger.head, early)
+
+
+async def test_a_refused_batch_belongs_to_its_poster_too(house: House) -> None:
+    """And its leaf says where and why."""
+    poor = batch(1, pay("cash", "ana", "1.00"), pay("eva", "ana", "9.00"))
+    async with house.serving() as desk:
+        await furnish(desk)
+        refused = await desk.post("caja", poor, OPERATOR)
+        assert isinstance(refused, RefusedReceipt)
+        leaf = refused.leaf
+        assert (leaf.code, leaf.position, leaf.account, leaf.available) == (
+            "exceeds_credit_limit",
+            1,
+            4,
+            "0",
+        )
+        theirs = await desk.post("caja", poor, Caller(key="another", role=Role.OPERATOR))
+        assert theirs == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+
+
+async def test_each_transfer_has_its_own_business_date(house: House) -> None:
+    """Those that name none have the batch's."""
+    early = date(2023, 11, 1)
+    async with house.serving() as desk:
+        await furnish(desk)
+        mixed = batch(
+            1,
+            pay("cash", "ana", "1.00", business_date=early),
+            pay("eva", "ana", "1.00"),  # Refused.
+            pay("cash", "ana", "1.00"),
+            mode="each",
+        )
+        receipt = await desk.post("caja", mixed, OPERATOR)
+        assert isinstance(receipt, Receipt)
+        rows = house.database.ledgers[1].rows()
+        assert [row.business_date for row in rows] == [early, receipt.leaf.business_date]
+
+
+class RacedNotary(FileNotary):
+    """A notary whom the writer before asks for its last signature just before us."""
+
+    is_raced = True
+
+    async def sign(
+        self, origin: str, size: int, root: bytes, old_size: int, proof: Sequence[bytes]
+    ) -> bytes:
+        if self.is_raced:
+            self.is_raced = False
+            await super().sign(origin, size, root, old_size, proof)
+        return await super().sign(origin, size, root, old_size, proof)
+
+
+async def test_a_take_over_may_meet_the_last_signature_of_the_one_before(house: House) -> None:
+    notary = BrokenNotary(house.directory)
+    async with serving_with(house, notary) as desk:
+        await furnish(desk)
+        notary.is_full = True  # Committed, and not signed.
+        with pytest.raises(OutcomeUnknown):
+            await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+    async with serving_with(house, RacedNotary(house.directory)) as desk:
+        assert desk.writer("caja").stopped is None
+        again = await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        assert isinstance(again, Receipt)
+
+
+async def test_proofs_stand_under_the_checkpoint_while_a_group_is_on_its_way(
+    house: House,
+) -> None:
+    """And tiles are as wide as it covers."""
+    store = HeldStore(house)
+    async with house.serving(store) as desk:
+        await furnish(desk)
+        receipt = await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        assert isinstance(receipt, Receipt)
+        store.go_on.clear()
+        second = asyncio.create_task(
+            desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
+        )
+        await until(lambda: store.waiting == 1)
+        opening = desk.writer("caja").book.opening
+        assert opening is not None
+        line = house.database.ledgers[1].lines[receipt.leaf_index]
+        proof = await desk.log_proof("caja", receipt.leaf_index)
+        verify_proof(proof, line, [parse_vkey(opening.public_key)], opening.origin)
+        assert len(await desk.tile("caja", 0, 0, 7)) == 7 * 32
+        for width in (0, 8):
+            with pytest.raises(LookupError):
+                await desk.tile("caja", 0, 0, width)
+        store.go_on.set()
+        await second
+
+
+async def test_snapshots_of_several_chunks_and_the_last_two_of_them(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Start-up takes the newest, and replays only what came after it."""
+    monkeypatch.setattr(snapshotting, "CHUNK", 2)
+    monkeypatch.setattr(snapshotting, "SLICE", 1)
+    ledger_of = house.database.ledgers
+    async with house.serving() as desk:
+        await furnish(desk)
+        for number in range(1, 5):
+            await desk.post("caja", batch(number, pay("cash", "ana", "1.00")), OPERATOR)
+            await desk.writer("caja").snapshot_soon()
+        live = await desk.read("caja", lambda book: list(book.state()))
+    sizes = {size for size, _ in ledger_of[1].chunks}
+    assert sizes == {11, 13}
+    assert {number for _, number in ledger_of[1].chunks} == {0, 1, 2}
+    loaded = await load(house.store(), ledger_of[1].head)
+    assert loaded.replayed_leaves == 1
+    assert list(loaded.book.state()) == live
+    assert "does not amount" not in caplog.text
+
+
+async def test_what_is_frozen_does_not_change_any_more(house: House) -> None:
+    """A snapshot is written while the ledger goes on."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        frozen = await desk.read("caja", lambda book: book.frozen())
+        before = list(frozen.lines(0, None))
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        changed = AskedChange(
+            reason="decision", status=Status.FROZEN, lower_bound="-5", upper_bound="500"
+        )
+        await desk.change_account("caja", "ana", changed, OPERATOR)
+        await desk.open_accounts("caja", [AskedAccount(code="leo", currency="MXN")], OPERATOR)
+        assert list(frozen.lines(0, None)) == before
+
+
+async def test_a_batch_out_of_order_breaks_the_journal(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+    ledger = house.database.ledgers[1]
+    for field in (b'"number":', b'"first_sequence":'):
+        book = Book()
+        for line in ledger.lines[:-1]:
+            replay(book, line)
+        forged = ledger.lines[-1].replace(field + b"1", field + b"2")
+        with pytest.raises(JournalBroken, match="out of order"):
+            replay(book, forged, ledger.posted[0].body)
 
 
 # ---- read-only
