@@ -6,6 +6,7 @@ nature; times are RFC 3339 in UTC. The OpenAPI document is made of the same stru
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -402,9 +403,11 @@ class Faces(dict[int, Face]):
         self._book = book
 
     def __missing__(self, number: int) -> Face:
-        account = self._book.account(number)
-        scale = self._book.currencies[account.currency].scale
-        face = self[number] = Face(account.code, account.currency, account.sign, scale)
+        book = self._book
+        currency = book.currency_of(number)
+        face = self[number] = Face(
+            book.codes[number], currency, book.sign_of(number), book.scales[currency]
+        )
         return face
 
 
@@ -414,8 +417,13 @@ def show_time(micros: int) -> str:
     >>> show_time(1_767_225_600_000_001)
     '2026-01-01T00:00:00.000001Z'
     """
-    moment = _EPOCH + timedelta(microseconds=micros)
-    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+    seconds, rest = divmod(micros, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=64)  # Answers come many a second.
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]
 
 
 def ledger_answer(view: LedgerView) -> LedgerAnswer:

@@ -7,6 +7,7 @@ number that is not one. Only what passes here reaches the desk.
 import asyncio
 import json
 import re
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 from uuid import UUID, uuid5
 
@@ -245,6 +246,11 @@ def misplaced(message: str) -> Problem:
 # ---- from the query
 
 
+@cache
+def _nothing_asked(kind: type[Struct]) -> Struct:
+    return msgspec.convert({}, kind)
+
+
 def read_query(request: web.Request, kind: type[S]) -> S:
     """The query as the struct of a route; a parameter that is not in it is refused.
 
@@ -252,7 +258,7 @@ def read_query(request: web.Request, kind: type[S]) -> S:
         Problem: unknown, given twice, or of a wrong form.
     """
     if not request.rel_url.raw_query_string:
-        return msgspec.convert({}, kind)
+        return cast(S, _nothing_asked(kind))
     given = request.query
     if len(given) != len(set(given)):
         raise Problem("malformed_request", field="?", reason="a parameter comes twice")

@@ -49,7 +49,7 @@ _STATUSES: Final = (Status.OPEN, Status.FROZEN, Status.CLOSED)
 _STATUS_NUMBER: Final = {status: number for number, status in enumerate(_STATUSES)}
 _FROZEN: Final = _STATUS_NUMBER[Status.FROZEN]
 _CLOSED: Final = _STATUS_NUMBER[Status.CLOSED]
-_NATURES: Final = (Nature.DEBIT, Nature.CREDIT)
+_NATURES: Final = (Nature.DEBIT, Nature.CREDIT)  # By number; sign_of knows it too.
 
 T = TypeVar("T")
 
@@ -136,6 +136,10 @@ class Book:
     def currency_of(self, number: int) -> str:
         """The code of the currency of an account; empty for place 0."""
         return self._currency_codes[self._currency[number]] if number else ""
+
+    def sign_of(self, number: int) -> int:
+        """What turns credits minus debits into the balance as the account's nature shows it."""
+        return 1 if self._nature[number] else -1
 
     def currency_number(self, number: int) -> int:
         """The number of the currency of an account; -1 for place 0."""

@@ -6,13 +6,21 @@ from collections.abc import Callable, Mapping
 
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped
 from ledger.core.ports import Notary, Store
-from ledger.journal.merkle import consistency_proof, inclusion_proof
+from ledger.journal.merkle import consistency_proof, inclusion_proof, node_hash
 from ledger.journal.proofs import Proof, write_proof
-from ledger.journal.tiles import TILE_WIDTH, Edge, TileReader, tile_width, tiles_read
+from ledger.journal.tiles import (
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Edge,
+    TileReader,
+    tile_width,
+    tiles_read,
+)
 
 log = logging.getLogger(__name__)
 
 HASH = 32  # Bytes.
+NODES_KEPT = 4096
 
 
 class SignedLog:
@@ -26,6 +34,7 @@ class SignedLog:
         self._edge = Edge()
         self._kept = 0  # The size of the checkpoint the database has.
         self._keeping: asyncio.Task[None] | None = None
+        self._nodes: dict[tuple[int, int], bytes] = {}  # Complete ones, as they were read.
 
     @property
     def size(self) -> int:
@@ -45,14 +54,35 @@ class SignedLog:
             SignerStopped: the notary knows another history.
         """
 
-        def tile(level: int, index: int, width: int) -> bytes:
-            full = tiles.get((level, index))
-            return (full if full is not None else edge.partial_tile(level))[: HASH * width]
-
         size = edge.size
-        proof = consistency_proof(old_size, size, TileReader(tile, size)) if old_size else []
+        proof = consistency_proof(old_size, size, self._node_reader(edge, tiles))
         self.checkpoint = await self._notary.sign(origin, size, edge.root(), old_size, proof)
         self._edge = edge.copy()
+
+    def _node_reader(
+        self, edge: Edge, tiles: Mapping[tuple[int, int], bytes]
+    ) -> Callable[[int, int], bytes]:
+        """Nodes of a log that has just grown, each made once: a complete one never changes.
+
+        Without remembering, every group would hash its unfinished tile anew.
+        """
+        if len(self._nodes) > NODES_KEPT:
+            self._nodes.clear()
+        nodes, unfinished = self._nodes, edge.partial_tiles()
+
+        def read(level: int, index: int) -> bytes:
+            node = nodes.get((level, index))
+            if node is None:
+                if level % TILE_HEIGHT:
+                    node = node_hash(read(level - 1, 2 * index), read(level - 1, 2 * index + 1))
+                else:
+                    at = HASH * (index % TILE_WIDTH)
+                    place = level // TILE_HEIGHT, index // TILE_WIDTH
+                    node = tiles.get(place, unfinished[place[0]])[at : at + HASH]
+                nodes[level, index] = node
+            return node
+
+        return read
 
     async def sign_head(self, origin: str, edge: Edge) -> None:
         """Bring the notary's memory and the database's head together after a start.

@@ -68,6 +68,7 @@ log = logging.getLogger(__name__)
 QUEUE_MAX = 20_000  # Requests that may wait.
 QUEUE_TRANSFERS_MAX = 262_080  # Transfers that may wait: 32 full batches.
 GROUP_TRANSFERS_MAX = 16_380  # After that a group is closed; a full batch more may pass it.
+AHEAD_MIN = 8  # Transfers that are decided ahead while a group commits; fewer wait for it.
 GROUP_LEAVES_MAX = 8_190
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -363,7 +364,7 @@ class Writer:
                     committing = None
                 if committing is None and self._open:
                     committing = asyncio.create_task(self._commit(self._close_group()))
-                if self._queue and self._has_room():
+                if self._may_decide(committing):
                     await self._decide_waiting()
                     continue
                 if committing is None:
@@ -377,6 +378,14 @@ class Writer:
                 await asyncio.wait({committing})
                 committing.exception()
 
+    def _may_decide(self, committing: asyncio.Task[None] | None) -> bool:
+        """Whether to decide what waits now.
+
+        While a group commits, only what is worth it: each time costs a look-up of ids.
+        """
+        ahead = committing is None or self._queued_transfers >= AHEAD_MIN
+        return bool(self._queue) and ahead and self._has_room()
+
     def _has_room(self) -> bool:
         return (
             self._open.transfers < GROUP_TRANSFERS_MAX
@@ -386,7 +395,7 @@ class Writer:
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
         """Wait for a request, where there is room for it, or for the commit."""
         self._arrived.clear()
-        if (self._queue and self._has_room()) or (self._closing and committing is None):
+        if self._may_decide(committing) or (self._closing and committing is None):
             return
         if committing is None:
             await self._arrived.wait()

@@ -156,12 +156,15 @@ async def test_a_failed_commit_loses_and_doubles_nothing(
     assert house.book().balance[2] == 500
 
 
-async def test_nothing_decided_on_a_failed_commit_is_answered(house: House) -> None:
+async def test_nothing_decided_on_a_failed_commit_is_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a group waits for its COMMIT, the next is decided on it; both are decided again.
 
     The second payment is only possible with the money of the first. The first commit is held
     back until the second is decided, then fails; meanwhile neither may be answered.
     """
+    monkeypatch.setattr(writer_module, "AHEAD_MIN", 1)
     held, decided = asyncio.Event(), asyncio.Event()
 
     async def hold(_: int) -> None:
