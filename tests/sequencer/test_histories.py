@@ -236,7 +236,7 @@ class World:
                 case "take over":
                     await self.start()
                 case "crash":
-                    await crash(self.desk)
+                    await crash(self)
                     await self.start()
                 case "down":
                     self.database.is_down = True
@@ -438,8 +438,11 @@ def covered(desk: Sequencer) -> int:
     return int(desk.checkpoint("caja").split(b"\n")[1])
 
 
-async def crash(desk: Sequencer) -> None:
-    """End a service as kill -9 would: nothing of it runs any more, nobody is answered."""
+async def crash(world: World) -> None:
+    """End all services as kill -9 would: nothing of them runs any more, nobody is answered.
+
+    Also those that were replaced and have not noticed.
+    """
     ours = ("Writer._", "SignedLog._")
     tasks = [
         task
@@ -449,10 +452,13 @@ async def crash(desk: Sequencer) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    writer = desk.writer("caja")
-    writer._closing = True
-    for pending in (*writer._queue, *writer._open_pending, *writer._committing_pending):
-        pending.fail(OutcomeUnknown("killed"))
+    writers = [desk.writer("caja") for desk in world.desks if "caja" in desk.ledgers()]
+    for writer in writers:
+        writer._closing = True
+        signing = getattr(writer, "_signing_pending", ())
+        waiting = (writer._queue, writer._open_pending, writer._committing_pending, signing)
+        for pending in itertools.chain(*waiting):
+            pending.fail(OutcomeUnknown("killed"))
 
 
 def seeds() -> Iterator[int]:
