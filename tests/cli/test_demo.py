@@ -69,7 +69,7 @@ def test_it_stays_up_and_its_commands_work(pg_root: Path, tmp_path: Path) -> Non
             if number == 0 and shutil.which("curl") is None:
                 continue
             done = subprocess.run(
-                ["sh", "-c", re.sub(r"(?<= )tequio(?= )", tequio, line)],
+                ["sh", "-c", re.sub(r"(?<= )(tequio|\S*/run)(?= )", tequio, line)],
                 capture_output=True,
                 text=True,
                 check=False,
