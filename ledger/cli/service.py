@@ -37,6 +37,7 @@ from ledger.cli.settings import (
     state_path,
 )
 from ledger.cli.words import Stop, t
+from ledger.core.faults import LedgerFault
 from ledger.core.model import Role
 from ledger.core.ports import Keys
 from ledger.pg.embedded import EmbeddedPostgres
@@ -56,6 +57,7 @@ log = logging.getLogger(__name__)
 
 ORIGIN_FILE: Final = "origin"
 STATE_LOCK: Final = "lock"
+POSTGRES_LOOK_S: Final = 0.5
 
 Progress = Callable[[str], None]  # What begins now, for people.
 
@@ -97,6 +99,8 @@ async def running_service(
         state = open_state(stack, state_path(settings))
         origin, origin_is_new = _origin(settings, state)
         postgres, url = _start_postgres(stack, settings, progress)
+        if postgres is not None:
+            _run_beside(stack, _keep_running(postgres), "embedded PostgreSQL")
         progress(t("Bringing the tables up to date", "Poniendo al día las tablas"))
         try:
             with answering():
@@ -205,6 +209,23 @@ def _start_postgres(
 
     stack.push_async_callback(stop)
     return postgres, postgres.dsn()
+
+
+async def _keep_running(postgres: EmbeddedPostgres) -> None:
+    """Start the embedded PostgreSQL again when it ended by itself, or was killed.
+
+    It is started in this thread, since it must live as long; meanwhile nothing is answered,
+    but nothing could be.
+    """
+    while True:
+        await asyncio.sleep(POSTGRES_LOOK_S)
+        if postgres.pid is None:
+            log.error("PostgreSQL ended; starting it again")
+            postgres.stop()
+            try:
+                postgres.start()
+            except LedgerFault as fault:
+                log.critical("PostgreSQL cannot be started: %s", fault)
 
 
 async def _operator_key(keys: Keys, path: Path) -> tuple[str, bool]:

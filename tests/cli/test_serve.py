@@ -1,5 +1,7 @@
 """The service from outside: first start, start again, stop, and what it says no to."""
 
+import os
+import signal
 import stat
 import time
 from pathlib import Path
@@ -123,3 +125,24 @@ async def test_in_process_as_tests_and_benchmarks_use_it(database: str, tmp_path
         assert service.desk.ledgers() == []
     assert said
     assert time.perf_counter() - started < 30
+
+
+def test_a_killed_postgresql_is_started_again(pg_root: Path, tmp_path: Path) -> None:
+    """Whoever waits gets an answer to the same request, once it is back."""
+    data = pg_root / "killed"
+    service = Running(tmp_path / "state", "--data-dir", str(data))
+    try:
+        place = {"TEQUIO_URL": service.url, "TEQUIO_KEY": service.key}
+        zone = "America/Mexico_City"
+        create = ("ledger", "create", "caja", "--name", "Caja", "--time-zone", zone)
+        assert run_tequio(*create, **place).code == 0
+        pid_file = data / "postgres" / "data" / "postmaster.pid"
+        postmaster = int(pid_file.read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        new = ("currency", "create", "MXN", "--kind", "national", "--scale", "2")
+        told = run_tequio(*new, "--ledger", "caja", **place)
+        assert told.code == 0, told.err
+        assert int(pid_file.read_text().split()[0]) != postmaster
+    finally:
+        code, err = service.stop()
+    assert code == 0, err
