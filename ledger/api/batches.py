@@ -22,13 +22,12 @@ from ledger.api.posting import batch_receipt, newest_checkpoint, refusal_facts, 
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.transfers import posted_leaf
-from ledger.core.book import Posted
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import AnyLeaf, BatchPosted, BatchRefused
 from ledger.core.model import BATCH_MAX
 from ledger.core.ports import Receipt, StoredBatch
 from ledger.core.texts import sentence
-from ledger.journal.batches import line_proof, read_refusals
+from ledger.journal.batches import line_proof, read_posted
 from ledger.journal.canonical import decode_leaf, decode_manifest, decode_transfers
 from ledger.journal.notes import encode_base64
 from ledger.journal.replay import root_named
@@ -125,7 +124,7 @@ async def get_batch(call: Call) -> web.Response:
             log_proof=log_proof,
         )
         return answer(found)
-    receipt = Receipt(leaf_index=stored.leaf_index, leaf=leaf, posted=_posted(stored, leaf))
+    receipt = Receipt(leaf_index=stored.leaf_index, leaf=leaf, posted=read_posted(stored))
     found = BatchAnswer(
         receipt=batch_receipt(call, receipt),
         checkpoint=newest_checkpoint(call),
@@ -148,23 +147,6 @@ async def _find(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefused]:
     if not _is_readable(call, leaf):
         raise Problem("batch_not_found")
     return stored, leaf if isinstance(leaf, BatchRefused) else posted_leaf(stored)
-
-
-def _posted(stored: StoredBatch, leaf: BatchPosted) -> Posted:
-    """What a batch did, from its rows and the outcomes that were kept."""
-    refused = tuple(read_refusals(stored.outcomes))
-    at = {refusal.position for refusal in refused}
-    return Posted(
-        number=leaf.number,
-        first_sequence=leaf.first_sequence,
-        positions=[position for position in range(leaf.count) if position not in at],
-        debit=list(stored.debit),
-        credit=list(stored.credit),
-        amount=list(stored.amount),
-        debit_balance=list(stored.debit_balance),
-        credit_balance=list(stored.credit_balance),
-        refused=refused,
-    )
 
 
 def _refused(call: Call, index: int, leaf: BatchRefused) -> RefusedBatch:

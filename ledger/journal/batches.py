@@ -14,9 +14,11 @@ from msgspec import UNSET, Struct
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
-from ledger.core.lines import Manifest, Outcome, Transfer
+from ledger.core.lines import BatchPosted, Manifest, Outcome, Transfer
+from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.canonical import (
+    decode_leaf,
     decode_manifest,
     decode_outcomes,
     decode_transfers,
@@ -112,3 +114,27 @@ def read_refusals(data: bytes) -> list[Refusal]:
         for line in decode_outcomes(data)
         if line.code is not UNSET
     ]
+
+
+def read_posted(stored: StoredBatch) -> Posted:
+    """What a stored batch did, from its leaf, rows and outcomes; the same as the first time.
+
+    Raises:
+        MalformedLine: the leaf is not a posted batch's.
+    """
+    leaf = decode_leaf(stored.line)
+    if not isinstance(leaf, BatchPosted):
+        raise MalformedLine(f"leaf {stored.leaf_index}", "not a posted batch's")
+    refused = tuple(read_refusals(stored.outcomes))
+    gone = {refusal.position for refusal in refused}
+    return Posted(
+        number=leaf.number,
+        first_sequence=leaf.first_sequence,
+        positions=[i for i in range(leaf.count) if i not in gone],
+        debit=list(stored.debit),
+        credit=list(stored.credit),
+        amount=list(stored.amount),
+        debit_balance=list(stored.debit_balance),
+        credit_balance=list(stored.credit_balance),
+        refused=refused,
+    )

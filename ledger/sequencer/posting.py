@@ -26,7 +26,7 @@ from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredB
 from ledger.core.refusals import Refusal
 from ledger.journal.batches import (
     read_body,
-    read_refusals,
+    read_posted,
     root_of_lines,
     write_body,
     write_outcomes,
@@ -248,7 +248,7 @@ def same_posted(
         return False
     if len(lines) != len(asked.transfers) or not _same_manifest(manifest, asked, book):
         return False
-    posted = posted_again(stored)
+    posted = read_posted(stored)
     sequences = {
         position: posted.first_sequence + i for i, position in enumerate(posted.positions)
     }
@@ -308,30 +308,11 @@ def receipt_again(stored: StoredBatch) -> Receipt | RefusedReceipt:
         case BatchRefused():
             return RefusedReceipt(leaf_index=stored.leaf_index, leaf=leaf, replayed=True)
         case BatchPosted():
-            posted = posted_again(stored)
+            posted = read_posted(stored)
             return Receipt(
                 leaf_index=stored.leaf_index, leaf=leaf, posted=posted, replayed=True
             )
     raise JournalBroken(f"leaf {stored.leaf_index}", "not a batch's")
-
-
-def posted_again(stored: StoredBatch) -> Posted:
-    """What a stored batch did, from its leaf, rows and outcomes."""
-    leaf = decode_leaf(stored.line)
-    assert isinstance(leaf, BatchPosted)
-    refused = tuple(read_refusals(stored.outcomes))
-    gone = {refusal.position for refusal in refused}
-    return Posted(
-        number=leaf.number,
-        first_sequence=leaf.first_sequence,
-        positions=[i for i in range(leaf.count) if i not in gone],
-        debit=list(stored.debit),
-        credit=list(stored.credit),
-        amount=list(stored.amount),
-        debit_balance=list(stored.debit_balance),
-        credit_balance=list(stored.credit_balance),
-        refused=refused,
-    )
 
 
 def all_refused(receipt: Receipt | RefusedReceipt) -> bool:
