@@ -14,7 +14,6 @@ from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.door import (
     SALT,
-    chance_needed,
     commitment,
     resolve,
     write_lines,
@@ -141,11 +140,6 @@ def _post(
         used=used,
     )
     return outcome if isinstance(outcome, Refusal) else (manifest, lines, outcome)
-
-
-def chance_for(asked: AskedBatch) -> int:
-    """How many random bytes a decision about this batch uses."""
-    return chance_needed(asked)
 
 
 def poster_of(caller: Caller) -> str:

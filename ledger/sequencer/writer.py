@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Frozen, Posted
-from ledger.core.door import check_form
+from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -54,7 +54,6 @@ from ledger.sequencer.pending import Built, Change, Give, Look, Pending, Post
 from ledger.sequencer.posting import (
     Moment,
     all_refused,
-    chance_for,
     decide,
     poster_of,
     preview,
@@ -251,7 +250,7 @@ class Writer:
     def moment(self, asked: AskedBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
-        return Moment(now, self._day_of(now), self._chance(chance_for(asked)))
+        return Moment(now, self._day_of(now), self._chance(chance_needed(asked)))
 
     def _set_zone(self, name: str) -> None:
         self._zone = ZoneInfo(name)
