@@ -47,7 +47,7 @@ CALLER = Caller(key="profile", role=Role.OPERATOR)
 
 WORK = {  # None of these calls another.
     "form": "ledger.sequencer.writer:check_form",
-    "chance": "ledger.sequencer.writer:chance_for",
+    "chance": "ledger.sequencer.writer:Writer.moment",
     "resolve": "ledger.sequencer.posting:resolve",
     "lines": "ledger.sequencer.posting:write_lines",
     "post": "ledger.core.book:Book.post",
