@@ -7,26 +7,33 @@ Live posting and replay walk the same road. Nothing here waits or fails half-way
 refusal leaves the book exactly as it was.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
+from heapq import heappop, heappush
 from itertools import islice
 from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import (
+    EXPIRED_MAX,
     RULES,
     AccountOpened,
     AnyLeaf,
+    AnyState,
     BatchPosted,
     CurrencyAdded,
+    HoldsExpired,
     LimitChanged,
     Manifest,
     Opening,
     StateAccount,
     StateCurrency,
     StateHead,
+    StateHold,
+    StateSuspended,
     StatusChanged,
     Transfer,
 )
@@ -37,18 +44,21 @@ from ledger.core.model import (
     Currency,
     Mode,
     Nature,
+    Side,
     Status,
 )
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.terms import NO_PAST, Hold, Link, Note, Past, Posting, Suspended, Undo
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
 NO_DEBIT: Final = NO_UPPER + 1
 NO_CREDIT: Final = NO_LOWER - 1
 
-_STATUSES: Final = (Status.OPEN, Status.FROZEN, Status.CLOSED)
+_STATUSES: Final = tuple(Status)
 _STATUS_NUMBER: Final = {status: number for number, status in enumerate(_STATUSES)}
-_FROZEN: Final = _STATUS_NUMBER[Status.FROZEN]
 _CLOSED: Final = _STATUS_NUMBER[Status.CLOSED]
+_MAY_PAY: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDITS)}
+_MAY_BE_PAID: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
 _NATURES: Final = (Nature.DEBIT, Nature.CREDIT)  # By number; sign_of knows it too.
 
 T = TypeVar("T")
@@ -61,7 +71,9 @@ class Posted(Struct, frozen=True, kw_only=True):
 
     Transfer i of the columns stood at `positions[i]` of its batch and has the sequence
     `first_sequence + i`; balances are minor units, credits minus debits, after it.
-    `refused` is empty but for `each` batches.
+    `refused` is empty but for `each` batches. A transfer under terms may have made several
+    rows, which share its position; `phases` (model.Phase) is empty where all are posted.
+    `notes` says by position what was done otherwise than the line says.
     """
 
     number: int
@@ -73,9 +85,17 @@ class Posted(Struct, frozen=True, kw_only=True):
     debit_balance: list[int]
     credit_balance: list[int]
     refused: tuple[Refusal, ...] = ()
+    phases: Sequence[int] = ()
+    notes: Mapping[int, Note] = {}
+    links: Sequence[Link] = ()
 
-
-StateLine = StateHead | StateCurrency | StateAccount
+    def sequences(self) -> Iterator[tuple[int, int]]:
+        """Position and sequence of each posted transfer: its own row, or its first."""
+        before = -1
+        for sequence, position in enumerate(self.positions, self.first_sequence):
+            if position != before:
+                yield position, sequence
+            before = position
 
 
 class Book:
@@ -109,6 +129,13 @@ class Book:
         self._kinds: list[str] = []
         self._kind_numbers: dict[str, int] = {}
         self._holders = bytearray(16)
+        self.holds: dict[int, Hold] = {}  # Open ones, by sequence,
+        self._expiries: list[tuple[int, int]] = []  # a heap of their ends and sequences,
+        self._pending_debits: dict[int, int] = {}  # and what they keep back, by account.
+        self._pending_credits: dict[int, int] = {}
+        self.suspended: dict[int, Suspended] = {}  # What is not cleared, by sequence.
+        self._soft: dict[int, Side] = {}  # Accounts with soft bounds.
+        self._undo: Undo | None = None  # Of the last batch, if it was posted under terms.
 
     # ---- reading
 
@@ -131,7 +158,41 @@ class Book:
             lower=self._lower[number],
             upper=self._upper[number],
             balance=self.balance[number],
+            pending_debits=self._pending_debits.get(number, 0),
+            pending_credits=self._pending_credits.get(number, 0),
+            soft=self._soft.get(number),
         )
+
+    def soft_floor(self, number: int) -> int:
+        """The lower bound where it may be passed, with what is pending; else none."""
+        if self._soft.get(number, Side.CREDIT) == Side.CREDIT:
+            return NO_LOWER
+        return self._lower[number] + self._pending_debits.get(number, 0)
+
+    def soft_ceiling(self, number: int) -> int:
+        """The upper bound where it may be passed, with what is pending; else none."""
+        if self._soft.get(number, Side.DEBIT) == Side.DEBIT:
+            return NO_UPPER
+        return self._upper[number] - self._pending_credits.get(number, 0)
+
+    def due(self) -> int | None:
+        """When the first open hold expires, in microseconds since 1970; None without any."""
+        while self._expiries:
+            expires, sequence = self._expiries[0]
+            hold = self.holds.get(sequence)
+            if hold is not None and hold.expires == expires:
+                return expires
+            heappop(self._expiries)
+        return None
+
+    def overdue(self, now: int) -> list[int]:
+        """Sequences of holds whose time is up, at most as many as one line may name."""
+        due = sorted(
+            (hold.expires, sequence)
+            for sequence, hold in self.holds.items()
+            if hold.expires <= now
+        )
+        return sorted(sequence for _, sequence in due[:EXPIRED_MAX])
 
     def currency_of(self, number: int) -> str:
         """The code of the currency of an account; empty for place 0."""
@@ -149,11 +210,11 @@ class Book:
         """The whole state as it stands now, for a snapshot, while the book goes on."""
         return Frozen(self)
 
-    def state(self) -> Iterator[StateLine]:
+    def state(self) -> Iterator[AnyState]:
         """The whole state as the lines of a snapshot, in their order."""
         return iter(self.frozen().lines(0, None))
 
-    def restore(self, line: StateLine) -> None:
+    def restore(self, line: AnyState) -> None:
         """Take one line of a snapshot, in order, into a book that holds only those before.
 
         Raises:
@@ -169,7 +230,21 @@ class Book:
                 self._add_account(line)
                 self.balance[line.number] = int(line.balance)
                 self._status[line.number] = _STATUS_NUMBER[line.status]
+                self._set_soft(line.number, line.soft)
                 self._refresh(line.number)
+            case StateHold():
+                hold = Hold(
+                    debit=line.debit_account,
+                    credit=line.credit_account,
+                    amount=line.amount,
+                    left=line.left,
+                    expires=line.expires,
+                )
+                self.set_hold(Undo(), line.sequence, hold)
+            case StateSuspended():
+                self.suspended[line.sequence] = Suspended(
+                    account=line.account, side=line.side, left=line.left, since=line.since
+                )
 
     # ---- changing, one line of the journal at a time
 
@@ -190,6 +265,13 @@ class Book:
                 return Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=line.account)
             case StatusChanged(status=Status.CLOSED) if self.balance[line.account] != 0:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_AT_ZERO, account=line.account)
+            case StatusChanged(status=Status.CLOSED) if self._has_holds(line.account):
+                return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=line.account)
+            case HoldsExpired():
+                due = [h for n in line.holds if (h := self.holds.get(n)) is not None]
+                is_due = all(hold.expires <= line.recorded_at for hold in due)
+                if not is_due or len(due) < len(line.holds) or len(set(line.holds)) < len(due):
+                    return Refusal(code=RefusalCode.HOLDS_NOT_DUE)
             case AccountOpened() | LimitChanged():
                 if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
                     return Refusal(code=RefusalCode.BOUNDS_CROSSED)
@@ -218,7 +300,12 @@ class Book:
             case LimitChanged():
                 self._lower[line.account] = _or(line.lower, NO_LOWER)
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
+                self._set_soft(line.account, line.soft)
                 self._refresh(line.account)
+            case HoldsExpired():
+                undo = Undo()
+                for sequence in line.holds:
+                    self.resolve_hold(undo, sequence, 0)
             case StatusChanged():
                 self._status[line.account] = _STATUS_NUMBER[line.status]
                 self._refresh(line.account)
@@ -258,11 +345,61 @@ class Book:
         self._kind.append(kind)
         self._holders += line.holder
 
+    def _set_soft(self, number: int, soft: Side | UnsetType) -> None:
+        if soft is UNSET:
+            self._soft.pop(number, None)
+        else:
+            self._soft[number] = soft
+
+    def _has_holds(self, number: int) -> bool:
+        return number in self._pending_debits or number in self._pending_credits
+
     def _refresh(self, number: int) -> None:
-        """Fold bounds and status of one account into what posting compares with."""
-        is_open = self._status[number] == 0
-        self.floor[number] = self._lower[number] if is_open else NO_DEBIT
-        self.ceiling[number] = self._upper[number] if is_open else NO_CREDIT
+        self.floor[number], self.ceiling[number] = self._folded(number)
+
+    def _folded(self, number: int) -> tuple[int, int]:
+        """Bounds, status and what is pending of one account, as posting compares with them."""
+        status, soft = self._status[number], self._soft.get(number)
+        floor = NO_LOWER if soft in (Side.DEBIT, Side.BOTH) else self._lower[number]
+        ceiling = NO_UPPER if soft in (Side.CREDIT, Side.BOTH) else self._upper[number]
+        return (
+            floor + self._pending_debits.get(number, 0) if status in _MAY_PAY else NO_DEBIT,
+            ceiling - self._pending_credits.get(number, 0)
+            if status in _MAY_BE_PAID
+            else NO_CREDIT,
+        )
+
+    # ---- holds
+
+    def set_hold(self, undo: Undo, sequence: int, hold: Hold) -> None:
+        """Keep an amount back under the sequence of its transfer."""
+        undo.put(self.holds, sequence, hold)
+        heappush(self._expiries, (hold.expires, sequence))
+        self._keep_back(undo, hold, hold.left)
+
+    def resolve_hold(self, undo: Undo, sequence: int, left: int) -> None:
+        """Keep back no more than `left` of a hold; with nothing left it is resolved."""
+        hold = self.holds[sequence]
+        assert 0 <= left <= hold.left, "a hold only shrinks"
+        if left:
+            undo.put(self.holds, sequence, replace(hold, left=left))
+        else:
+            undo.drop(self.holds, sequence)
+        self._keep_back(undo, hold, left - hold.left)
+
+    def _keep_back(self, undo: Undo, hold: Hold, more: int) -> None:
+        for pending, number in (
+            (self._pending_debits, hold.debit),
+            (self._pending_credits, hold.credit),
+        ):
+            total = pending.get(number, 0) + more
+            if total:
+                undo.put(pending, number, total)
+            elif number in pending:
+                undo.drop(pending, number)
+            floor, ceiling = self._folded(number)
+            undo.put(self.floor, number, floor)
+            undo.put(self.ceiling, number, ceiling)
 
     # ---- posting
 
@@ -274,6 +411,7 @@ class Book:
         recorded_at: int,
         business_date: date,
         used: Container[tuple[str, str]] = NOTHING_USED,
+        past: Mapping[int, Past] = NO_PAST,
     ) -> Posted | Refusal:
         """Post a batch: all of it, or with `each` what can be, or nothing.
 
@@ -282,6 +420,7 @@ class Book:
             business_date: the day of the ledger; the latest that is open.
             used: pairs of source and reference that are taken, where the ledger's rules
                 say that references are unique; otherwise empty.
+            past: the transfers that `targets_of` these asks for, where they are there.
 
         The caller then writes the leaf and gives it to `apply`.
         """
@@ -298,6 +437,17 @@ class Book:
         if refusal is not None:
             return refusal
         barred = self._barred(manifest, transfers, business_date, used)
+        self._undo = None
+        if any(t.terms is not UNSET for t in transfers) or self._is_watched(debit, credit):
+            posting = Posting(
+                self,
+                transfers,
+                (debit, credit, amount),
+                barred,
+                recorded_at=recorded_at,
+                past=past,
+            )
+            return self._post_under_terms(posting, manifest.mode)
         if manifest.mode is Mode.ATOMIC:
             return self._post_all(debit, credit, amount, barred)
         return self._post_each(debit, credit, amount, barred)
@@ -305,9 +455,43 @@ class Book:
     def unpost(self, posted: Posted) -> None:
         """Take back the last batch posted, before its leaf was applied."""
         assert posted.number == self.batches, "only the last batch can be taken back"
-        self._walk_back(posted.debit, posted.credit, posted.amount)
+        if self._undo is None:
+            self._walk_back(posted.debit, posted.credit, posted.amount)
+        else:
+            self._undo.back_to(0)
         self.batches -= 1
         self.transfers -= len(posted.amount)
+
+    def _is_watched(self, debit: list[int], credit: list[int]) -> bool:
+        """Whether any account of a batch asks for more than two comparisons."""
+        soft = self._soft.keys()
+        return bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit))
+
+    def _post_under_terms(self, posting: Posting, mode: Mode) -> Posted | Refusal:
+        if mode is Mode.EACH:
+            posting.post_each()
+        else:
+            refusal = posting.post_all()
+            if refusal is not None:
+                return refusal
+        self._undo = posting.undo
+        first = self.transfers + 1
+        self.batches += 1
+        self.transfers += len(posting.amount)
+        return Posted(
+            number=self.batches,
+            first_sequence=first,
+            positions=posting.positions,
+            debit=posting.debit,
+            credit=posting.credit,
+            amount=posting.amount,
+            debit_balance=posting.debit_balance,
+            credit_balance=posting.credit_balance,
+            refused=tuple(posting.refused),
+            phases=posting.phases if any(posting.phases) else (),
+            notes=posting.notes,
+            links=posting.links,
+        )
 
     def _post_all(
         self, debit: list[int], credit: list[int], amount: list[int], barred: dict[int, Refusal]
@@ -457,35 +641,58 @@ class Book:
         return barred
 
     def _why(
-        self, position: int, d: int, c: int, amount: int, barred: dict[int, Refusal]
+        self, position: int, d: int, c: int, amount: int, barred: Mapping[int, Refusal]
     ) -> Refusal:
         """The first reason, in the order of RefusalCode, why this transfer cannot be."""
-        account: int | None = c
-        available: int | None = None
+        refusal = self.why_never(position, d, c) or barred.get(position)
+        refusal = refusal or self.why_not(position, d, c, amount)
+        assert refusal is not None, "refused without a reason"
+        return refusal
+
+    def why_never(self, position: int, d: int, c: int) -> Refusal | None:
+        """Why nothing can pass between these accounts, however they stand."""
         if d == 0:
-            code, account = RefusalCode.DEBIT_ACCOUNT_NOT_FOUND, None
-        elif c == 0:
+            return Refusal(code=RefusalCode.DEBIT_ACCOUNT_NOT_FOUND, position=position)
+        account: int | None = c
+        if c == 0:
             code, account = RefusalCode.CREDIT_ACCOUNT_NOT_FOUND, None
         elif d == c:
             code = RefusalCode.ACCOUNTS_MUST_DIFFER
         elif self._currency[d] != self._currency[c]:
             code = RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES
-        elif position in barred:
-            return barred[position]
-        elif self._status[d] == _CLOSED:
+        else:
+            return None
+        return Refusal(code=code, position=position, account=account)
+
+    def why_shut(self, position: int, d: int, c: int) -> Refusal | None:
+        """Why the status of one of these accounts keeps anything from passing."""
+        account = c
+        if self._status[d] == _CLOSED:
             code, account = RefusalCode.DEBIT_ACCOUNT_CLOSED, d
         elif self._status[c] == _CLOSED:
             code = RefusalCode.CREDIT_ACCOUNT_CLOSED
-        elif self._status[d] == _FROZEN:
+        elif self._status[d] not in _MAY_PAY:
             code, account = RefusalCode.DEBIT_ACCOUNT_FROZEN, d
-        elif self._status[c] == _FROZEN:
+        elif self._status[c] not in _MAY_BE_PAID:
             code = RefusalCode.CREDIT_ACCOUNT_FROZEN
-        elif self.balance[d] - amount < self.floor[d]:
+        else:
+            return None
+        return Refusal(code=code, position=position, account=account)
+
+    def why_not(self, position: int, d: int, c: int, amount: int) -> Refusal | None:
+        """Why this amount cannot pass between these accounts as they stand now."""
+        refusal = self.why_shut(position, d, c)
+        if refusal is not None:
+            return refusal
+        account = c
+        if self.balance[d] - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
             available = max(0, self.balance[d] - self.floor[d])
-        else:
+        elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])
+        else:
+            return None
         return Refusal(code=code, position=position, account=account, available=available)
 
 
@@ -507,7 +714,7 @@ class Frozen:
             transfers=book.transfers,
             recorded_at=book.recorded_at,
         )
-        self._first: list[StateLine] = [
+        self._first: list[AnyState] = [
             self.head,
             *(
                 StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
@@ -520,19 +727,45 @@ class Frozen:
         self._lower = book._lower.copy()
         self._upper = book._upper.copy()
         self._status = bytes(book._status)
+        self._soft = book._soft.copy()
+        self._last: list[AnyState] = [
+            *(
+                StateHold(
+                    sequence=sequence,
+                    debit_account=hold.debit,
+                    credit_account=hold.credit,
+                    amount=hold.amount,
+                    left=hold.left,
+                    expires=hold.expires,
+                )
+                for sequence, hold in sorted(book.holds.items())
+            ),
+            *(
+                StateSuspended(
+                    sequence=sequence,
+                    account=item.account,
+                    side=item.side,
+                    left=item.left,
+                    since=item.since,
+                )
+                for sequence, item in sorted(book.suspended.items())
+            ),
+        ]
 
     @property
     def count(self) -> int:
         """How many lines there are."""
-        return len(self._first) + self.accounts
+        return len(self._first) + self.accounts + len(self._last)
 
-    def lines(self, start: int, stop: int | None) -> list[StateLine]:
+    def lines(self, start: int, stop: int | None) -> list[AnyState]:
         """Lines `start` to `stop`, the last not included."""
         stop = self.count if stop is None else min(stop, self.count)
         first = self._first[start:stop]
         offset = len(self._first) - 1  # Line n is account n - offset.
-        accounts = range(max(1, start - offset), max(1, stop - offset))
-        return [*first, *map(self._account, accounts)]
+        accounts = range(max(1, start - offset), max(1, min(stop - offset, self.accounts + 1)))
+        after = len(self._first) + self.accounts
+        last = self._last[max(0, start - after) : max(0, stop - after)]
+        return [*first, *map(self._account, accounts), *last]
 
     def _account(self, number: int) -> StateAccount:
         book = self._book
@@ -548,6 +781,7 @@ class Frozen:
             balance=str(self._balance[number]),
             lower=UNSET if lower == NO_LOWER else lower,
             upper=UNSET if upper == NO_UPPER else upper,
+            soft=self._soft.get(number, UNSET),
         )
 
 

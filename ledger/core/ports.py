@@ -26,11 +26,13 @@ from ledger.core.model import (
     LedgerCode,
     Nature,
     OpaqueId,
+    Phase,
     Role,
     Status,
     Word,
 )
 from ledger.core.refusals import Refusal
+from ledger.core.terms import Link, Past
 
 T = TypeVar("T")
 
@@ -233,6 +235,7 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
     amount: Sequence[int] = ()
     debit_balance: Sequence[int] = ()
     credit_balance: Sequence[int] = ()
+    phases: Sequence[int] = ()
 
 
 class TransferRow(Struct, frozen=True, gc=False):
@@ -247,6 +250,7 @@ class TransferRow(Struct, frozen=True, gc=False):
     batch_number: int
     position: int
     business_date: date
+    phase: int = Phase.POSTED
 
 
 class Movement(Struct, frozen=True, gc=False):
@@ -291,6 +295,12 @@ class Reads(Protocol):
         self, ledger_id: int, numbers: Collection[int]
     ) -> Mapping[int, StoredBatch]:
         """Posted batches by their numbers, without their rows."""
+        ...
+
+    async def links(
+        self, ledger_id: int, sequences: Collection[int]
+    ) -> Mapping[int, list[Link]]:
+        """What took back or cleared these transfers, and what these took back or cleared."""
         ...
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
@@ -343,6 +353,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     business_dates: Sequence[date] | date = date.min  # Of all transfers, or of each.
     references: Sequence[tuple[str, int]] = ()  # With sequence, where they must be unique.
     details: Sequence[tuple[int, bytes, str]] = ()  # Sequence, salt, text.
+    links: Sequence[Link] = ()
 
 
 class NewTile(Struct, frozen=True):
@@ -417,6 +428,12 @@ class Store(Protocol):
         self, ledger_id: int, references: Collection[tuple[str, str]], before: int
     ) -> set[tuple[str, str]]:
         """Which pairs of source and reference are taken by sequences below `before`."""
+        ...
+
+    async def past(
+        self, ledger_id: int, sequences: Collection[int], before: int
+    ) -> Mapping[int, Past]:
+        """Those of these transfers that stand below a sequence, as they stood at it."""
         ...
 
     async def detail_salts(

@@ -21,7 +21,7 @@ from ledger.core.amounts import show_amount
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, Transfer
-from ledger.core.model import Account, Currency
+from ledger.core.model import Account, Currency, Phase
 from ledger.journal.batches import read_body
 from ledger.journal.checkpoints import Checkpoint, parse_body
 from ledger.journal.directory import (
@@ -32,7 +32,7 @@ from ledger.journal.directory import (
 )
 from ledger.journal.faults import BrokenProof
 from ledger.journal.notes import parse_note
-from ledger.journal.replay import References, replay
+from ledger.journal.replay import History, References, replay
 
 EPOCH = date(1970, 1, 1)
 
@@ -148,14 +148,18 @@ class _Books:
         self, export: ExportDirectory, size: int, file: TextIO, progress: Progress
     ) -> None:
         """Replay all leaves and write what was posted, in order of sequence."""
+        history = History(export.targets(size))
         for recorded in export.recorded(size):
             try:
-                leaf, posted = replay(self.book, recorded.leaf, recorded.body or None)
+                leaf, posted = replay(
+                    self.book, recorded.leaf, recorded.body or None, past=history.past
+                )
             except JournalBroken as fault:
                 place, *reasons = map(str, fault.facts)
                 raise BrokenExport(place, ": ".join(reasons)) from None
             self._learn()
             if isinstance(leaf, BatchPosted) and posted is not None:
+                history.add(posted)
                 file.writelines(
                     map(self._style.transfer, self._entered(recorded, leaf, posted))
                 )
@@ -178,16 +182,19 @@ class _Books:
         lines = recorded.body.split(b"\n")
         batch = str(leaf.batch)
         names, currency_of = self._names, self.book.currency_number
-        for sequence, position in enumerate(posted.positions, posted.first_sequence):
+        for i, position in enumerate(posted.positions):
+            if posted.phases and posted.phases[i] != Phase.POSTED:
+                continue
             line = transfers[position]
-            number = currency_of(line.debit_account)
+            debit, credit = posted.debit[i], posted.credit[i]
+            number = currency_of(debit)
             day = leaf.business_date if line.business_date is UNSET else line.business_date
             yield Entered(
-                sequence,
-                self._day(day, line),
-                names[line.debit_account],
-                names[line.credit_account],
-                show_amount(line.amount, self._scales[number]),
+                posted.first_sequence + i,
+                self._day(day, debit, credit),
+                names[debit],
+                names[credit],
+                show_amount(posted.amount[i], self._scales[number]),
                 self._currencies[number],
                 batch,
                 recorded.index,
@@ -195,9 +202,9 @@ class _Books:
                 line,
             )
 
-    def _day(self, day: date, line: Transfer) -> str:
+    def _day(self, day: date, *accounts: int) -> str:
         firsts = self._first_days
-        for number in (line.debit_account, line.credit_account):
+        for number in accounts:
             first = firsts[number]
             if first is None or day < first:
                 firsts[number] = day

@@ -14,6 +14,7 @@ have nothing else. Nothing here believes a byte: sizes are bounded, links are re
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedReader
@@ -86,6 +87,8 @@ class Recorded(Struct, frozen=True):
     outcomes: bytes = b""
 
 
+READ_SIZE = 1 << 20  # Bytes looked through at once.
+_TARGET = re.compile(rb'"target":([0-9]{1,16})')  # No code can hold a quote.
 _detail_decoder = msgspec.json.Decoder(Detail)
 
 
@@ -194,6 +197,18 @@ class ExportDirectory:
             ):
                 for index, data in enumerate(self.bundle(address), first):
                     yield _recorded(index, data, bodies, outcomes)
+
+    def targets(self, size: int) -> set[int]:
+        """The sequences that transfers name as their targets; no more than those."""
+        found: set[int] = set()
+        for address in bundles_of(size):
+            if not (self.root / bodies_path(address.index)).exists():
+                continue
+            with self.open(bodies_path(address.index)) as file:
+                while data := file.read(READ_SIZE):
+                    data += file.readline(LINE_MAX)
+                    found.update(map(int, _TARGET.findall(data)))
+        return found
 
     def details(self) -> Iterator[Detail]:
         """The texts, in the order of their sequences; nothing where there is no file."""

@@ -11,6 +11,7 @@ it. What no verifier can tell is said in the report, so that nobody takes it for
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ from ledger.core.lines import (
     Snapshot,
     StatusChanged,
 )
+from ledger.core.model import Phase
 from ledger.core.refusals import RefusalCode
 from ledger.journal.batches import write_outcomes
 from ledger.journal.canonical import decode_leaf, decode_transfers
@@ -57,7 +59,7 @@ from ledger.journal.directory import (
 from ledger.journal.faults import BrokenProof
 from ledger.journal.merkle import HASH_SIZE, leaf_hashes
 from ledger.journal.notes import parse_note, parse_vkey
-from ledger.journal.replay import References, replay
+from ledger.journal.replay import History, References, replay
 from ledger.journal.snapshots import chunks_of, snapshot_root
 from ledger.journal.tiles import TILE_WIDTH, Edge, TileAddress
 
@@ -201,6 +203,7 @@ class _Check:
         self._states: dict[int, tuple[int, bytes]] = {}  # Accounts and root, by size.
         self._batch_ids: set[int] = set()
         self._references = References()
+        self._history = History(())
         self._turnover: list[tuple[int, int]] = []  # Transfers and their sum, by currency.
         self._batch_files: set[str] = set()
 
@@ -310,6 +313,7 @@ class _Check:
 
     def _check_rules(self, checkpoint: Checkpoint) -> None:
         details = _Details(self._export.details())
+        self._history = History(self._export.targets(checkpoint.size))
         for recorded in self._export.recorded(checkpoint.size):
             if recorded.index in self._wanted:
                 hashes = (chunk.hash for chunk in chunks_of(self._book))
@@ -331,7 +335,11 @@ class _Check:
         place = f"leaf {recorded.index}"
         try:
             leaf, posted = replay(
-                self._book, recorded.leaf, recorded.body or None, used=self._references
+                self._book,
+                recorded.leaf,
+                recorded.body or None,
+                used=self._references,
+                past=self._history.past,
             )
         except JournalBroken as fault:
             raise BrokenExport(*_two(fault)) from None
@@ -368,6 +376,7 @@ class _Check:
         checked.transfers += leaf.posted
         checked.refused_transfers += leaf.count - leaf.posted
         self._add_turnover(posted)
+        self._history.add(posted)
         assert self._book.opening is not None
         if self._book.opening.unique_references:
             checked.references += self._references.add(recorded.body, posted)
@@ -380,10 +389,13 @@ class _Check:
     def _add_turnover(self, posted: Posted) -> None:
         number = self._book.currency_number
         sums: dict[int, tuple[int, int]] = {}
-        if len(self._book.currencies) == 1:
+        if len(self._book.currencies) == 1 and not posted.phases:
             sums[0] = len(posted.amount), sum(posted.amount)
         else:
-            for debit, amount in zip(posted.debit, posted.amount, strict=True):
+            phases = posted.phases or repeat(Phase.POSTED, len(posted.amount))
+            for debit, amount, phase in zip(posted.debit, posted.amount, phases, strict=True):
+                if phase != Phase.POSTED:
+                    continue
                 count, total = sums.get(number(debit), (0, 0))
                 sums[number(debit)] = count + 1, total + amount
         for currency, (count, total) in sums.items():

@@ -36,7 +36,8 @@ class Plain:
             and credit in self.balance
             and debit != credit
             and self.currency[debit] == self.currency[credit]
-            and self.status[debit] == self.status[credit] == "open"
+            and self.status[debit] in ("open", "frozen_credits")
+            and self.status[credit] in ("open", "frozen_debits")
             and self.balance[debit] - amount >= self.lower[debit]
             and self.balance[credit] + amount <= self.upper[credit]
         )

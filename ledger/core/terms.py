@@ -1,0 +1,535 @@
+"""Posting under terms: what some transfers ask for besides being posted as they stand.
+
+Holds and what becomes of them, entries, "as much as the bounds allow", reversals, suspense
+accounts, rates; and accounts whose bounds are soft. A batch without any of these never
+comes here. Everything done is noted, so that a refusal, or a look at what would happen,
+leaves the book exactly as it was.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from ledger.core.lines import Beside, Terms, Transfer
+from ledger.core.model import Action, Flag, OneSide, Phase, Side
+from ledger.core.refusals import Refusal, RefusalCode
+
+if TYPE_CHECKING:
+    from ledger.core.asked import AskedTerms, AskedTransfer
+    from ledger.core.book import Book
+
+NO_TERMS: Final = Terms()
+REST: Final = "rest"  # The kind of a row that takes what `up_to` leaves.
+
+# What a suspense account may stand in for: the cash has changed hands whatever the rules are.
+_SUSPENDABLE: Final[Mapping[RefusalCode, OneSide]] = {
+    RefusalCode.DEBIT_ACCOUNT_CLOSED: "debit",
+    RefusalCode.DEBIT_ACCOUNT_FROZEN: "debit",
+    RefusalCode.EXCEEDS_CREDIT_LIMIT: "debit",
+    RefusalCode.CREDIT_ACCOUNT_CLOSED: "credit",
+    RefusalCode.CREDIT_ACCOUNT_FROZEN: "credit",
+    RefusalCode.EXCEEDS_BALANCE_LIMIT: "credit",
+}
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """An amount held back, and what remains of it. Minor units; `expires` in microseconds."""
+
+    debit: int
+    credit: int
+    amount: int
+    left: int
+    expires: int
+
+
+class Suspended(Struct, frozen=True, kw_only=True):
+    """What was posted to a suspense account and is not cleared yet."""
+
+    account: int
+    side: OneSide
+    left: int
+    since: int
+
+
+class Past(Struct, frozen=True, kw_only=True):
+    """A transfer recorded before the batch that names it.
+
+    `taken` is what later ones took back of it or cleared; `is_link` says that it was one
+    of these itself.
+    """
+
+    debit: int
+    credit: int
+    amount: int
+    phase: int = Phase.POSTED
+    taken: int = 0
+    is_link: bool = False
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """How a transfer was posted otherwise than its line says."""
+
+    amount: int | None = None
+    suspense: OneSide | None = None
+    flags: tuple[Flag, ...] = ()
+    beside: tuple[Beside, ...] = ()
+
+
+class Link(Struct, frozen=True):
+    """A transfer that takes back, or clears, an amount of an earlier one."""
+
+    target: int
+    sequence: int
+    amount: int
+
+
+def misplaced_term(terms: "Terms | AskedTerms") -> str:
+    """The name of a term that cannot stand with the others, or is missing; else nothing."""
+    action = terms.action
+    moves = action is UNSET or action is Action.REVERSE
+    wrong = {
+        "terms": terms == type(terms)(),
+        "expires": (terms.expires is not UNSET) is not (action is Action.HOLD),
+        "target": (terms.target is UNSET) is not (action is UNSET or action is Action.HOLD),
+        "release": terms.release and action is not Action.POST,
+        "up_to": terms.up_to is not UNSET and not (moves or action is Action.HOLD),
+        "rest": terms.rest is not UNSET
+        and not (moves and terms.up_to in (Side.DEBIT, Side.CREDIT)),
+        "suspense": terms.suspense is not UNSET and not (moves and terms.rest is UNSET),
+        "rate": terms.rate is not UNSET and (action is not UNSET or terms.entry is UNSET),
+    }
+    return next((name for name, is_wrong in wrong.items() if is_wrong), "")
+
+
+NO_PAST: Final[Mapping[int, Past]] = {}
+
+
+def targets_of(transfers: "Sequence[Transfer] | Sequence[AskedTransfer]") -> set[int]:
+    """The sequences whose Past a batch needs to be decided."""
+    return {
+        t.terms.target
+        for t in transfers
+        if t.terms is not UNSET
+        and t.terms.target is not UNSET
+        and t.terms.action is Action.REVERSE
+    }
+
+
+class Undo:
+    """What was there before, in the order it was changed."""
+
+    _ABSENT: Final = object()
+
+    def __init__(self) -> None:
+        self._log: list[tuple[Any, Any, Any]] = []
+
+    @property
+    def mark(self) -> int:
+        """A place to go back to."""
+        return len(self._log)
+
+    def put(self, place: "list[Any] | dict[Any, Any]", key: Any, value: Any) -> None:
+        """Set an item of a list or a mapping."""
+        if isinstance(place, list):
+            before = place[key]
+        else:
+            before = place.get(key, self._ABSENT)
+        self._log.append((place, key, before))
+        place[key] = value
+
+    def drop(self, place: "dict[Any, Any]", key: Any) -> None:
+        """Remove an item that is there."""
+        self._log.append((place, key, place.pop(key)))
+
+    def back_to(self, mark: int) -> None:
+        """Undo everything since a mark, the last first."""
+        while len(self._log) > mark:
+            place, key, before = self._log.pop()
+            if before is self._ABSENT:
+                del place[key]
+            else:
+                place[key] = before
+
+
+class Posting:
+    """One batch on its way through the terms.
+
+    The columns are the rows it made so far: every transfer at least one, with `beside` more.
+    """
+
+    def __init__(
+        self,
+        book: "Book",
+        transfers: Sequence[Transfer],
+        columns: tuple[list[int], list[int], list[int]],
+        barred: Mapping[int, Refusal],
+        *,
+        recorded_at: int,
+        past: Mapping[int, Past],
+    ) -> None:
+        self.undo = Undo()
+        self.positions: list[int] = []
+        self.debit: list[int] = []
+        self.credit: list[int] = []
+        self.amount: list[int] = []
+        self.debit_balance: list[int] = []
+        self.credit_balance: list[int] = []
+        self.phases: list[int] = []
+        self.links: list[Link] = []
+        self.notes: dict[int, Note] = {}
+        self.refused: list[Refusal] = []
+        self._book = book
+        self._transfers = transfers
+        self._columns = columns
+        self._barred = barred
+        self._recorded_at = recorded_at
+        self._past = past
+        self._taken: dict[int, int] = {}  # By this batch, of each target.
+
+    # ---- the batch
+
+    def post_all(self) -> Refusal | None:
+        """Post every transfer, or none and say why."""
+        for position in range(len(self._transfers)):
+            refusal = self._post(position)
+            if refusal is not None:
+                self.undo.back_to(0)
+                return refusal
+        return None
+
+    def post_each(self) -> None:
+        """Post what can be; an entry stands or falls as one."""
+        for entry in self._entries():
+            mark, rows, links = self.undo.mark, len(self.amount), len(self.links)
+            refusal = next(filter(None, map(self._post, entry)), None)
+            if refusal is None:
+                continue
+            self.undo.back_to(mark)
+            self._forget(rows, links, entry)
+            self.refused += [
+                refusal
+                if position == refusal.position
+                else Refusal(
+                    code=RefusalCode.ENTRY_REFUSED,
+                    position=position,
+                )
+                for position in entry
+            ]
+
+    def _entries(self) -> Iterator[list[int]]:
+        """Positions that stand or fall together."""
+
+        def key(position: int) -> tuple[int, int]:
+            entry = self._terms(position).entry
+            return (0, position) if entry is UNSET else (1, entry)
+
+        for _, together in groupby(range(len(self._transfers)), key):
+            yield list(together)
+
+    def _forget(self, rows: int, links: int, entry: list[int]) -> None:
+        """Drop the rows and notes of an entry that was refused."""
+        for column in (
+            self.positions,
+            self.debit,
+            self.credit,
+            self.amount,
+            self.debit_balance,
+            self.credit_balance,
+            self.phases,
+        ):
+            del column[rows:]
+        del self.links[links:]
+        for position in entry:
+            self.notes.pop(position, None)
+
+    def _terms(self, position: int) -> Terms:
+        terms = self._transfers[position].terms
+        return NO_TERMS if terms is UNSET else terms
+
+    # ---- one transfer
+
+    def _post(self, position: int) -> Refusal | None:
+        """Post one transfer; a refusal may leave changes, which the caller undoes."""
+        d, c, amount = (column[position] for column in self._columns)
+        terms = self._terms(position)
+        refusal = self._book.why_never(position, d, c) or self._barred.get(position)
+        refusal = refusal or self._refuse_terms(position, terms, d, c, amount)
+        if refusal is not None:
+            return refusal
+        match terms.action:
+            case Action.POST:
+                return self._post_hold(position, terms, amount)
+            case Action.VOID:
+                self._void_hold(position, terms)
+                return None
+            case Action.HOLD:
+                return self._hold(position, terms, d, c, amount)
+        return self._move(position, terms, d, c, amount)
+
+    def _refuse_terms(
+        self, position: int, terms: Terms, d: int, c: int, amount: int
+    ) -> Refusal | None:
+        """Why the terms cannot be kept, whatever the balances are."""
+        for number in (terms.rest, terms.suspense):
+            if number is not UNSET and not self._is_usable(number, d, c):
+                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, number or None)
+        if terms.expires is not UNSET and terms.expires <= self._recorded_at:
+            return self._no(position, RefusalCode.HOLD_EXPIRED)
+        if terms.rate is not UNSET:
+            bought = self._bought(position, terms, d)
+            if bought != amount:
+                return self._no(position, RefusalCode.RATE_DIFFERS, available=bought)
+        match terms.action:
+            case Action.POST | Action.VOID:
+                return self._refuse_hold(position, terms, d, c, amount)
+            case Action.REVERSE:
+                return self._refuse_reversal(position, terms, d, c, amount)
+            case Action.CLEAR:
+                return self._refuse_clearing(position, terms, d, c, amount)
+        return None
+
+    def _is_usable(self, number: int, d: int, c: int) -> bool:
+        """Whether an account can stand in for one of these two."""
+        book = self._book
+        return (
+            0 < number <= book.accounts
+            and number not in (d, c)
+            and book.currency_number(number) == book.currency_number(d)
+        )
+
+    def _bought(self, position: int, terms: Terms, d: int) -> int | None:
+        """What the amount before this one in the entry buys, in minor units rounded down."""
+        assert terms.rate is not UNSET
+        before = position - 1
+        if before < 0 or self._terms(before).entry != terms.entry or terms.entry is UNSET:
+            return None
+        if self._book.currency_number(self._columns[0][before]) == self._book.currency_number(
+            d
+        ):
+            return None
+        return self._columns[2][before] * terms.rate.n // terms.rate.d
+
+    def _no(
+        self,
+        position: int,
+        code: RefusalCode,
+        account: int | None = None,
+        available: int | None = None,
+    ) -> Refusal:
+        return Refusal(code=code, position=position, account=account, available=available)
+
+    # ---- holds
+
+    def _refuse_hold(
+        self, position: int, terms: Terms, d: int, c: int, amount: int
+    ) -> Refusal | None:
+        hold = self._book.holds.get(terms.target or 0)
+        if hold is None:
+            return self._no(position, RefusalCode.HOLD_NOT_OPEN)
+        if hold.expires <= self._recorded_at:
+            return self._no(position, RefusalCode.HOLD_EXPIRED)
+        if (hold.debit, hold.credit) != (d, c):
+            return self._no(position, RefusalCode.TARGET_DIFFERS)
+        if terms.action is Action.VOID and amount != hold.amount:
+            return self._no(position, RefusalCode.TARGET_DIFFERS, available=hold.amount)
+        if terms.action is Action.POST and amount > hold.left:
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=hold.left)
+        return None
+
+    def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
+        assert terms.expires is not UNSET, "a hold has its end"
+        amount = self._allowed(terms, d, c, asked)
+        refusal = self._book.why_not(position, d, c, max(amount, 1))
+        if refusal is not None:
+            return refusal
+        self._note(position, amount, asked, flags=self._flags(d, c, amount))
+        sequence = self._row(position, d, c, amount, Phase.HELD)
+        hold = Hold(debit=d, credit=c, amount=amount, left=amount, expires=terms.expires)
+        self._book.set_hold(self.undo, sequence, hold)
+        return None
+
+    def _post_hold(self, position: int, terms: Terms, amount: int) -> Refusal | None:
+        """Post some of a hold. Its bounds were asked when it was held; a freeze is newer."""
+        assert terms.target is not UNSET
+        hold = self._book.holds[terms.target]
+        refusal = self._book.why_shut(position, hold.debit, hold.credit)
+        if refusal is not None:
+            return refusal
+        left = 0 if terms.release else hold.left - amount
+        self._book.resolve_hold(self.undo, terms.target, left)
+        self._row(position, hold.debit, hold.credit, amount)
+        return None
+
+    def _void_hold(self, position: int, terms: Terms) -> None:
+        assert terms.target is not UNSET
+        hold = self._book.holds[terms.target]
+        self._book.resolve_hold(self.undo, terms.target, 0)
+        self._note(position, hold.left, hold.amount)
+        self._row(position, hold.debit, hold.credit, hold.left, Phase.RELEASED)
+
+    # ---- reversals and clearing
+
+    def _refuse_reversal(
+        self, position: int, terms: Terms, d: int, c: int, amount: int
+    ) -> Refusal | None:
+        target = terms.target or 0
+        past = self._past.get(target)
+        if past is None:
+            return self._no(position, RefusalCode.TARGET_NOT_FOUND)
+        if past.phase != Phase.POSTED or past.is_link or target in self._book.suspended:
+            return self._no(position, RefusalCode.TARGET_NOT_REVERSIBLE)
+        if (past.debit, past.credit) != (c, d):
+            return self._no(position, RefusalCode.TARGET_DIFFERS)
+        left = past.amount - past.taken - self._taken.get(target, 0)
+        if amount > left:
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=left)
+        return None
+
+    def _refuse_clearing(
+        self, position: int, terms: Terms, d: int, c: int, amount: int
+    ) -> Refusal | None:
+        suspended = self._book.suspended.get(terms.target or 0)
+        if suspended is None:
+            return self._no(position, RefusalCode.TARGET_NOT_IN_SUSPENSE)
+        if (c if suspended.side == "debit" else d) != suspended.account:
+            return self._no(position, RefusalCode.TARGET_DIFFERS, suspended.account)
+        if amount > suspended.left:
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=suspended.left)
+        return None
+
+    # ---- moving
+
+    def _move(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
+        """Move the amount, or what the bounds allow of it, by way of what the terms name."""
+        amount = self._allowed(terms, d, c, asked)
+        rest = asked - amount if terms.rest is not UNSET else 0
+        suspense: OneSide | None = None
+        if amount or not rest:
+            refusal = self._book.why_not(position, d, c, max(amount, 1))
+            if refusal is not None and terms.suspense is not UNSET:
+                suspense = _SUSPENDABLE.get(refusal.code)
+                if suspense == "debit":
+                    d = terms.suspense
+                elif suspense == "credit":
+                    c = terms.suspense
+                refusal = self._book.why_not(position, d, c, amount) if suspense else refusal
+            if refusal is not None:
+                return refusal
+        flags = self._flags(d, c, amount)
+        sequence = self._next_sequence
+        if amount:
+            self._row(position, d, c, amount)
+        beside: tuple[Beside, ...] = ()
+        if rest:
+            refusal, beside = self._move_rest(position, terms, d, c, rest)
+            if refusal is not None:
+                return refusal
+        self._note(position, amount, asked, suspense=suspense, flags=flags, beside=beside)
+        self._remember(terms, d, c, sequence, amount, rest, suspense)
+        return None
+
+    def _move_rest(
+        self, position: int, terms: Terms, d: int, c: int, rest: int
+    ) -> tuple[Refusal | None, tuple[Beside, ...]]:
+        """What `up_to` left, with the named account in the place of the one that was full."""
+        assert terms.rest is not UNSET
+        d, c = (terms.rest, c) if terms.up_to == Side.DEBIT else (d, terms.rest)
+        refusal = self._book.why_not(position, d, c, rest)
+        if refusal is not None:
+            return refusal, ()
+        self._row(position, d, c, rest)
+        return None, (Beside(amount=rest, credit_account=c, debit_account=d, kind=REST),)
+
+    def _remember(
+        self,
+        terms: Terms,
+        d: int,
+        c: int,
+        sequence: int,
+        amount: int,
+        rest: int,
+        suspense: OneSide | None,
+    ) -> None:
+        """Keep what later transfers are measured against."""
+        book, undo, target = self._book, self.undo, terms.target
+        if suspense is not None:
+            account = d if suspense == "debit" else c
+            item = Suspended(
+                account=account, side=suspense, left=amount, since=self._recorded_at
+            )
+            undo.put(book.suspended, sequence, item)
+        if target is UNSET:
+            return
+        moved = amount + rest
+        self.links.append(Link(target, sequence, moved))
+        undo.put(self._taken, target, self._taken.get(target, 0) + moved)
+        if terms.action is Action.CLEAR:
+            item = book.suspended[target]
+            if item.left == moved:
+                undo.drop(book.suspended, target)
+            else:
+                undo.put(book.suspended, target, replace(item, left=item.left - moved))
+
+    def _allowed(self, terms: Terms, d: int, c: int, amount: int) -> int:
+        """The amount, or with `up_to` what the bounds allow of it; 0 where that is nothing."""
+        if terms.up_to is UNSET:
+            return amount
+        book = self._book
+        if terms.up_to != Side.CREDIT:
+            amount = min(amount, book.balance[d] - book.floor[d])
+        if terms.up_to != Side.DEBIT:
+            amount = min(amount, book.ceiling[c] - book.balance[c])
+        return max(0, amount)
+
+    def _flags(self, d: int, c: int, amount: int) -> tuple[Flag, ...]:
+        """Which soft bounds an amount passes."""
+        book = self._book
+        flags: list[Flag] = []
+        if book.balance[d] - amount < book.soft_floor(d):
+            flags.append(Flag.CREDIT_LIMIT_PASSED)
+        if book.balance[c] + amount > book.soft_ceiling(c):
+            flags.append(Flag.BALANCE_LIMIT_PASSED)
+        return tuple(flags)
+
+    @property
+    def _next_sequence(self) -> int:
+        return self._book.transfers + len(self.amount) + 1
+
+    def _row(
+        self, position: int, d: int, c: int, amount: int, phase: Phase = Phase.POSTED
+    ) -> int:
+        """Write a row and, where it is posted, move the balances; its sequence."""
+        book, sequence = self._book, self._next_sequence
+        if phase is Phase.POSTED:
+            self.undo.put(book.balance, d, book.balance[d] - amount)
+            self.undo.put(book.balance, c, book.balance[c] + amount)
+        self.positions.append(position)
+        self.debit.append(d)
+        self.credit.append(c)
+        self.amount.append(amount)
+        self.debit_balance.append(book.balance[d])
+        self.credit_balance.append(book.balance[c])
+        self.phases.append(phase)
+        return sequence
+
+    def _note(
+        self,
+        position: int,
+        amount: int,
+        asked: int,
+        *,
+        suspense: OneSide | None = None,
+        flags: tuple[Flag, ...] = (),
+        beside: tuple[Beside, ...] = (),
+    ) -> None:
+        """Note what is otherwise than the line says, if anything is."""
+        if amount != asked or suspense or flags or beside:
+            self.notes[position] = Note(
+                amount=None if amount == asked else amount,
+                suspense=suspense,
+                flags=flags,
+                beside=beside,
+            )
