@@ -9,31 +9,26 @@ refusal leaves the book exactly as it was.
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
-from heapq import heappop, heappush
 from itertools import islice
 from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
 
 from ledger.core.faults import JournalBroken
+from ledger.core.frozen import NATURES, STATUSES, Frozen
+from ledger.core.holds import Holds
 from ledger.core.lines import (
-    EXPIRED_MAX,
-    RULES,
     AccountOpened,
     AnyLeaf,
     AnyState,
     BatchPosted,
     CurrencyAdded,
-    HoldsExpired,
     LimitChanged,
     Manifest,
     Opening,
     StateAccount,
     StateCurrency,
     StateHead,
-    StateHold,
-    StateSuspended,
     StatusChanged,
     Transfer,
 )
@@ -43,23 +38,23 @@ from ledger.core.model import (
     Account,
     Currency,
     Mode,
-    Nature,
     Side,
     Status,
 )
+from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.terms import NO_PAST, Hold, Link, Note, Past, Posting, Suspended, Undo
+from ledger.core.suspense import Suspense
+from ledger.core.terms import NO_PAST, Link, Note, Past, Posting
+from ledger.core.undo import Undo
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
 NO_DEBIT: Final = NO_UPPER + 1
 NO_CREDIT: Final = NO_LOWER - 1
 
-_STATUSES: Final = tuple(Status)
-_STATUS_NUMBER: Final = {status: number for number, status in enumerate(_STATUSES)}
+_STATUS_NUMBER: Final = {status: number for number, status in enumerate(STATUSES)}
 _CLOSED: Final = _STATUS_NUMBER[Status.CLOSED]
 _MAY_PAY: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDITS)}
 _MAY_BE_PAID: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
-_NATURES: Final = (Nature.DEBIT, Nature.CREDIT)  # By number; sign_of knows it too.
 
 T = TypeVar("T")
 
@@ -129,12 +124,13 @@ class Book:
         self._kinds: list[str] = []
         self._kind_numbers: dict[str, int] = {}
         self._holders = bytearray(16)
-        self.holds: dict[int, Hold] = {}  # Open ones, by sequence,
-        self._expiries: list[tuple[int, int]] = []  # a heap of their ends and sequences,
-        self._pending_debits: dict[int, int] = {}  # and what they keep back, by account.
-        self._pending_credits: dict[int, int] = {}
-        self.suspended: dict[int, Suspended] = {}  # What is not cleared, by sequence.
         self._soft: dict[int, Side] = {}  # Accounts with soft bounds.
+        self.holds = Holds(self._refold)
+        self.suspense = Suspense()
+        self._parts: tuple[Part, ...] = (self.holds, self.suspense)  # As in a snapshot.
+        self._part_of: dict[type, Part] = {
+            kind: part for part in self._parts for kind in (*part.takes, *part.keeps)
+        }
         self._undo: Undo | None = None  # Of the last batch, if it was posted under terms.
 
     # ---- reading
@@ -151,15 +147,15 @@ class Book:
             number=number,
             code=self.codes[number],
             currency=self._currency_codes[self._currency[number]],
-            nature=_NATURES[self._nature[number]],
+            nature=NATURES[self._nature[number]],
             kind=self._kinds[self._kind[number]],
             holder=bytes(self._holders[16 * number : 16 * number + 16]),
-            status=_STATUSES[self._status[number]],
+            status=STATUSES[self._status[number]],
             lower=self._lower[number],
             upper=self._upper[number],
             balance=self.balance[number],
-            pending_debits=self._pending_debits.get(number, 0),
-            pending_credits=self._pending_credits.get(number, 0),
+            pending_debits=self.holds.pending_debits.get(number, 0),
+            pending_credits=self.holds.pending_credits.get(number, 0),
             soft=self._soft.get(number),
         )
 
@@ -167,32 +163,25 @@ class Book:
         """The lower bound where it may be passed, with what is pending; else none."""
         if self._soft.get(number, Side.CREDIT) == Side.CREDIT:
             return NO_LOWER
-        return self._lower[number] + self._pending_debits.get(number, 0)
+        return self._lower[number] + self.holds.pending_debits.get(number, 0)
 
     def soft_ceiling(self, number: int) -> int:
         """The upper bound where it may be passed, with what is pending; else none."""
         if self._soft.get(number, Side.DEBIT) == Side.DEBIT:
             return NO_UPPER
-        return self._upper[number] - self._pending_credits.get(number, 0)
+        return self._upper[number] - self.holds.pending_credits.get(number, 0)
 
     def due(self) -> int | None:
-        """When the first open hold expires, in microseconds since 1970; None without any."""
-        while self._expiries:
-            expires, sequence = self._expiries[0]
-            hold = self.holds.get(sequence)
-            if hold is not None and hold.expires == expires:
-                return expires
-            heappop(self._expiries)
-        return None
+        """When time next asks for a line, in microseconds since 1970; None for never."""
+        return min((at for part in self._parts if (at := part.due()) is not None), default=None)
 
-    def overdue(self, now: int) -> list[int]:
-        """Sequences of holds whose time is up, at most as many as one line may name."""
-        due = sorted(
-            (hold.expires, sequence)
-            for sequence, hold in self.holds.items()
-            if hold.expires <= now
-        )
-        return sorted(sequence for _, sequence in due[:EXPIRED_MAX])
+    def due_line(self, now: int) -> AnyLeaf | None:
+        """A line that time asks for now; once it is applied there may be another."""
+        for part in self._parts:
+            line = part.due_line(now)
+            if line is not None:
+                return line
+        return None
 
     def currency_of(self, number: int) -> str:
         """The code of the currency of an account; empty for place 0."""
@@ -206,7 +195,7 @@ class Book:
         """The number of the currency of an account; -1 for place 0."""
         return self._currency[number]
 
-    def frozen(self) -> "Frozen":
+    def frozen(self) -> Frozen:
         """The whole state as it stands now, for a snapshot, while the book goes on."""
         return Frozen(self)
 
@@ -232,19 +221,8 @@ class Book:
                 self._status[line.number] = _STATUS_NUMBER[line.status]
                 self._set_soft(line.number, line.soft)
                 self._refresh(line.number)
-            case StateHold():
-                hold = Hold(
-                    debit=line.debit_account,
-                    credit=line.credit_account,
-                    amount=line.amount,
-                    left=line.left,
-                    expires=line.expires,
-                )
-                self.set_hold(Undo(), line.sequence, hold)
-            case StateSuspended():
-                self.suspended[line.sequence] = Suspended(
-                    account=line.account, side=line.side, left=line.left, since=line.since
-                )
+            case _:
+                self._part_of[type(line)].restore(line)
 
     # ---- changing, one line of the journal at a time
 
@@ -265,16 +243,13 @@ class Book:
                 return Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=line.account)
             case StatusChanged(status=Status.CLOSED) if self.balance[line.account] != 0:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_AT_ZERO, account=line.account)
-            case StatusChanged(status=Status.CLOSED) if self._has_holds(line.account):
+            case StatusChanged(status=Status.CLOSED) if self.holds.on(line.account):
                 return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=line.account)
-            case HoldsExpired():
-                due = [h for n in line.holds if (h := self.holds.get(n)) is not None]
-                is_due = all(hold.expires <= line.recorded_at for hold in due)
-                if not is_due or len(due) < len(line.holds) or len(set(line.holds)) < len(due):
-                    return Refusal(code=RefusalCode.HOLDS_NOT_DUE)
             case AccountOpened() | LimitChanged():
                 if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
                     return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+            case _ if type(line) in self._part_of:
+                return self._part_of[type(line)].refuse(line)
         return None
 
     def apply(self, line: AnyLeaf) -> None:
@@ -302,10 +277,6 @@ class Book:
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
                 self._set_soft(line.account, line.soft)
                 self._refresh(line.account)
-            case HoldsExpired():
-                undo = Undo()
-                for sequence in line.holds:
-                    self.resolve_hold(undo, sequence, 0)
             case StatusChanged():
                 self._status[line.account] = _STATUS_NUMBER[line.status]
                 self._refresh(line.account)
@@ -313,6 +284,8 @@ class Book:
                 first = self.transfers - line.posted + 1
                 if (line.number, line.first_sequence) != (self.batches, first):
                     raise JournalBroken(f"leaf {self.size}", "a batch out of order")
+            case _ if type(line) in self._part_of:
+                self._part_of[type(line)].apply(line)
         self.recorded_at = line.recorded_at
         self.size += 1
 
@@ -341,7 +314,7 @@ class Book:
         self._lower.append(lower)
         self._upper.append(upper)
         self._status.append(0)
-        self._nature.append(_NATURES.index(line.nature))
+        self._nature.append(NATURES.index(line.nature))
         self._kind.append(kind)
         self._holders += line.holder
 
@@ -350,9 +323,6 @@ class Book:
             self._soft.pop(number, None)
         else:
             self._soft[number] = soft
-
-    def _has_holds(self, number: int) -> bool:
-        return number in self._pending_debits or number in self._pending_credits
 
     def _refresh(self, number: int) -> None:
         self.floor[number], self.ceiling[number] = self._folded(number)
@@ -363,43 +333,18 @@ class Book:
         floor = NO_LOWER if soft in (Side.DEBIT, Side.BOTH) else self._lower[number]
         ceiling = NO_UPPER if soft in (Side.CREDIT, Side.BOTH) else self._upper[number]
         return (
-            floor + self._pending_debits.get(number, 0) if status in _MAY_PAY else NO_DEBIT,
-            ceiling - self._pending_credits.get(number, 0)
+            floor + self.holds.pending_debits.get(number, 0)
+            if status in _MAY_PAY
+            else NO_DEBIT,
+            ceiling - self.holds.pending_credits.get(number, 0)
             if status in _MAY_BE_PAID
             else NO_CREDIT,
         )
 
-    # ---- holds
-
-    def set_hold(self, undo: Undo, sequence: int, hold: Hold) -> None:
-        """Keep an amount back under the sequence of its transfer."""
-        undo.put(self.holds, sequence, hold)
-        heappush(self._expiries, (hold.expires, sequence))
-        self._keep_back(undo, hold, hold.left)
-
-    def resolve_hold(self, undo: Undo, sequence: int, left: int) -> None:
-        """Keep back no more than `left` of a hold; with nothing left it is resolved."""
-        hold = self.holds[sequence]
-        assert 0 <= left <= hold.left, "a hold only shrinks"
-        if left:
-            undo.put(self.holds, sequence, replace(hold, left=left))
-        else:
-            undo.drop(self.holds, sequence)
-        self._keep_back(undo, hold, left - hold.left)
-
-    def _keep_back(self, undo: Undo, hold: Hold, more: int) -> None:
-        for pending, number in (
-            (self._pending_debits, hold.debit),
-            (self._pending_credits, hold.credit),
-        ):
-            total = pending.get(number, 0) + more
-            if total:
-                undo.put(pending, number, total)
-            elif number in pending:
-                undo.drop(pending, number)
-            floor, ceiling = self._folded(number)
-            undo.put(self.floor, number, floor)
-            undo.put(self.ceiling, number, ceiling)
+    def _refold(self, undo: Undo, number: int) -> None:
+        floor, ceiling = self._folded(number)
+        undo.put(self.floor, number, floor)
+        undo.put(self.ceiling, number, ceiling)
 
     # ---- posting
 
@@ -694,95 +639,6 @@ class Book:
         else:
             return None
         return Refusal(code=code, position=position, account=account, available=available)
-
-
-class Frozen:
-    """A copy of what changes in a book, and its view of what does not.
-
-    Codes, holders and the like are only ever appended, so the book's own columns serve,
-    up to the number of accounts there were.
-    """
-
-    def __init__(self, book: Book) -> None:
-        self.size = book.size
-        self.accounts = book.accounts
-        self.head = StateHead(
-            rules=RULES,
-            size=book.size,
-            accounts=book.accounts,
-            batches=book.batches,
-            transfers=book.transfers,
-            recorded_at=book.recorded_at,
-        )
-        self._first: list[AnyState] = [
-            self.head,
-            *(
-                StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
-                for currency in book.currencies.values()
-            ),
-        ]
-        self._book = book
-        self._currencies = tuple(book.currencies)
-        self._balance = book.balance.copy()
-        self._lower = book._lower.copy()
-        self._upper = book._upper.copy()
-        self._status = bytes(book._status)
-        self._soft = book._soft.copy()
-        self._last: list[AnyState] = [
-            *(
-                StateHold(
-                    sequence=sequence,
-                    debit_account=hold.debit,
-                    credit_account=hold.credit,
-                    amount=hold.amount,
-                    left=hold.left,
-                    expires=hold.expires,
-                )
-                for sequence, hold in sorted(book.holds.items())
-            ),
-            *(
-                StateSuspended(
-                    sequence=sequence,
-                    account=item.account,
-                    side=item.side,
-                    left=item.left,
-                    since=item.since,
-                )
-                for sequence, item in sorted(book.suspended.items())
-            ),
-        ]
-
-    @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return len(self._first) + self.accounts + len(self._last)
-
-    def lines(self, start: int, stop: int | None) -> list[AnyState]:
-        """Lines `start` to `stop`, the last not included."""
-        stop = self.count if stop is None else min(stop, self.count)
-        first = self._first[start:stop]
-        offset = len(self._first) - 1  # Line n is account n - offset.
-        accounts = range(max(1, start - offset), max(1, min(stop - offset, self.accounts + 1)))
-        after = len(self._first) + self.accounts
-        last = self._last[max(0, start - after) : max(0, stop - after)]
-        return [*first, *map(self._account, accounts), *last]
-
-    def _account(self, number: int) -> StateAccount:
-        book = self._book
-        lower, upper = self._lower[number], self._upper[number]
-        return StateAccount(
-            number=number,
-            code=book.codes[number],
-            currency=self._currencies[book._currency[number]],
-            nature=_NATURES[book._nature[number]],
-            kind=book._kinds[book._kind[number]],
-            holder=bytes(book._holders[16 * number : 16 * number + 16]),
-            status=_STATUSES[self._status[number]],
-            balance=str(self._balance[number]),
-            lower=UNSET if lower == NO_LOWER else lower,
-            upper=UNSET if upper == NO_UPPER else upper,
-            soft=self._soft.get(number, UNSET),
-        )
 
 
 def _or(value: T | UnsetType, otherwise: T) -> T:

@@ -8,14 +8,16 @@ leaves the book exactly as it was.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
 
+from ledger.core.holds import Hold
 from ledger.core.lines import Beside, Terms, Transfer
 from ledger.core.model import Action, Flag, OneSide, Phase, Side
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.suspense import Suspended
+from ledger.core.undo import Undo
 
 if TYPE_CHECKING:
     from ledger.core.asked import AskedTerms, AskedTransfer
@@ -33,25 +35,6 @@ _SUSPENDABLE: Final[Mapping[RefusalCode, OneSide]] = {
     RefusalCode.CREDIT_ACCOUNT_FROZEN: "credit",
     RefusalCode.EXCEEDS_BALANCE_LIMIT: "credit",
 }
-
-
-class Hold(Struct, frozen=True, kw_only=True):
-    """An amount held back, and what remains of it. Minor units; `expires` in microseconds."""
-
-    debit: int
-    credit: int
-    amount: int
-    left: int
-    expires: int
-
-
-class Suspended(Struct, frozen=True, kw_only=True):
-    """What was posted to a suspense account and is not cleared yet."""
-
-    account: int
-    side: OneSide
-    left: int
-    since: int
 
 
 class Past(Struct, frozen=True, kw_only=True):
@@ -116,42 +99,6 @@ def targets_of(transfers: "Sequence[Transfer] | Sequence[AskedTransfer]") -> set
         and t.terms.target is not UNSET
         and t.terms.action is Action.REVERSE
     }
-
-
-class Undo:
-    """What was there before, in the order it was changed."""
-
-    _ABSENT: Final = object()
-
-    def __init__(self) -> None:
-        self._log: list[tuple[Any, Any, Any]] = []
-
-    @property
-    def mark(self) -> int:
-        """A place to go back to."""
-        return len(self._log)
-
-    def put(self, place: "list[Any] | dict[Any, Any]", key: Any, value: Any) -> None:
-        """Set an item of a list or a mapping."""
-        if isinstance(place, list):
-            before = place[key]
-        else:
-            before = place.get(key, self._ABSENT)
-        self._log.append((place, key, before))
-        place[key] = value
-
-    def drop(self, place: "dict[Any, Any]", key: Any) -> None:
-        """Remove an item that is there."""
-        self._log.append((place, key, place.pop(key)))
-
-    def back_to(self, mark: int) -> None:
-        """Undo everything since a mark, the last first."""
-        while len(self._log) > mark:
-            place, key, before = self._log.pop()
-            if before is self._ABSENT:
-                del place[key]
-            else:
-                place[key] = before
 
 
 class Posting:
@@ -326,7 +273,7 @@ class Posting:
     def _refuse_hold(
         self, position: int, terms: Terms, d: int, c: int, amount: int
     ) -> Refusal | None:
-        hold = self._book.holds.get(terms.target or 0)
+        hold = self._book.holds.open.get(terms.target or 0)
         if hold is None:
             return self._no(position, RefusalCode.HOLD_NOT_OPEN)
         if hold.expires <= self._recorded_at:
@@ -348,25 +295,25 @@ class Posting:
         self._note(position, amount, asked, flags=self._flags(d, c, amount))
         sequence = self._row(position, d, c, amount, Phase.HELD)
         hold = Hold(debit=d, credit=c, amount=amount, left=amount, expires=terms.expires)
-        self._book.set_hold(self.undo, sequence, hold)
+        self._book.holds.keep(self.undo, sequence, hold)
         return None
 
     def _post_hold(self, position: int, terms: Terms, amount: int) -> Refusal | None:
         """Post some of a hold. Its bounds were asked when it was held; a freeze is newer."""
         assert terms.target is not UNSET
-        hold = self._book.holds[terms.target]
+        hold = self._book.holds.open[terms.target]
         refusal = self._book.why_shut(position, hold.debit, hold.credit)
         if refusal is not None:
             return refusal
         left = 0 if terms.release else hold.left - amount
-        self._book.resolve_hold(self.undo, terms.target, left)
+        self._book.holds.resolve(self.undo, terms.target, left)
         self._row(position, hold.debit, hold.credit, amount)
         return None
 
     def _void_hold(self, position: int, terms: Terms) -> None:
         assert terms.target is not UNSET
-        hold = self._book.holds[terms.target]
-        self._book.resolve_hold(self.undo, terms.target, 0)
+        hold = self._book.holds.open[terms.target]
+        self._book.holds.resolve(self.undo, terms.target, 0)
         self._note(position, hold.left, hold.amount)
         self._row(position, hold.debit, hold.credit, hold.left, Phase.RELEASED)
 
@@ -379,7 +326,7 @@ class Posting:
         past = self._past.get(target)
         if past is None:
             return self._no(position, RefusalCode.TARGET_NOT_FOUND)
-        if past.phase != Phase.POSTED or past.is_link or target in self._book.suspended:
+        if past.phase != Phase.POSTED or past.is_link or target in self._book.suspense.open:
             return self._no(position, RefusalCode.TARGET_NOT_REVERSIBLE)
         if (past.debit, past.credit) != (c, d):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
@@ -391,7 +338,7 @@ class Posting:
     def _refuse_clearing(
         self, position: int, terms: Terms, d: int, c: int, amount: int
     ) -> Refusal | None:
-        suspended = self._book.suspended.get(terms.target or 0)
+        suspended = self._book.suspense.open.get(terms.target or 0)
         if suspended is None:
             return self._no(position, RefusalCode.TARGET_NOT_IN_SUSPENSE)
         if (c if suspended.side == "debit" else d) != suspended.account:
@@ -460,18 +407,14 @@ class Posting:
             item = Suspended(
                 account=account, side=suspense, left=amount, since=self._recorded_at
             )
-            undo.put(book.suspended, sequence, item)
+            book.suspense.put(undo, sequence, item)
         if target is UNSET:
             return
         moved = amount + rest
         self.links.append(Link(target, sequence, moved))
         undo.put(self._taken, target, self._taken.get(target, 0) + moved)
         if terms.action is Action.CLEAR:
-            item = book.suspended[target]
-            if item.left == moved:
-                undo.drop(book.suspended, target)
-            else:
-                undo.put(book.suspended, target, replace(item, left=item.left - moved))
+            book.suspense.clear(undo, target, moved)
 
     def _allowed(self, terms: Terms, d: int, c: int, amount: int) -> int:
         """The amount, or with `up_to` what the bounds allow of it; 0 where that is nothing."""

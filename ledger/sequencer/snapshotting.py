@@ -11,8 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
-from ledger.core.book import Frozen
 from ledger.core.faults import StoreUnavailable
+from ledger.core.frozen import Frozen
 from ledger.core.lines import AnyState, Snapshot
 from ledger.core.ports import Store
 from ledger.journal.canonical import decode_leaf

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
-from ledger.core.book import Book, Frozen, Posted
+from ledger.core.book import Book, Posted
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
     ClockAhead,
@@ -33,7 +33,8 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import AnyLeaf, BatchPosted, HoldsExpired, Opening, Snapshot
+from ledger.core.frozen import Frozen
+from ledger.core.lines import AnyLeaf, BatchPosted, Opening, Snapshot
 from ledger.core.ports import (
     Caller,
     Head,
@@ -128,7 +129,7 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._loaded = asyncio.Event()
         self._closing = False
-        self._alarm: asyncio.TimerHandle | None = None  # For the next hold that expires.
+        self._alarm: asyncio.TimerHandle | None = None  # For what time asks for next.
 
     # ---- life
 
@@ -380,7 +381,7 @@ class Writer:
                 if committing is not None and committing.done():
                     committing.result()
                     committing = None
-                self._expire_holds()
+                self._record_due()
                 if committing is None and self._open:
                     committing = asyncio.create_task(self._commit(self._close_group()))
                 if self._may_decide(committing):
@@ -418,8 +419,8 @@ class Writer:
             and len(self._open.leaves) < GROUP_LEAVES_MAX
         )
 
-    def _expire_holds(self) -> None:
-        """Record which holds' time is up, and come back when the next one's is.
+    def _record_due(self) -> None:
+        """Record what time asks for, such as holds that expire; come back when it does again.
 
         Before every decision, so that none is taken with a hold that is over.
         """
@@ -434,8 +435,8 @@ class Writer:
             wait = min((due - now) / 1e6, ALARM_S_MAX)
             self._alarm = loop.call_later(wait, self._arrived.set)
             return
-        while self._has_room() and (holds := self.book.overdue(now)):
-            self.record(HoldsExpired(recorded_at=now, holds=holds))
+        while self._has_room() and (line := self.book.due_line(now)) is not None:
+            self.record(line)
 
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
         """Wait for a request, where there is room for it, or for the commit."""

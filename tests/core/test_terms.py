@@ -143,11 +143,12 @@ def test_a_hold_ends_at_its_moment_not_before(book: Book) -> None:
     ).first_sequence
     part = under("ana", "shop", "1.00", action=Action.POST, target=number)
     done(post(book, batch(part), now=end - 1))
-    assert book.overdue(end - 1) == []
+    assert book.due_line(end - 1) is None
     assert code(post(book, batch(part), now=end)) == "hold_expired"
-    assert book.overdue(end) == [number]
+    expired = HoldsExpired(recorded_at=end, holds=[number])
+    assert book.due_line(end) == expired
     assert book.due() == end
-    book.apply(HoldsExpired(recorded_at=end, holds=[number]))
+    book.apply(expired)
     assert available(book, "ana") == balance(book, "ana") == 9_900
     assert book.due() is None
     assert code(post(book, batch(part), now=end)) == "hold_not_open"
@@ -222,7 +223,7 @@ def test_an_entry_that_falls_leaves_no_hold(book: Book) -> None:
     outcome = post(book, batch(*asked, mode="each"))
     assert isinstance(outcome, Posted)
     assert [r.code.value for r in outcome.refused] == ["entry_refused", "exceeds_credit_limit"]
-    assert not book.holds
+    assert not book.holds.open
     assert available(book, "ana") == 10_000
 
 
@@ -361,7 +362,7 @@ def test_cash_that_changed_hands_goes_to_suspense_and_is_cleared(
     assert outcome.notes[0].suspense == "credit"
     assert (balance(book, "ana"), balance(book, "bridge")) == (10_000, 500)
     number = outcome.first_sequence
-    assert book.suspended[number].since == NOW
+    assert book.suspense.open[number].since == NOW
     clear = {"action": Action.CLEAR, "target": number}
     wrong = batch(under("cash", "ana", "5.00", **clear))
     assert code(post(book, wrong)) == "target_differs"
@@ -371,7 +372,7 @@ def test_cash_that_changed_hands_goes_to_suspense_and_is_cleared(
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.available) == ("exceeds_target", 200)
     done(post(book, batch(under("bridge", "ana", "2.00", **clear))))
-    assert not book.suspended
+    assert not book.suspense.open
     assert code(post(book, batch(under("bridge", "ana", "1.00", **clear)))) == (
         "target_not_in_suspense"
     )
@@ -380,7 +381,7 @@ def test_cash_that_changed_hands_goes_to_suspense_and_is_cleared(
 def test_what_is_accepted_does_not_go_to_suspense(book: Book) -> None:
     outcome = done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
     assert not outcome.notes
-    assert not book.suspended
+    assert not book.suspense.open
 
 
 def test_suspense_does_not_help_a_code_nobody_knows(book: Book) -> None:
@@ -476,5 +477,5 @@ def test_a_snapshot_keeps_holds_and_suspense(book: Book) -> None:
     for chunk in chunks_of(book):
         restore_chunk(copy, chunk)
     assert list(copy.state()) == list(book.state())
-    assert (copy.holds, copy.suspended) == (book.holds, book.suspended)
+    assert (copy.holds.open, copy.suspense.open) == (book.holds.open, book.suspense.open)
     assert (copy.floor, copy.ceiling, copy.due()) == (book.floor, book.ceiling, book.due())
