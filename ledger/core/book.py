@@ -127,9 +127,9 @@ class Book:
         self._soft: dict[int, Side] = {}  # Accounts with soft bounds.
         self.holds = Holds(self._refold)
         self.suspense = Suspense()
-        self._parts: tuple[Part, ...] = (self.holds, self.suspense)  # As in a snapshot.
+        self.parts: tuple[Part, ...] = (self.holds, self.suspense)  # As in a snapshot.
         self._part_of: dict[type, Part] = {
-            kind: part for part in self._parts for kind in (*part.takes, *part.keeps)
+            kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
         self._undo: Undo | None = None  # Of the last batch, if it was posted under terms.
 
@@ -173,11 +173,11 @@ class Book:
 
     def due(self) -> int | None:
         """When time next asks for a line, in microseconds since 1970; None for never."""
-        return min((at for part in self._parts if (at := part.due()) is not None), default=None)
+        return min((at for part in self.parts if (at := part.due()) is not None), default=None)
 
     def due_line(self, now: int) -> AnyLeaf | None:
         """A line that time asks for now; once it is applied there may be another."""
-        for part in self._parts:
+        for part in self.parts:
             line = part.due_line(now)
             if line is not None:
                 return line
@@ -383,13 +383,14 @@ class Book:
             return refusal
         barred = self._barred(manifest, transfers, business_date, used)
         self._undo = None
-        if any(t.terms is not UNSET for t in transfers) or self._is_watched(debit, credit):
+        if self._has_terms(transfers, debit, credit):
             posting = Posting(
                 self,
                 transfers,
                 (debit, credit, amount),
                 barred,
                 recorded_at=recorded_at,
+                business_date=business_date,
                 past=past,
             )
             return self._post_under_terms(posting, manifest.mode)
@@ -407,10 +408,16 @@ class Book:
         self.batches -= 1
         self.transfers -= len(posted.amount)
 
-    def _is_watched(self, debit: list[int], credit: list[int]) -> bool:
-        """Whether any account of a batch asks for more than two comparisons."""
+    def _has_terms(
+        self, transfers: Sequence[Transfer], debit: list[int], credit: list[int]
+    ) -> bool:
+        """Whether a batch asks for more than two comparisons, or an account of it does."""
         soft = self._soft.keys()
-        return bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit))
+        return (
+            any(t.terms is not UNSET for t in transfers)
+            or (bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit)))
+            or any(part.concerns(transfers, debit, credit) for part in self.parts)
+        )
 
     def _post_under_terms(self, posting: Posting, mode: Mode) -> Posted | Refusal:
         if mode is Mode.EACH:

@@ -46,7 +46,7 @@ class Frozen:
         self._upper = book._upper.copy()
         self._status = bytes(book._status)
         self._soft = book._soft.copy()
-        self._last = [line for part in book._parts for line in part.state()]
+        self._last = [line for part in book.parts for line in part.state()]
 
     @property
     def count(self) -> int:

@@ -7,6 +7,7 @@ leaves the book exactly as it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from msgspec import UNSET, Struct
 from ledger.core.holds import Hold
 from ledger.core.lines import Beside, Terms, Transfer
 from ledger.core.model import Action, Flag, OneSide, Phase, Side
+from ledger.core.parts import Movement
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.suspense import Suspended
 from ledger.core.undo import Undo
@@ -115,6 +117,7 @@ class Posting:
         barred: Mapping[int, Refusal],
         *,
         recorded_at: int,
+        business_date: date,
         past: Mapping[int, Past],
     ) -> None:
         self.undo = Undo()
@@ -133,6 +136,7 @@ class Posting:
         self._columns = columns
         self._barred = barred
         self._recorded_at = recorded_at
+        self._business_date = business_date
         self._past = past
         self._taken: dict[int, int] = {}  # By this batch, of each target.
 
@@ -289,11 +293,14 @@ class Posting:
     def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
         assert terms.expires is not UNSET, "a hold has its end"
         amount = self._allowed(terms, d, c, asked)
-        refusal = self._book.why_not(position, d, c, max(amount, 1))
+        movement = self._movement(position, d, c, amount, phase=Phase.HELD)
+        refusal = self._why_not(movement)
         if refusal is not None:
             return refusal
         self._note(position, amount, asked, flags=self._flags(d, c, amount))
         sequence = self._row(position, d, c, amount, Phase.HELD)
+        for part in self._book.parts:
+            part.moved(self.undo, movement)
         hold = Hold(debit=d, credit=c, amount=amount, left=amount, expires=terms.expires)
         self._book.holds.keep(self.undo, sequence, hold)
         return None
@@ -308,7 +315,10 @@ class Posting:
         left = 0 if terms.release else hold.left - amount
         self._book.holds.resolve(self.undo, terms.target, left)
         self._row(position, hold.debit, hold.credit, amount)
-        return None
+        movement = self._movement(position, hold.debit, hold.credit, amount, of_hold=True)
+        beside = self._beside(movement)
+        self._note(position, amount, amount, beside=beside)
+        return self._move_beside(position, beside)
 
     def _void_hold(self, position: int, terms: Terms) -> None:
         assert terms.target is not UNSET
@@ -355,40 +365,84 @@ class Posting:
         rest = asked - amount if terms.rest is not UNSET else 0
         suspense: OneSide | None = None
         if amount or not rest:
-            refusal = self._book.why_not(position, d, c, max(amount, 1))
+            refusal = self._why_not(self._movement(position, d, c, max(amount, 1)))
             if refusal is not None and terms.suspense is not UNSET:
                 suspense = _SUSPENDABLE.get(refusal.code)
-                if suspense == "debit":
-                    d = terms.suspense
-                elif suspense == "credit":
-                    c = terms.suspense
-                refusal = self._book.why_not(position, d, c, amount) if suspense else refusal
+                if suspense is not None:
+                    d, c = (terms.suspense, c) if suspense == "debit" else (d, terms.suspense)
+                    refusal = self._why_not(self._movement(position, d, c, amount))
             if refusal is not None:
                 return refusal
         flags = self._flags(d, c, amount)
         sequence = self._next_sequence
+        beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
+            movement = self._movement(position, d, c, amount)
             self._row(position, d, c, amount)
-        beside: tuple[Beside, ...] = ()
-        if rest:
-            refusal, beside = self._move_rest(position, terms, d, c, rest)
-            if refusal is not None:
-                return refusal
+            beside += self._beside(movement)
+        refusal = self._move_beside(position, beside)
+        if refusal is not None:
+            return refusal
         self._note(position, amount, asked, suspense=suspense, flags=flags, beside=beside)
         self._remember(terms, d, c, sequence, amount, rest, suspense)
         return None
 
-    def _move_rest(
-        self, position: int, terms: Terms, d: int, c: int, rest: int
-    ) -> tuple[Refusal | None, tuple[Beside, ...]]:
+    def _rest(self, terms: Terms, d: int, c: int, rest: int) -> Beside:
         """What `up_to` left, with the named account in the place of the one that was full."""
         assert terms.rest is not UNSET
         d, c = (terms.rest, c) if terms.up_to == Side.DEBIT else (d, terms.rest)
-        refusal = self._book.why_not(position, d, c, rest)
-        if refusal is not None:
-            return refusal, ()
-        self._row(position, d, c, rest)
-        return None, (Beside(amount=rest, credit_account=c, debit_account=d, kind=REST),)
+        return Beside(amount=rest, credit_account=c, debit_account=d, kind=REST)
+
+    # ---- what parts of the book have to say
+
+    def _movement(
+        self,
+        position: int,
+        d: int,
+        c: int,
+        amount: int,
+        *,
+        phase: Phase = Phase.POSTED,
+        of_hold: bool = False,
+    ) -> Movement:
+        return Movement(
+            position=position,
+            debit=d,
+            credit=c,
+            amount=amount,
+            kind=self._transfers[position].kind,
+            recorded_at=self._recorded_at,
+            business_date=self._business_date,
+            phase=phase,
+            of_hold=of_hold,
+        )
+
+    def _why_not(self, movement: Movement) -> Refusal | None:
+        """Why status, bounds or another rule keep an amount from moving."""
+        refusal = self._book.why_not(
+            movement.position, movement.debit, movement.credit, movement.amount
+        )
+        for part in self._book.parts:
+            refusal = refusal or part.why_not(movement)
+        return refusal
+
+    def _beside(self, movement: Movement) -> list[Beside]:
+        """Tell the parts what was moved, and ask what is to be moved besides."""
+        beside: list[Beside] = []
+        for part in self._book.parts:
+            part.moved(self.undo, movement)
+            beside += part.beside(movement)
+        return beside
+
+    def _move_beside(self, position: int, beside: Sequence[Beside]) -> Refusal | None:
+        """Move what goes besides: all of it, or the transfer is refused."""
+        for row in beside:
+            d, c = row.debit_account, row.credit_account
+            refusal = self._book.why_not(position, d, c, row.amount)
+            if refusal is not None:
+                return refusal
+            self._row(position, d, c, row.amount)
+        return None
 
     def _remember(
         self,
@@ -466,7 +520,7 @@ class Posting:
         *,
         suspense: OneSide | None = None,
         flags: tuple[Flag, ...] = (),
-        beside: tuple[Beside, ...] = (),
+        beside: Sequence[Beside] = (),
     ) -> None:
         """Note what is otherwise than the line says, if anything is."""
         if amount != asked or suspense or flags or beside:
@@ -474,5 +528,5 @@ class Posting:
                 amount=None if amount == asked else amount,
                 suspense=suspense,
                 flags=flags,
-                beside=beside,
+                beside=tuple(beside),
             )
