@@ -44,7 +44,7 @@ from ledger.core.model import (
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.suspense import Suspense
-from ledger.core.terms import NO_PAST, Link, Note, Past, Posting
+from ledger.core.terms import NO_PAST, Note, Past, Posting
 from ledger.core.undo import Undo
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
@@ -82,7 +82,6 @@ class Posted(Struct, frozen=True, kw_only=True):
     refused: tuple[Refusal, ...] = ()
     phases: Sequence[int] = ()
     notes: Mapping[int, Note] = {}
-    links: Sequence[Link] = ()
 
     def sequences(self) -> Iterator[tuple[int, int]]:
         """Position and sequence of each posted transfer: its own row, or its first."""
@@ -442,7 +441,6 @@ class Book:
             refused=tuple(posting.refused),
             phases=posting.phases if any(posting.phases) else (),
             notes=posting.notes,
-            links=posting.links,
         )
 
     def _post_all(

@@ -23,7 +23,7 @@ from ledger.core.undo import Undo
 
 if TYPE_CHECKING:
     from ledger.core.asked import AskedTerms, AskedTransfer
-    from ledger.core.book import Book
+    from ledger.core.book import Book, Posted
 
 NO_TERMS: Final = Terms()
 REST: Final = "rest"  # The kind of a row that takes what `up_to` leaves.
@@ -61,6 +61,9 @@ class Note(Struct, frozen=True, kw_only=True):
     suspense: OneSide | None = None
     flags: tuple[Flag, ...] = ()
     beside: tuple[Beside, ...] = ()
+
+
+NO_NOTE: Final = Note()
 
 
 class Link(Struct, frozen=True):
@@ -103,6 +106,21 @@ def targets_of(transfers: "Sequence[Transfer] | Sequence[AskedTransfer]") -> set
     }
 
 
+def links_of(transfers: Sequence[Transfer], posted: "Posted") -> list[Link]:
+    """What the posted transfers of a batch took back of earlier ones, or cleared."""
+    links: list[Link] = []
+    for position, sequence in posted.sequences():
+        terms = transfers[position].terms
+        if terms is UNSET or terms.target is UNSET:
+            continue
+        if terms.action in (Action.REVERSE, Action.CLEAR):
+            note = posted.notes.get(position, NO_NOTE)
+            own = transfers[position].amount if note.amount is None else note.amount
+            rest = sum(row.amount for row in note.beside if row.kind == REST)
+            links.append(Link(terms.target, sequence, own + rest))
+    return links
+
+
 class Posting:
     """One batch on its way through the terms.
 
@@ -128,7 +146,6 @@ class Posting:
         self.debit_balance: list[int] = []
         self.credit_balance: list[int] = []
         self.phases: list[int] = []
-        self.links: list[Link] = []
         self.notes: dict[int, Note] = {}
         self.refused: list[Refusal] = []
         self._book = book
@@ -154,12 +171,12 @@ class Posting:
     def post_each(self) -> None:
         """Post what can be; an entry stands or falls as one."""
         for entry in self._entries():
-            mark, rows, links = self.undo.mark, len(self.amount), len(self.links)
+            mark, rows = self.undo.mark, len(self.amount)
             refusal = next(filter(None, map(self._post, entry)), None)
             if refusal is None:
                 continue
             self.undo.back_to(mark)
-            self._forget(rows, links, entry)
+            self._forget(rows, entry)
             self.refused += [
                 refusal
                 if position == refusal.position
@@ -180,7 +197,7 @@ class Posting:
         for _, together in groupby(range(len(self._transfers)), key):
             yield list(together)
 
-    def _forget(self, rows: int, links: int, entry: list[int]) -> None:
+    def _forget(self, rows: int, entry: list[int]) -> None:
         """Drop the rows and notes of an entry that was refused."""
         for column in (
             self.positions,
@@ -192,7 +209,6 @@ class Posting:
             self.phases,
         ):
             del column[rows:]
-        del self.links[links:]
         for position in entry:
             self.notes.pop(position, None)
 
@@ -465,7 +481,6 @@ class Posting:
         if target is UNSET:
             return
         moved = amount + rest
-        self.links.append(Link(target, sequence, moved))
         undo.put(self._taken, target, self._taken.get(target, 0) + moved)
         if terms.action is Action.CLEAR:
             book.suspense.clear(undo, target, moved)

@@ -17,7 +17,7 @@ from ledger.core.faults import MalformedLine, MalformedRequest
 from ledger.core.lines import BatchPosted, Manifest, Outcome, Transfer
 from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.terms import Note
+from ledger.core.terms import Link, Note, links_of
 from ledger.journal.canonical import (
     decode_leaf,
     decode_manifest,
@@ -27,6 +27,8 @@ from ledger.journal.canonical import (
     encode_lines,
 )
 from ledger.journal.merkle import inclusion_path, leaf_hashes, root_of
+
+TARGET = b'"target":'  # No code can hold a quote, so what looks like the field is the field.
 
 
 class Body(Struct, frozen=True, gc=False):
@@ -114,6 +116,11 @@ def outcome_of(refusal: Refusal) -> Outcome:
         account=UNSET if refusal.account is None else refusal.account,
         available=UNSET if refusal.available is None else str(refusal.available),
     )
+
+
+def read_links(body: bytes, posted: Posted) -> list[Link]:
+    """What a posted batch took back of earlier transfers, or cleared."""
+    return links_of(read_body(body)[1], posted) if TARGET in body else []
 
 
 def read_refusals(data: bytes) -> list[Refusal]:

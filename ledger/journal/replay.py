@@ -16,7 +16,7 @@ from ledger.core.lines import AnyLeaf, BatchPosted, Manifest, Opening, Transfer
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal
 from ledger.core.terms import NO_PAST, Past
-from ledger.journal.batches import read_body, root_of_lines, write_outcomes
+from ledger.journal.batches import read_body, read_links, root_of_lines, write_outcomes
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.checkpoints import batch_origin, parse_body
 from ledger.journal.notes import parse_note
@@ -145,22 +145,22 @@ class References:
 
 
 class History:
-    """Transfers that later ones name, for replay from the first leaf.
+    """Rows that reversals name, for replay from the first leaf.
 
-    `past` holds those of the wanted sequences that were recorded so far, as they stand.
+    `past` holds those of the wanted sequences that were recorded so far, with what was taken
+    of them until now. What is not wanted is not kept, however long the journal is.
     """
 
     def __init__(self, wanted: Collection[int]) -> None:
         self.past: dict[int, Past] = {}
         self._wanted = sorted(wanted)
 
-    def add(self, posted: Posted) -> None:
+    def add(self, body: bytes, posted: Posted) -> None:
         """Take what a batch posted, and what it took back of others."""
         first = posted.first_sequence
-        at = bisect_left(self._wanted, first)
-        for sequence in self._wanted[
-            at : bisect_left(self._wanted, first + len(posted.amount))
-        ]:
+        start = bisect_left(self._wanted, first)
+        stop = bisect_left(self._wanted, first + len(posted.amount))
+        for sequence in self._wanted[start:stop]:
             i = sequence - first
             self.past[sequence] = Past(
                 debit=posted.debit[i],
@@ -168,7 +168,7 @@ class History:
                 amount=posted.amount[i],
                 phase=posted.phases[i] if posted.phases else Phase.POSTED,
             )
-        for link in posted.links:
+        for link in read_links(body, posted):
             if link.target in self.past:
                 before = self.past[link.target]
                 self.past[link.target] = replace(before, taken=before.taken + link.amount)

@@ -55,7 +55,7 @@ def restore_chunk(book: Book, chunk: Chunk) -> None:
             raise MalformedLine("a snapshot's bytes are not those of its hash")
         for line in decode_state(chunk.data):
             book.restore(line)
-    except (MalformedLine, KeyError) as error:
+    except (MalformedLine, LookupError) as error:
         raise JournalBroken("snapshot", str(error)) from error
 
 

@@ -14,7 +14,7 @@ from ledger.core.faults import JournalBroken
 from ledger.core.lines import Opening, Snapshot
 from ledger.core.ports import Head, Store, StoredLeaf, StoredSnapshot
 from ledger.core.terms import NO_PAST, targets_of
-from ledger.journal.batches import read_body
+from ledger.journal.batches import TARGET, read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.replay import replay
@@ -22,8 +22,6 @@ from ledger.journal.snapshots import Chunk, check_snapshot, restore_chunk
 from ledger.journal.tiles import TILE_WIDTH, Edge
 
 log = logging.getLogger(__name__)
-
-TARGET = b'"target":'  # No code can hold a quote, so what looks like the field is the field.
 
 
 class Loaded(Struct, frozen=True):

@@ -28,6 +28,7 @@ from ledger.core.refusals import Refusal
 from ledger.core.terms import Past
 from ledger.journal.batches import (
     read_body,
+    read_links,
     read_posted,
     root_of_lines,
     write_body,
@@ -120,7 +121,7 @@ def decide(
         business_dates=_business_dates(lines, posted, moment.business_date),
         references=_references(lines, posted) if book.opening.unique_references else (),
         details=_details(asked, posted, moment.chance),
-        links=posted.links,
+        links=read_links(body.data, posted),
     )
     return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
 
