@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -39,6 +39,23 @@ class Rows(Struct, frozen=True, kw_only=True):
     days: list[date] | date
     amounts: Sequence[int]
 
+    def by_key(self) -> dict[tuple[date, str, str], Sequence[int]]:
+        """The amounts by day, currency and kind; most batches have one of each."""
+        match self.days, self.currencies, self.kinds:
+            case date() as day, str() as currency, str() as kind:
+                return {(day, currency, kind): self.amounts}
+        count = len(self.amounts)
+        found: dict[tuple[date, str, str], list[int]] = {}
+        for *key, amount in zip(
+            _each(self.days, count),
+            _each(self.currencies, count),
+            _each(self.kinds, count),
+            self.amounts,
+            strict=True,
+        ):
+            found.setdefault(tuple(key), []).append(amount)  # type: ignore[arg-type]
+        return dict(found)
+
 
 class Days(Part):
     """Open and closed days, periods, and the totals of every day that is not closed.
@@ -73,7 +90,7 @@ class Days(Part):
         return self.settings is not None and self.settings.days is DaysBy.COMMAND
 
     def current(self, today: date) -> date:
-        """The day that counts where none is given; `today` is the clock's, after the cut-off."""
+        """The day of what gives none; `today` is the clock's, after the cut-off."""
         if self.by_command:
             return max(self.open, default=today)
         return max(today, self._after(self.closed_through))
@@ -113,20 +130,8 @@ class Days(Part):
 
     def count(self, rows: Rows, sign: int = 1) -> None:
         """Add what a batch posted to its days; or take it away, where it is undone."""
-        if isinstance(rows.days, date) and isinstance(rows.kinds, str):
-            if isinstance(rows.currencies, str):
-                self._add(rows, rows.days, rows.currencies, rows.kinds, sign, rows.amounts)
-                return
-        count = len(rows.amounts)
-        columns = zip(
-            _each(rows.days, count),
-            _each(rows.currencies, count),
-            _each(rows.kinds, count),
-            rows.amounts,
-            strict=True,
-        )
-        for day, currency, kind, amount in columns:
-            self._add(rows, day, currency, kind, sign, (amount,))
+        for (day, currency, kind), amounts in rows.by_key().items():
+            self._add(rows, day, currency, kind, sign, amounts)
 
     def _add(
         self, rows: Rows, day: date, currency: str, kind: str, sign: int, some: Sequence[int]
@@ -287,9 +292,9 @@ def late_of(manifest: Manifest) -> Late:
     return Late.REFUSE if manifest.late is UNSET else manifest.late
 
 
-def _each(value: "Sequence[T] | T", count: int) -> "Sequence[T]":
+def _each(value: list[T] | T, count: int) -> list[T]:
     """One value for each row, where all have the same."""
-    return value if isinstance(value, list) else [cast("T", value)] * count
+    return value if isinstance(value, list) else [value] * count
 
 
 def _unset(day: date) -> date | UnsetType:

@@ -271,7 +271,8 @@ class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
 
     by: OpaqueId
     days: DaysBy
-    cut_off: Annotated[int, Meta(ge=1, le=1439)] | UnsetType = UNSET  # Minutes after midnight.
+    # Minutes after midnight, of the ledger's time zone, when the next day begins.
+    cut_off: Annotated[int, Meta(ge=15, le=1425, multiple_of=15)] | UnsetType = UNSET
     # How many days before the business date interest may run from. Absent: any.
     value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
 

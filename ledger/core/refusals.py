@@ -33,6 +33,7 @@ class RefusalCode(StrEnum):
     PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    NO_DAY_OPEN = "no_day_open"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
