@@ -35,11 +35,12 @@ from ledger.core.ports import Caller, LedgerView, SoftBounds
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NONE: Final = "none"  # A bound that is not there.
 
-PhaseName = Literal["posted", "held", "released"]
+PhaseName = Literal["posted", "held", "released", "adjusted"]
 PHASES: Final[dict[int, PhaseName]] = {
     Phase.POSTED: "posted",
     Phase.HELD: "held",
     Phase.RELEASED: "released",
+    Phase.ADJUSTED: "adjusted",
 }
 
 

@@ -104,6 +104,7 @@ def _posted_outcome(position: int, sequence: int, note: Note | None) -> Outcome:
         suspense=UNSET if note.suspense is None else note.suspense,
         flags=list(note.flags) or UNSET,
         beside=list(note.beside) or UNSET,
+        business_date=UNSET if note.business_date is None else note.business_date,
     )
 
 
@@ -179,4 +180,5 @@ def _note(line: Outcome) -> Note:
         suspense=None if line.suspense is UNSET else line.suspense,
         flags=() if line.flags is UNSET else tuple(line.flags),
         beside=() if line.beside is UNSET else tuple(line.beside),
+        business_date=None if line.business_date is UNSET else line.business_date,
     )
