@@ -3,8 +3,9 @@
     body = manifest LF transfer LF transfer LF ...
     root = Merkle root over the lines without their line feeds; transfer i is leaf i + 1
 
-The root is what a poster signs, and what the batch's leaf in the journal names. Outcomes
-of an `each` batch have a tree of their own, one line for every position.
+The root is what a poster signs, and what the batch's leaf in the journal names. Where some
+transfers were refused, or done otherwise than they stand, the outcomes have a tree of their
+own, one line for every position.
 """
 
 from collections.abc import Sequence

@@ -553,7 +553,7 @@ def test_every_byte_of_outcomes_counts(tmp_path: Path) -> None:
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x01]) + data[at + 1 :])
         report = verify_export(tmp_path / "journal")
         assert report.broken is not None, at
-        assert report.broken.place.startswith("batch/000.outcomes.jsonl"), at
+        assert report.broken.place.startswith("batch/000.outcomes.jsonl, leaf"), at
 
 
 def test_the_text_of_a_transfer_is_beside_its_own_row(tmp_path: Path) -> None:
