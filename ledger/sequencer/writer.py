@@ -190,7 +190,7 @@ class Writer:
         self._queue.append(pending)
         self._queued_transfers += pending.transfers
         self._arrived.set()
-        return await asyncio.shield(pending.answer)
+        return await pending.answer()
 
     def _look_only(self, pending: Pending[T]) -> T:
         """A read-only ledger still shows its book."""
@@ -200,7 +200,7 @@ class Writer:
         give = pending.decide(self, {})
         if give is not None:  # Else it failed.
             give()
-        return pending.answer.result()
+        return pending.result()
 
     async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
         """Post a batch once; a second arrival while the first is on its way joins it.
@@ -211,12 +211,11 @@ class Writer:
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
             if first.asked == asked and poster_of(first.caller) == poster_of(caller):
-                return _replayed(await asyncio.shield(first.answer))
-            await asyncio.wait([first.answer])
-            await asyncio.sleep(0)  # Until what is answered is no longer in flight.
+                return _replayed(await first.answer())
+            await first.answered()
         post = Post(asked, caller)
         self._in_flight[asked.id] = post
-        post.answer.add_done_callback(lambda _: self._in_flight.pop(asked.id, None))
+        post.when_answered = lambda: self._in_flight.pop(asked.id, None)
         try:
             return await self.submit(post)
         except LedgerFault as fault:
@@ -363,6 +362,7 @@ class Writer:
                     committing = None
                 if committing is None and self._open:
                     committing = asyncio.create_task(self._commit(self._close_group()))
+                    committing.add_done_callback(lambda _: self._arrived.set())
                 if self._may_decide(committing):
                     await self._decide_waiting()
                     continue
@@ -392,18 +392,12 @@ class Writer:
         )
 
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
-        """Wait for a request, where there is room for it, or for the commit."""
+        """Wait for a request, where there is room for it, or for the end of the commit."""
         self._arrived.clear()
-        if self._may_decide(committing) or (self._closing and committing is None):
+        if self._may_decide(committing) or (committing is None and self._closing):
             return
-        if committing is None:
+        if committing is None or not committing.done():
             await self._arrived.wait()
-            return
-        arrival = asyncio.ensure_future(self._arrived.wait())
-        try:
-            await asyncio.wait({committing, arrival}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            arrival.cancel()
 
     async def _decide_waiting(self) -> None:
         """Decide what waits, as far as the open group has room."""
@@ -424,7 +418,7 @@ class Writer:
             if not self._has_room():  # Some made more leaves than one.
                 self._return(taken[place:])
                 break
-            if pending.answer.done():
+            if pending.is_answered:
                 continue
             give = pending.decide(self, known)
             if give is not None:
@@ -569,7 +563,7 @@ class Writer:
             pending.unsure = pending.unsure or self._is_recorded
         waiting = [*self._committing_pending, *self._open_pending]
         self._committing_pending, self._open_pending = [], []
-        again = [pending for pending in waiting if not pending.answer.done()]
+        again = [pending for pending in waiting if not pending.is_answered]
         if give_up or isinstance(fault, ClockAhead):
             for pending in again:
                 pending.fail_truly(fault)
