@@ -108,6 +108,7 @@ class Writer:
         self._head = Head(ledger_id=ledger_id, size=0, root=b"", epoch=-1)
         self._edge = Edge()
         self._open = OpenGroup()
+        self._deciding: list[Pending[Any]] = []  # Taken from the queue, being looked up.
         self._open_pending: list[Pending[Any]] = []
         self._committing_pending: list[Pending[Any]] = []
         self._is_recorded = False  # Whether the group on its way is, or may be by now.
@@ -361,7 +362,7 @@ class Writer:
                     committing.result()
                     committing = None
                 if committing is None and self._open:
-                    committing = asyncio.create_task(self._commit(self._close_group()))
+                    committing = asyncio.create_task(self._commit_groups())
                     committing.add_done_callback(lambda _: self._arrived.set())
                 if self._may_decide(committing):
                     await self._decide_waiting()
@@ -372,6 +373,7 @@ class Writer:
                     return
                 await self._something(committing)
         finally:
+            self._open = OpenGroup()  # After a failure nothing more is committed.
             if committing is not None:
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
@@ -412,8 +414,10 @@ class Writer:
             self._queued_transfers -= pending.transfers
             transfers += pending.transfers
             taken.append(pending)
-        self._open_pending += taken  # From here a failure puts them back.
+        self._deciding = taken  # From here a failure puts them back.
         known = await self._look_up(taken)
+        self._deciding = []
+        self._open_pending += taken
         for place, pending in enumerate(taken):
             if not self._has_room():  # Some made more leaves than one.
                 self._return(taken[place:])
@@ -467,6 +471,15 @@ class Writer:
         self._committing_pending, self._open_pending = self._open_pending, []
         self._is_recorded = False
         return group
+
+    async def _commit_groups(self) -> None:
+        """Commit what is decided, one group after the other, until there is none.
+
+        The answers of a group are sent when the next one is on its way to the database, which
+        has something to do meanwhile.
+        """
+        while self._open:
+            await self._commit(self._close_group())
 
     async def _commit(self, group: OpenGroup) -> None:
         """Commit a group, sign what it made, and give its answers."""
@@ -561,8 +574,8 @@ class Writer:
         """Queue again what was decided on memory that is thrown away, in its old order."""
         for pending in self._committing_pending:
             pending.unsure = pending.unsure or self._is_recorded
-        waiting = [*self._committing_pending, *self._open_pending]
-        self._committing_pending, self._open_pending = [], []
+        waiting = [*self._committing_pending, *self._open_pending, *self._deciding]
+        self._committing_pending, self._open_pending, self._deciding = [], [], []
         again = [pending for pending in waiting if not pending.is_answered]
         if give_up or isinstance(fault, ClockAhead):
             for pending in again:
