@@ -118,7 +118,7 @@ class Writer:
         # References decided but perhaps not committed; and those of them that are by now.
         self._used: set[tuple[str, str]] = set()
         self._used_committed: set[tuple[str, str]] = set()
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}  # In order, so a seed repeats.
         self._allowance: dict[str, tuple[float, int]] = {}
         self._weight = 0
         self._snapshot: asyncio.Task[None] | None = None
@@ -233,13 +233,13 @@ class Writer:
         if self.committed_sequence > sequence or self._closing:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             await asyncio.wait_for(waiter, seconds)
         except TimeoutError:
             pass
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
 
     # ---- deciding
 
@@ -506,7 +506,7 @@ class Writer:
             self.snapshot_soon()
 
     def _wake_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, set()
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

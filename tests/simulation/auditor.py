@@ -976,7 +976,9 @@ def _legs_of(posted: Any) -> list[Leg]:
     sequences = range(posted.first_sequence, posted.first_sequence + len(posted.amount))
     columns = (posted.debit, posted.credit, posted.amount)
     after = (posted.debit_balance, posted.credit_balance)
-    return [Leg(*one) for one in zip(posted.positions, sequences, *columns, *after, strict=True)]
+    return [
+        Leg(*one) for one in zip(posted.positions, sequences, *columns, *after, strict=True)
+    ]
 
 
 def _why_of(refusal: Any) -> Why | None:
@@ -986,9 +988,7 @@ def _why_of(refusal: Any) -> Why | None:
 
 
 def _crossed(place: Place) -> bool:
-    return (
-        place.lower is not None and place.upper is not None and place.lower > place.upper
-    )
+    return place.lower is not None and place.upper is not None and place.lower > place.upper
 
 
 def _day(value: object) -> str:
@@ -1006,6 +1006,7 @@ def _read(data: bytes) -> dict[str, Any]:
 def _split(data: bytes) -> list[bytes]:
     lines = data.split(b"\n")
     _must(lines.pop() == b"", "lines end in a line feed")
+    _must(lines, "no lines at all")
     return lines
 
 

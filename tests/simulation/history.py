@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from ledger.core.book import Book
+from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
@@ -16,7 +18,7 @@ from ledger.journal.replay import References, replay
 from ledger.sequencer import writer as writer_module
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.workload import OPERATOR, Client, Outbox, _post, trouble
-from tests.simulation.world import Process, Rates, World, digest_of
+from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
 LATE_MAX = 300  # Duplicates of what was sent, at the end.
@@ -41,6 +43,7 @@ class History(Struct):
     sha256: str
     faults: dict[str, int]
     leaves: int
+    answered: list[str]  # Commands that were answered at least once.
 
 
 class Failed(AssertionError):
@@ -85,7 +88,13 @@ def run(seed: int, steps: int) -> History:
         if world is not None:
             world.close()
     leaves = sum(len(ledger.lines) for ledger in whole.database.ledgers.values())
-    return History(whole.history, digest_of(whole.history), dict(whole.faults), leaves)
+    return History(
+        lines=whole.history,
+        sha256=digest_of(whole.history),
+        faults=dict(whole.faults),
+        leaves=leaves,
+        answered=list(whole.answered),
+    )
 
 
 def _first(error: BaseException) -> BaseException:
@@ -121,9 +130,7 @@ async def _furnish(world: World) -> None:
         time_zone="America/Mexico_City",
         unique_references=chance.random() < 0.5,
     )
-    assert not isinstance(
-        await process.ask(lambda: desk.open_ledger(asked, OPERATOR)), Refusal
-    )
+    assert not isinstance(await process.ask(lambda: desk.open_ledger(asked, OPERATOR)), Refusal)
     for code, kind, scale in [
         ("MXN", CurrencyKind.NATIONAL, 2),
         ("HRS", CurrencyKind.MUTUAL_CREDIT, 0),
@@ -150,16 +157,16 @@ def _accounts(currency: str) -> list[AskedAccount]:
         return [
             AskedAccount(code="cash", currency="MXN", lower_bound="none"),
             AskedAccount(code="ana", currency="MXN"),
-            AskedAccount(code="ben", currency="MXN", lower_bound="-50.00", upper_bound="100.00"),
+            AskedAccount(
+                code="ben", currency="MXN", lower_bound="-50.00", upper_bound="100.00"
+            ),
             AskedAccount(code="eva", currency="MXN"),
         ]
     return [
         AskedAccount(code="h-ana", currency="HRS", lower_bound="-100", upper_bound="100"),
         AskedAccount(code="h-ben", currency="HRS", lower_bound="-100", upper_bound="100"),
         AskedAccount(code="h-eva", currency="HRS", lower_bound="-20", upper_bound="200"),
-        AskedAccount(
-            code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"
-        ),
+        AskedAccount(code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"),
     ]
 
 
@@ -190,25 +197,17 @@ async def _settle(world: World, outbox: Outbox) -> None:
 
 
 async def _until_served(world: World) -> None:
-    """Clocks agree again, and whoever stopped is started again."""
-    client = Client(world, "the end", Outbox())
+    """Clocks agree again, whoever stopped is started again, and every ledger takes a line."""
     for _ in range(PATIENCE):
         process = await world.someone()
         try:
             for code in process.desk.ledgers():
-                client.ledger = code
-                key = client.outbox.new_id().hex
-                await process.ask(
-                    lambda code=code, key=key: process.desk.record_key(
-                        code, key, None, OPERATOR
-                    )
-                )
+                await process.ask(partial(process.desk.record_key, code, "end", None, OPERATOR))
             return
-        except Exception as fault:
-            world.say(f"      not served yet: {type(fault).__name__}")
-            name = type(fault).__name__
-            process.is_replaced |= name == "WriterReplaced"
-            process.is_stopped |= name in ("JournalBroken", "SignerStopped")
+        except LedgerFault as fault:
+            world.say(f"      not served yet: {name_of(fault)}")
+            process.is_replaced |= isinstance(fault, WriterReplaced)
+            process.is_stopped |= isinstance(fault, JournalBroken | SignerStopped)
             await asyncio.sleep(600)
     raise AssertionError("never served again")
 

@@ -21,7 +21,7 @@ What was not answered is mostly asked again, by the same client, of whatever pro
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
@@ -92,7 +92,7 @@ class Request:
     ledger: str
     batches: Sequence[UUID] = ()
     malformed: Callable[[], None] | None = None
-    keys: bool = field(default=False)
+    command: str = ""  # Whose request it is.
 
 
 Command = Callable[["Client"], Request | None]
@@ -188,6 +188,7 @@ class Client:
             make: Command = self.random.choices(commands, weights)[0]
             request = make(self)
             if request is not None:
+                request.command = make.__name__
                 return request
 
     async def attempt(self, request: Request) -> str:
@@ -199,7 +200,10 @@ class Client:
         try:
             outcome, signed = await self.send(process, request)
             is_sure = False
-            return request.tell(outcome, signed)
+            text = request.tell(outcome, signed)
+            if request.command:
+                world.answered[request.command] = None
+            return text
         except MalformedRequest:
             assert request.malformed is not None, "only transfers were ever malformed"
             request.malformed()
@@ -841,7 +845,9 @@ async def _snapshot(world: World) -> str:
 
 async def _rot(world: World) -> str:
     """A row of a snapshot is changed in the database: it must be noticed, not believed."""
-    kept = [(ledger, key) for ledger in world.database.ledgers.values() for key in ledger.chunks]
+    kept = [
+        (ledger, key) for ledger in world.database.ledgers.values() for key in ledger.chunks
+    ]
     if not kept:
         return "no snapshot to spoil"
     ledger, key = world.random.choice(kept)

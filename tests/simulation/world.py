@@ -87,6 +87,7 @@ class World:
         self.rates = Rates()  # Until everything is furnished.
         self.history: list[str] = []
         self.faults: Counter[str] = Counter()
+        self.answered: dict[str, None] = {}  # Commands.
         self.complaints: list[str] = []
         self.broken: Broken | None = None  # What was found inside a process.
         self.skew = 0  # Of the whole world's clocks, in microseconds, as those below.
@@ -190,8 +191,10 @@ class World:
         """A graceful stop, after which nothing may be left."""
         try:
             await process.ask(process.desk.close)
-            while process.unanswered:
-                await asyncio.sleep(0.01)
+            for _ in range(ATTEMPTS_MAX):
+                if not process.requests:
+                    break
+                await asyncio.sleep(0.1)
             for _ in range(3):
                 await asyncio.sleep(0)
         except Cut:
@@ -242,6 +245,7 @@ class Process(Life):
         self.is_stopped = False  # A ledger of it is read-only, and only a start helps.
         self.signer_faults = 0
         self.unanswered: dict[asyncio.Future[Any], None] = {}
+        self.requests: dict[asyncio.Task[None], None] = {}  # Also of those who gave up.
         self.store = SimulatedStore(self)
         self.keys = SimulatedKeys(self)
         self.desk = Sequencer(
@@ -282,6 +286,8 @@ class Process(Life):
                     answer.set_result(outcome)
 
         task = self.begin(answering())
+        self.requests[task] = None
+        task.add_done_callback(lambda done: self.requests.pop(done))
         try:
             return await answer
         except asyncio.CancelledError:
@@ -398,7 +404,8 @@ class SimulatedStore(MemoryStore):
         self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
     ) -> None:
         await self._process.outside(
-            "snapshot", lambda: MemoryStore.keep_chunk(self, ledger_id, size, number, data, digest)
+            "snapshot",
+            lambda: MemoryStore.keep_chunk(self, ledger_id, size, number, data, digest),
         )
 
     async def drop_snapshots(self, ledger_id: int, keep: Collection[int]) -> None:
@@ -415,10 +422,14 @@ class SimulatedStore(MemoryStore):
         return await self._process.look(lambda: MemoryStore.lookup(self, ledger_id, batches))
 
     async def used_references(self, ledger_id: int, references: Any, before: int) -> Any:
-        return await self._process.look(lambda: MemoryStore.used_references(self, ledger_id, references, before))
+        return await self._process.look(
+            lambda: MemoryStore.used_references(self, ledger_id, references, before)
+        )
 
     async def detail_salts(self, ledger_id: int, sequences: Collection[int]) -> Any:
-        return await self._process.look(lambda: MemoryStore.detail_salts(self, ledger_id, sequences))
+        return await self._process.look(
+            lambda: MemoryStore.detail_salts(self, ledger_id, sequences)
+        )
 
     async def checkpoint(self, ledger_id: int) -> bytes:
         return await self._process.look(lambda: MemoryStore.checkpoint(self, ledger_id))
@@ -505,7 +516,9 @@ class SimulatedNotary(FileNotary):
         process = self._process
         world = process.world
         kinds = ["before", "after", "torn"]
-        fault = world.random.choice(kinds) if world.random.random() < world.rates.write / 3 else ""
+        fault = (
+            world.random.choice(kinds) if world.random.random() < world.rates.write / 3 else ""
+        )
         if fault:
             process.signer_faults += 1
             world.count(f"signer's state {fault}")
