@@ -444,6 +444,10 @@ class Writer:
         self._used.difference_update(self._used_committed)
         self._used_committed.clear()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        if any(stored.leaf_index >= self.signed.size for stored in known.values()):
+            # What is ours is signed before anybody asks for it again. So another wrote it, and
+            # nobody here knows whether it is signed: taking the ledger again will tell.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         opening = self.book.opening
         for post in posts:
             stored = known.get(post.asked.id)

@@ -406,6 +406,19 @@ async def test_a_ledger_that_is_opened_while_all_stops_is_let_go_too(house: Hous
     assert not [one for one in asyncio.all_tasks() if one.get_name() == "writer caja"]
 
 
+async def test_one_who_was_replaced_gives_no_receipt_of_what_it_did_not_sign(
+    house: House,
+) -> None:
+    """It finds a repeat in the database, where its successor wrote it; signed or not yet."""
+    asked = batch(1, pay("cash", "ana", "1.00"))
+    async with house.serving() as old:
+        await furnish(old)
+        async with house.serving(owner="second") as new:
+            assert isinstance(await new.post("caja", asked, OPERATOR), Receipt)
+            with pytest.raises(WriterReplaced):
+                await old.post("caja", asked, OPERATOR)
+
+
 async def again_until_up(ask: Callable[[], Awaitable[object]]) -> object:
     async with asyncio.timeout(PROMPT_S):
         while True:

@@ -184,6 +184,7 @@ async def _settle(world: World, outbox: Outbox) -> None:
         await process.ask(lambda code=code: process.desk.writer(code).snapshot_soon())
     await _send_late(world, outbox)
     process = await world.someone()
+    await _until_signed(world, process)
     _final(world, outbox, process)
     for one in list(world.processes):
         await world.close_process(one)
@@ -210,6 +211,19 @@ async def _until_served(world: World) -> None:
             process.is_stopped |= isinstance(fault, JournalBroken | SignerStopped)
             await asyncio.sleep(600)
     raise AssertionError("never served again")
+
+
+async def _until_signed(world: World, process: Process) -> None:
+    """Also a snapshot's line, for which nobody waits."""
+    for _ in range(PATIENCE):
+        codes = process.desk.ledgers()
+        sizes = [world.auditor.size(code) for code in codes]
+        signed = [
+            world.auditor.books(code).signed(process.desk.checkpoint(code)) for code in codes
+        ]
+        if sizes == signed:
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _send_late(world: World, outbox: Outbox) -> None:
