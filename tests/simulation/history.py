@@ -21,6 +21,7 @@ from tests.simulation.workload import OPERATOR, Client, Outbox, _post, trouble
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
+QUIET_S = 60  # After which every fault that was on its way has happened.
 LATE_MAX = 300  # Duplicates of what was sent, at the end.
 PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
 
@@ -177,6 +178,7 @@ async def _settle(world: World, outbox: Outbox) -> None:
     """All is quiet. What is alive is what the journal amounts to; nothing is lost or double."""
     world.rates = Rates()
     world.database.is_down = False
+    await asyncio.sleep(QUIET_S)
     await _until_served(world)
     process = await world.someone()
     for code in process.desk.ledgers():

@@ -273,8 +273,7 @@ class Client:
 
     def check_stopped(self, process: Process, fault: BaseException) -> None:
         """A ledger stops only when its signer's disk failed, or another signed before it."""
-        newest = self.world.newest
-        is_excused = process.signer_faults or process is not newest
+        is_excused = process.signer_faults or process is not self.world.serving
         assert is_excused, f"a ledger stopped without reason: {fault!r}"
         process.is_stopped = True
 
@@ -684,8 +683,8 @@ def view(client: Client) -> Request:
     def tell(told: Any, signed: int) -> str:
         desk, seen = told
         auditor.books(ledger).viewed(seen)
-        newest = client.world.newest
-        if newest is not None and desk is newest.desk and not newest.is_troubled:
+        serving = client.world.serving
+        if serving is not None and desk is serving.desk:
             assert seen.size >= before, "what was there is not seen"
         return f"at size {seen.size}"
 

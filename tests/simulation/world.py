@@ -97,6 +97,7 @@ class World:
         self.signer_files: dict[str, int] = {}
         self.processes: list[Process] = []  # Those that live, the newest last.
         self._numbers = itertools.count(1)
+        self._latest = 0
         self.starting = asyncio.Lock()
 
     def close(self) -> None:
@@ -124,13 +125,13 @@ class World:
     def audit(self) -> None:
         """The auditor looks at the journals, and at the live books that are no further."""
         self.auditor.step()
-        newest = self.newest
-        if newest is None or newest.is_troubled:
+        process = self.serving
+        if process is None:
             return
-        for code in newest.desk.ledgers():
+        for code in process.desk.ledgers():
             books = self.auditor.books(code)
-            book = newest.desk.facts(code)
-            if books.is_at(book.size) and newest.desk.writer(code).stopped is None:
+            book = process.desk.facts(code)
+            if books.is_at(book.size) and process.desk.writer(code).stopped is None:
                 books.lives(book)
 
     # ---- time
@@ -154,9 +155,17 @@ class World:
 
     @property
     def newest(self) -> "Process | None":
-        """The one that serves; it may not know yet that it does no more."""
+        """Who is asked. It may have been replaced by one that died since, and not know it."""
         ready = [process for process in self.processes if process.is_ready]
         return ready[-1] if ready else None
+
+    @property
+    def serving(self) -> "Process | None":
+        """The newest, where nobody took anything from it."""
+        newest = self.newest
+        if newest is None or newest.is_troubled or newest.number != self._latest:
+            return None
+        return newest
 
     async def someone(self) -> "Process":
         """The newest process, started if need be; whoever stopped is started again."""
@@ -174,7 +183,8 @@ class World:
 
     async def start(self) -> None:
         """One more process, which takes the ledgers over; under `starting`. It may fail."""
-        process = Process(self, next(self._numbers))
+        self._latest = next(self._numbers)
+        process = Process(self, self._latest)
         self.say(f"      process {process.number} starts")
         self.processes.append(process)
         try:
