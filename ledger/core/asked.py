@@ -6,7 +6,7 @@ number and minor units, against the book as it stands.
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -15,20 +15,53 @@ from msgspec.structs import replace
 
 from ledger.core.amounts import parse_amounts
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import Transfer
+from ledger.core.lines import Rate, Transfer
 from ledger.core.model import (
     BATCH_MAX,
     CURRENCIES_SUMMED_MAX,
     DATE_MIN,
+    Action,
+    BatchCount,
     CurrencyCode,
+    Late,
     Mode,
     OpaqueId,
+    SequenceNumber,
+    Side,
 )
+from ledger.core.terms import misplaced_term
 
 DESCRIPTION_MAX = 500  # Characters.
 
 Text = Annotated[str, Meta(max_length=64)]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
+
+
+class AskedTerms(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
+    """What a transfer asks for besides being posted as it stands.
+
+    `action` is absent (post it now), `hold` (keep it back until `expires`), or is about the
+    transfer of the sequence `target`: `post` all or some of a hold (with `release` the rest
+    is given back), `void` a hold, `reverse` a posted transfer, `clear` one in suspense.
+    Transfers that follow each other with the same `entry` number stand or fall together.
+    `up_to` posts as much as the bounds of that side allow, and `rest` is the account that
+    takes what is left. `suspense` is the account that stands in where the other refuses.
+    `rate` says that the amount is n/d of the one before it in the entry, rounded down.
+    `adjusting` is for the last day of a year, when that is closed: its thirteenth month.
+    """
+
+    action: Action | UnsetType = UNSET
+    target: SequenceNumber | UnsetType = UNSET
+    expires: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    release: bool = False
+    entry: BatchCount | UnsetType = UNSET
+    up_to: Side | UnsetType = UNSET
+    rest: Text | UnsetType = UNSET
+    suspense: Text | UnsetType = UNSET
+    rate: Rate | UnsetType = UNSET
+    adjusting: bool = False
 
 
 class AskedTransfer(
@@ -47,6 +80,7 @@ class AskedTransfer(
     value_date: date | UnsetType = UNSET
     entered_by: Text = ""
     approved_by: Text = ""
+    terms: AskedTerms | UnsetType = UNSET
 
 
 class AskedBatch(
@@ -63,6 +97,7 @@ class AskedBatch(
     control_sums: (
         Annotated[dict[CurrencyCode, Text], Meta(max_length=CURRENCIES_SUMMED_MAX)] | UnsetType
     ) = UNSET
+    late: Late | UnsetType = UNSET
 
     def without_descriptions(self) -> "AskedBatch":
         """The same request with its free text left out, for a digest that outlives erasure."""
@@ -83,7 +118,7 @@ _ONE = {name: re.compile(one, re.ASCII) for name, one in _CODES.items()}
 
 
 def check_codes(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None:
-    """Check the codes of many transfers (asked or lines) and their dates at once.
+    """Check the codes of many transfers (asked or lines), their dates and terms at once.
 
     One match over the distinct values joined costs a tenth of a match each; one transfer
     alone, the most common request, goes the short way.
@@ -100,6 +135,15 @@ def check_codes(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None
     days = {t.business_date for t in transfers} | {t.value_date for t in transfers}
     if any(day is not UNSET and day < DATE_MIN for day in days):
         raise MalformedRequest("a date before 1970", field="business_date, value_date")
+    _check_terms(transfers)
+
+
+def _check_terms(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None:
+    for position, terms in enumerate([t.terms for t in transfers]):
+        wrong = "" if terms is UNSET else misplaced_term(terms)
+        if wrong:
+            fact = f"{wrong} does not go with the other terms, or is missing"
+            raise MalformedRequest(fact, field="terms", position=position)
 
 
 def _is_plain(t: AskedTransfer | Transfer) -> bool:
@@ -110,6 +154,7 @@ def _is_plain(t: AskedTransfer | Transfer) -> bool:
         and not (t.entered_by or t.approved_by)
         and t.business_date is UNSET
         and t.value_date is UNSET
+        and t.terms is UNSET
     )
 
 

@@ -7,18 +7,22 @@ Live posting and replay walk the same road. Nothing here waits or fails half-way
 refusal leaves the book exactly as it was.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
+from ledger.core.days import Days, Rows, late_of
 from ledger.core.faults import JournalBroken
+from ledger.core.frozen import NATURES, STATUSES, Frozen
+from ledger.core.holds import Holds
 from ledger.core.lines import (
-    RULES,
     AccountOpened,
     AnyLeaf,
+    AnyState,
     BatchPosted,
     CurrencyAdded,
     LimitChanged,
@@ -35,21 +39,35 @@ from ledger.core.model import (
     NO_UPPER,
     Account,
     Currency,
+    Late,
     Mode,
-    Nature,
+    Side,
     Status,
 )
+from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.suspense import Suspense
+from ledger.core.terms import (
+    NO_NOTE,
+    NO_PAST,
+    Note,
+    Past,
+    Posting,
+    day_of,
+    is_adjusting,
+    kinds_of,
+    moving_rows,
+)
+from ledger.core.undo import Undo
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
 NO_DEBIT: Final = NO_UPPER + 1
 NO_CREDIT: Final = NO_LOWER - 1
 
-_STATUSES: Final = (Status.OPEN, Status.FROZEN, Status.CLOSED)
-_STATUS_NUMBER: Final = {status: number for number, status in enumerate(_STATUSES)}
-_FROZEN: Final = _STATUS_NUMBER[Status.FROZEN]
+_STATUS_NUMBER: Final = {status: number for number, status in enumerate(STATUSES)}
 _CLOSED: Final = _STATUS_NUMBER[Status.CLOSED]
-_NATURES: Final = (Nature.DEBIT, Nature.CREDIT)  # By number; sign_of knows it too.
+_MAY_PAY: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDITS)}
+_MAY_BE_PAID: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
 
 T = TypeVar("T")
 
@@ -61,7 +79,9 @@ class Posted(Struct, frozen=True, kw_only=True):
 
     Transfer i of the columns stood at `positions[i]` of its batch and has the sequence
     `first_sequence + i`; balances are minor units, credits minus debits, after it.
-    `refused` is empty but for `each` batches.
+    `refused` is empty but for `each` batches. A transfer under terms may have made several
+    rows, which share its position; `phases` (model.Phase) is empty where all are posted.
+    `notes` says by position what was done otherwise than the line says.
     """
 
     number: int
@@ -73,9 +93,16 @@ class Posted(Struct, frozen=True, kw_only=True):
     debit_balance: list[int]
     credit_balance: list[int]
     refused: tuple[Refusal, ...] = ()
+    phases: Sequence[int] = ()
+    notes: Mapping[int, Note] = {}
 
-
-StateLine = StateHead | StateCurrency | StateAccount
+    def sequences(self) -> Iterator[tuple[int, int]]:
+        """Position and sequence of each posted transfer: its own row, or its first."""
+        before = -1
+        for sequence, position in enumerate(self.positions, self.first_sequence):
+            if position != before:
+                yield position, sequence
+            before = position
 
 
 class Book:
@@ -109,6 +136,20 @@ class Book:
         self._kinds: list[str] = []
         self._kind_numbers: dict[str, int] = {}
         self._holders = bytearray(16)
+        self._soft: dict[int, Side] = {}  # Accounts with soft bounds.
+        self.holds = Holds(self._refold)
+        self.suspense = Suspense()
+        self.days = Days()
+        self.parts: tuple[Part, ...] = (
+            self.holds,
+            self.suspense,
+            self.days,
+        )  # As in snapshots.
+        self._part_of: dict[type, Part] = {
+            kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
+        }
+        self._undo: Undo | None = None  # Of the last batch, if it was posted under terms,
+        self._counted: Rows | None = None  # and what it counted for its days.
 
     # ---- reading
 
@@ -124,14 +165,41 @@ class Book:
             number=number,
             code=self.codes[number],
             currency=self._currency_codes[self._currency[number]],
-            nature=_NATURES[self._nature[number]],
+            nature=NATURES[self._nature[number]],
             kind=self._kinds[self._kind[number]],
             holder=bytes(self._holders[16 * number : 16 * number + 16]),
-            status=_STATUSES[self._status[number]],
+            status=STATUSES[self._status[number]],
             lower=self._lower[number],
             upper=self._upper[number],
             balance=self.balance[number],
+            pending_debits=self.holds.pending_debits.get(number, 0),
+            pending_credits=self.holds.pending_credits.get(number, 0),
+            soft=self._soft.get(number),
         )
+
+    def soft_floor(self, number: int) -> int:
+        """The lower bound where it may be passed, with what is pending; else none."""
+        if self._soft.get(number, Side.CREDIT) == Side.CREDIT:
+            return NO_LOWER
+        return self._lower[number] + self.holds.pending_debits.get(number, 0)
+
+    def soft_ceiling(self, number: int) -> int:
+        """The upper bound where it may be passed, with what is pending; else none."""
+        if self._soft.get(number, Side.DEBIT) == Side.DEBIT:
+            return NO_UPPER
+        return self._upper[number] - self.holds.pending_credits.get(number, 0)
+
+    def due(self) -> int | None:
+        """When time next asks for a line, in microseconds since 1970; None for never."""
+        return min((at for part in self.parts if (at := part.due()) is not None), default=None)
+
+    def due_line(self, now: int) -> AnyLeaf | None:
+        """A line that time asks for now; once it is applied there may be another."""
+        for part in self.parts:
+            line = part.due_line(now)
+            if line is not None:
+                return line
+        return None
 
     def currency_of(self, number: int) -> str:
         """The code of the currency of an account; empty for place 0."""
@@ -145,15 +213,15 @@ class Book:
         """The number of the currency of an account; -1 for place 0."""
         return self._currency[number]
 
-    def frozen(self) -> "Frozen":
+    def frozen(self) -> Frozen:
         """The whole state as it stands now, for a snapshot, while the book goes on."""
         return Frozen(self)
 
-    def state(self) -> Iterator[StateLine]:
+    def state(self) -> Iterator[AnyState]:
         """The whole state as the lines of a snapshot, in their order."""
         return iter(self.frozen().lines(0, None))
 
-    def restore(self, line: StateLine) -> None:
+    def restore(self, line: AnyState) -> None:
         """Take one line of a snapshot, in order, into a book that holds only those before.
 
         Raises:
@@ -169,7 +237,10 @@ class Book:
                 self._add_account(line)
                 self.balance[line.number] = int(line.balance)
                 self._status[line.number] = _STATUS_NUMBER[line.status]
+                self._set_soft(line.number, line.soft)
                 self._refresh(line.number)
+            case _:
+                self._part_of[type(line)].restore(line)
 
     # ---- changing, one line of the journal at a time
 
@@ -190,9 +261,13 @@ class Book:
                 return Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=line.account)
             case StatusChanged(status=Status.CLOSED) if self.balance[line.account] != 0:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_AT_ZERO, account=line.account)
+            case StatusChanged(status=Status.CLOSED) if self.holds.on(line.account):
+                return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=line.account)
             case AccountOpened() | LimitChanged():
                 if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
                     return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+            case _ if type(line) in self._part_of:
+                return self._part_of[type(line)].refuse(line)
         return None
 
     def apply(self, line: AnyLeaf) -> None:
@@ -218,6 +293,7 @@ class Book:
             case LimitChanged():
                 self._lower[line.account] = _or(line.lower, NO_LOWER)
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
+                self._set_soft(line.account, line.soft)
                 self._refresh(line.account)
             case StatusChanged():
                 self._status[line.account] = _STATUS_NUMBER[line.status]
@@ -226,6 +302,8 @@ class Book:
                 first = self.transfers - line.posted + 1
                 if (line.number, line.first_sequence) != (self.batches, first):
                     raise JournalBroken(f"leaf {self.size}", "a batch out of order")
+            case _ if type(line) in self._part_of:
+                self._part_of[type(line)].apply(line)
         self.recorded_at = line.recorded_at
         self.size += 1
 
@@ -254,15 +332,37 @@ class Book:
         self._lower.append(lower)
         self._upper.append(upper)
         self._status.append(0)
-        self._nature.append(_NATURES.index(line.nature))
+        self._nature.append(NATURES.index(line.nature))
         self._kind.append(kind)
         self._holders += line.holder
 
+    def _set_soft(self, number: int, soft: Side | UnsetType) -> None:
+        if soft is UNSET:
+            self._soft.pop(number, None)
+        else:
+            self._soft[number] = soft
+
     def _refresh(self, number: int) -> None:
-        """Fold bounds and status of one account into what posting compares with."""
-        is_open = self._status[number] == 0
-        self.floor[number] = self._lower[number] if is_open else NO_DEBIT
-        self.ceiling[number] = self._upper[number] if is_open else NO_CREDIT
+        self.floor[number], self.ceiling[number] = self._folded(number)
+
+    def _folded(self, number: int) -> tuple[int, int]:
+        """Bounds, status and what is pending of one account, as posting compares with them."""
+        status, soft = self._status[number], self._soft.get(number)
+        floor = NO_LOWER if soft in (Side.DEBIT, Side.BOTH) else self._lower[number]
+        ceiling = NO_UPPER if soft in (Side.CREDIT, Side.BOTH) else self._upper[number]
+        return (
+            floor + self.holds.pending_debits.get(number, 0)
+            if status in _MAY_PAY
+            else NO_DEBIT,
+            ceiling - self.holds.pending_credits.get(number, 0)
+            if status in _MAY_BE_PAID
+            else NO_CREDIT,
+        )
+
+    def _refold(self, undo: Undo, number: int) -> None:
+        floor, ceiling = self._folded(number)
+        undo.put(self.floor, number, floor)
+        undo.put(self.ceiling, number, ceiling)
 
     # ---- posting
 
@@ -274,6 +374,7 @@ class Book:
         recorded_at: int,
         business_date: date,
         used: Container[tuple[str, str]] = NOTHING_USED,
+        past: Mapping[int, Past] = NO_PAST,
     ) -> Posted | Refusal:
         """Post a batch: all of it, or with `each` what can be, or nothing.
 
@@ -282,6 +383,7 @@ class Book:
             business_date: the day of the ledger; the latest that is open.
             used: pairs of source and reference that are taken, where the ledger's rules
                 say that references are unique; otherwise empty.
+            past: the transfers that `targets_of` these asks for, where they are there.
 
         The caller then writes the leaf and gives it to `apply`.
         """
@@ -297,17 +399,109 @@ class Book:
         refusal = self._refuse_control_sums(manifest, debit, credit, amount)
         if refusal is not None:
             return refusal
-        barred = self._barred(manifest, transfers, business_date, used)
-        if manifest.mode is Mode.ATOMIC:
-            return self._post_all(debit, credit, amount, barred)
-        return self._post_each(debit, credit, amount, barred)
+        if not self.days.is_open(business_date, business_date):
+            return Refusal(code=RefusalCode.NO_DAY_OPEN)
+        moved: dict[int, date] = {}
+        barred = self._barred(manifest, transfers, business_date, used, moved)
+        self._undo = self._counted = None
+        if self._has_terms(transfers, debit, credit):
+            posting = Posting(
+                self,
+                transfers,
+                (debit, credit, amount),
+                barred,
+                recorded_at=recorded_at,
+                business_date=business_date,
+                past=past,
+            )
+            outcome = self._post_under_terms(posting, manifest.mode)
+        elif manifest.mode is Mode.ATOMIC:
+            outcome = self._post_all(debit, credit, amount, barred)
+        else:
+            outcome = self._post_each(debit, credit, amount, barred)
+        if isinstance(outcome, Refusal):
+            return outcome
+        posted = _moved(outcome, moved) if moved else outcome
+        self._counted = self._rows(manifest, transfers, posted, business_date)
+        self.days.count(self._counted)
+        return posted
 
     def unpost(self, posted: Posted) -> None:
         """Take back the last batch posted, before its leaf was applied."""
         assert posted.number == self.batches, "only the last batch can be taken back"
-        self._walk_back(posted.debit, posted.credit, posted.amount)
+        if self._undo is None:
+            self._walk_back(posted.debit, posted.credit, posted.amount)
+        else:
+            self._undo.back_to(0)
+        assert self._counted is not None
+        self.days.count(self._counted, -1)
         self.batches -= 1
         self.transfers -= len(posted.amount)
+
+    def _rows(
+        self,
+        manifest: Manifest,
+        transfers: Sequence[Transfer],
+        posted: Posted,
+        business_date: date,
+    ) -> Rows:
+        """What of a batch counts for its days: one key where it has one, else a row each."""
+        kinds = {t.kind for t in transfers}
+        days = {t.business_date for t in transfers}
+        is_plain = len(kinds) == len(days) == 1 and not (posted.phases or posted.notes)
+        if is_plain and len(self.currencies) == 1:
+            day = days.pop()
+            return Rows(
+                source=_or(manifest.source, ""),
+                currencies=self._currency_codes[0],
+                kinds=kinds.pop(),
+                days=_or(day, business_date),
+                amounts=posted.amount,
+            )
+        at, all_kinds = list(moving_rows(posted)), kinds_of(transfers, posted)
+        return Rows(
+            source=_or(manifest.source, ""),
+            currencies=[self.currency_of(posted.debit[i]) for i in at],
+            kinds=[all_kinds[i] for i in at],
+            days=[day_of(transfers, posted, i, business_date) for i in at],
+            amounts=[posted.amount[i] for i in at],
+        )
+
+    def _has_terms(
+        self, transfers: Sequence[Transfer], debit: list[int], credit: list[int]
+    ) -> bool:
+        """Whether a batch asks for more than two comparisons, or an account of it does."""
+        soft = self._soft.keys()
+        return (
+            any(t.terms is not UNSET for t in transfers)
+            or (bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit)))
+            or any(part.concerns(transfers, debit, credit) for part in self.parts)
+        )
+
+    def _post_under_terms(self, posting: Posting, mode: Mode) -> Posted | Refusal:
+        if mode is Mode.EACH:
+            posting.post_each()
+        else:
+            refusal = posting.post_all()
+            if refusal is not None:
+                return refusal
+        self._undo = posting.undo
+        first = self.transfers + 1
+        self.batches += 1
+        self.transfers += len(posting.amount)
+        return Posted(
+            number=self.batches,
+            first_sequence=first,
+            positions=posting.positions,
+            debit=posting.debit,
+            credit=posting.credit,
+            amount=posting.amount,
+            debit_balance=posting.debit_balance,
+            credit_balance=posting.credit_balance,
+            refused=tuple(posting.refused),
+            phases=posting.phases if any(posting.phases) else (),
+            notes=posting.notes,
+        )
 
     def _post_all(
         self, debit: list[int], credit: list[int], amount: list[int], barred: dict[int, Refusal]
@@ -434,16 +628,18 @@ class Book:
         transfers: Sequence[Transfer],
         business_date: date,
         used: Container[tuple[str, str]],
+        moved: dict[int, date],
     ) -> dict[int, Refusal]:
-        """Positions refused for their reference or date, whatever the balances are."""
+        """Positions refused for their reference or dates, whatever the balances are.
+
+        Those that count for a later day than their own are noted in `moved`.
+        """
         barred: dict[int, Refusal] = {}
-        dates = {t.business_date for t in transfers}
-        if any(day is not UNSET and day > business_date for day in dates):
-            for position, t in enumerate(transfers):
-                if t.business_date is not UNSET and t.business_date > business_date:
-                    barred[position] = Refusal(
-                        code=RefusalCode.BUSINESS_DATE_NOT_OPEN, position=position
-                    )
+        stated = {t.business_date for t in transfers}
+        if any(d is not UNSET and not self.days.is_open(d, business_date) for d in stated):
+            self._bar_days(manifest, transfers, business_date, barred, moved)
+        if any(t.value_date is not UNSET for t in transfers):
+            self._bar_value_dates(transfers, business_date, barred, moved)
         assert self.opening is not None, "a book is opened before it posts"
         if self.opening.unique_references:
             source = _or(manifest.source, "")
@@ -456,99 +652,105 @@ class Book:
                 seen.add(t.reference)
         return barred
 
+    def _bar_days(
+        self,
+        manifest: Manifest,
+        transfers: Sequence[Transfer],
+        business_date: date,
+        barred: dict[int, Refusal],
+        moved: dict[int, date],
+    ) -> None:
+        late = late_of(manifest)
+        for position, t in enumerate(transfers):
+            if t.business_date is UNSET or is_adjusting(t):
+                continue
+            day: date | None = t.business_date
+            if not self.days.is_open(t.business_date, business_date):
+                is_moved = late is Late.NEXT_OPEN_DAY
+                day = self.days.next_open(t.business_date, business_date) if is_moved else None
+            if day is None:
+                barred[position] = Refusal(
+                    code=RefusalCode.BUSINESS_DATE_NOT_OPEN, position=position
+                )
+            elif day != t.business_date:
+                moved[position] = day
+
+    def _bar_value_dates(
+        self,
+        transfers: Sequence[Transfer],
+        business_date: date,
+        barred: dict[int, Refusal],
+        moved: Mapping[int, date],
+    ) -> None:
+        for position, t in enumerate(transfers):
+            day = moved.get(position, _or(t.business_date, business_date))
+            if t.value_date is not UNSET and not self.days.is_value_allowed(t.value_date, day):
+                refusal = Refusal(code=RefusalCode.VALUE_DATE_TOO_EARLY, position=position)
+                barred.setdefault(position, refusal)
+
     def _why(
-        self, position: int, d: int, c: int, amount: int, barred: dict[int, Refusal]
+        self, position: int, d: int, c: int, amount: int, barred: Mapping[int, Refusal]
     ) -> Refusal:
         """The first reason, in the order of RefusalCode, why this transfer cannot be."""
-        account: int | None = c
-        available: int | None = None
+        refusal = self.why_never(position, d, c) or barred.get(position)
+        refusal = refusal or self.why_not(position, d, c, amount)
+        assert refusal is not None, "refused without a reason"
+        return refusal
+
+    def why_never(self, position: int, d: int, c: int) -> Refusal | None:
+        """Why nothing can pass between these accounts, however they stand."""
         if d == 0:
-            code, account = RefusalCode.DEBIT_ACCOUNT_NOT_FOUND, None
-        elif c == 0:
+            return Refusal(code=RefusalCode.DEBIT_ACCOUNT_NOT_FOUND, position=position)
+        account: int | None = c
+        if c == 0:
             code, account = RefusalCode.CREDIT_ACCOUNT_NOT_FOUND, None
         elif d == c:
             code = RefusalCode.ACCOUNTS_MUST_DIFFER
         elif self._currency[d] != self._currency[c]:
             code = RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES
-        elif position in barred:
-            return barred[position]
-        elif self._status[d] == _CLOSED:
+        else:
+            return None
+        return Refusal(code=code, position=position, account=account)
+
+    def why_shut(self, position: int, d: int, c: int) -> Refusal | None:
+        """Why the status of one of these accounts keeps anything from passing."""
+        account = c
+        if self._status[d] == _CLOSED:
             code, account = RefusalCode.DEBIT_ACCOUNT_CLOSED, d
         elif self._status[c] == _CLOSED:
             code = RefusalCode.CREDIT_ACCOUNT_CLOSED
-        elif self._status[d] == _FROZEN:
+        elif self._status[d] not in _MAY_PAY:
             code, account = RefusalCode.DEBIT_ACCOUNT_FROZEN, d
-        elif self._status[c] == _FROZEN:
+        elif self._status[c] not in _MAY_BE_PAID:
             code = RefusalCode.CREDIT_ACCOUNT_FROZEN
-        elif self.balance[d] - amount < self.floor[d]:
+        else:
+            return None
+        return Refusal(code=code, position=position, account=account)
+
+    def why_not(self, position: int, d: int, c: int, amount: int) -> Refusal | None:
+        """Why this amount cannot pass between these accounts as they stand now."""
+        refusal = self.why_shut(position, d, c)
+        if refusal is not None:
+            return refusal
+        account = c
+        if self.balance[d] - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
             available = max(0, self.balance[d] - self.floor[d])
-        else:
+        elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])
+        else:
+            return None
         return Refusal(code=code, position=position, account=account, available=available)
 
 
-class Frozen:
-    """A copy of what changes in a book, and its view of what does not.
-
-    Codes, holders and the like are only ever appended, so the book's own columns serve,
-    up to the number of accounts there were.
-    """
-
-    def __init__(self, book: Book) -> None:
-        self.size = book.size
-        self.accounts = book.accounts
-        self.head = StateHead(
-            rules=RULES,
-            size=book.size,
-            accounts=book.accounts,
-            batches=book.batches,
-            transfers=book.transfers,
-            recorded_at=book.recorded_at,
-        )
-        self._first: list[StateLine] = [
-            self.head,
-            *(
-                StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
-                for currency in book.currencies.values()
-            ),
-        ]
-        self._book = book
-        self._currencies = tuple(book.currencies)
-        self._balance = book.balance.copy()
-        self._lower = book._lower.copy()
-        self._upper = book._upper.copy()
-        self._status = bytes(book._status)
-
-    @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return len(self._first) + self.accounts
-
-    def lines(self, start: int, stop: int | None) -> list[StateLine]:
-        """Lines `start` to `stop`, the last not included."""
-        stop = self.count if stop is None else min(stop, self.count)
-        first = self._first[start:stop]
-        offset = len(self._first) - 1  # Line n is account n - offset.
-        accounts = range(max(1, start - offset), max(1, stop - offset))
-        return [*first, *map(self._account, accounts)]
-
-    def _account(self, number: int) -> StateAccount:
-        book = self._book
-        lower, upper = self._lower[number], self._upper[number]
-        return StateAccount(
-            number=number,
-            code=book.codes[number],
-            currency=self._currencies[book._currency[number]],
-            nature=_NATURES[book._nature[number]],
-            kind=book._kinds[book._kind[number]],
-            holder=bytes(book._holders[16 * number : 16 * number + 16]),
-            status=_STATUSES[self._status[number]],
-            balance=str(self._balance[number]),
-            lower=UNSET if lower == NO_LOWER else lower,
-            upper=UNSET if upper == NO_UPPER else upper,
-        )
+def _moved(posted: Posted, moved: Mapping[int, date]) -> Posted:
+    """The same, with the later days noted of those that were posted."""
+    notes = dict(posted.notes)
+    for position in {*posted.positions} & moved.keys():
+        note = notes.get(position, NO_NOTE)
+        notes[position] = replace(note, business_date=moved[position])
+    return replace(posted, notes=notes)
 
 
 def _or(value: T | UnsetType, otherwise: T) -> T:

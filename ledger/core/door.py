@@ -5,18 +5,20 @@ as it stands when the batch is decided. Randomness is an argument.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from msgspec import UNSET, UnsetType
 
 from ledger.core.amounts import parse_total
-from ledger.core.asked import AskedBatch, AskedTransfer, check_codes, parse_all
+from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer, check_codes, parse_all
 from ledger.core.book import Book
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import Manifest, Transfer
+from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
 
 SALT = 16  # Bytes.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPIRES_AFTER = 86_400_000_000  # Microseconds that a batch written by the ledger may wait.
 
 
@@ -70,10 +72,33 @@ def _refuse_currencies(
     return None
 
 
+def write_terms(terms: AskedTerms, book: Book) -> Terms:
+    """What is asked besides, with account numbers; 0 for a code the ledger does not know."""
+    number = book.numbers.get
+    return Terms(
+        action=terms.action,
+        target=terms.target,
+        expires=UNSET if terms.expires is UNSET else _micros(terms.expires),
+        release=terms.release,
+        entry=terms.entry,
+        up_to=terms.up_to,
+        rest=UNSET if terms.rest is UNSET else number(terms.rest, 0),
+        suspense=UNSET if terms.suspense is UNSET else number(terms.suspense, 0),
+        rate=terms.rate,
+        adjusting=terms.adjusting,
+    )
+
+
+def _micros(moment: datetime) -> int:
+    """Microseconds since 1970; a moment before that is as good as its beginning."""
+    return max(0, (moment - EPOCH) // timedelta(microseconds=1))
+
+
 def write_lines(
     asked: AskedBatch,
     columns: tuple[list[int], list[int], list[int]],
     chance: bytes,
+    book: Book,
 ) -> list[Transfer]:
     """The transfers as lines, each with a salt of its own where there are several.
 
@@ -98,6 +123,7 @@ def write_lines(
             approved_by=t.approved_by,
             details=commitment(next(salts), t.description) if t.description else UNSET,
             salt=next(salts) if salted else UNSET,
+            terms=UNSET if t.terms is UNSET else write_terms(t.terms, book),
         )
         for t, d, c, a in zip(asked.transfers, debit, credit, amount, strict=True)
     ]
@@ -138,6 +164,7 @@ def write_manifest(
         source=asked.source,
         branch=asked.branch,
         control_sums=_control_sums(asked, scales),
+        late=asked.late,
     )
 
 

@@ -14,25 +14,33 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.core.amounts import Amount, Bound, Scale
+from ledger.core.amounts import AMOUNT_MAX, Amount, Bound, Scale
 from ledger.core.model import (
     BATCH_MAX,
     CURRENCIES_SUMMED_MAX,
     AccountCode,
     AccountNumber,
+    Action,
     BalanceText,
     BatchCount,
     Count,
     CurrencyCode,
     CurrencyKind,
+    DaysBy,
+    Flag,
     Hash,
+    Late,
     LedgerCode,
     Micros,
     Mode,
     Nature,
+    OneSide,
     OpaqueId,
+    Reference,
     Role,
     Salt,
+    SequenceNumber,
+    Side,
     Status,
     TotalText,
     Word,
@@ -41,6 +49,9 @@ from ledger.core.model import (
 RULES: Final = (
     1  # The version of the rules this code keeps; a ledger's first leaf names its own.
 )
+ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
+TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
+EXPIRED_MAX = 2048  # Holds that one line says are expired.
 LEAF_MAX = 65_534  # Bytes of a leaf, so that it fits an entry bundle of the log.
 
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./:_-]{0,199}\Z")]
@@ -49,6 +60,35 @@ ControlSums = Annotated[dict[CurrencyCode, TotalText], Meta(max_length=CURRENCIE
 # is there only to be refused.
 AccountPlace = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Position = Annotated[int, Meta(ge=0, lt=BATCH_MAX)]
+
+
+class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Of an exchange: minor units bought for `d` minor units sold, rounded down."""
+
+    d: Amount
+    n: Amount
+
+
+class Terms(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
+    """What a transfer asks for besides being posted as it stands (core/terms.py)."""
+
+    action: Action | UnsetType = UNSET
+    target: SequenceNumber | UnsetType = UNSET  # The hold or transfer that the action is about.
+    expires: Micros | UnsetType = UNSET  # Of a hold.
+    release: bool = False  # Of a post: what remains of the hold is given back.
+    # Transfers that follow each other under one number stand or fall together.
+    entry: BatchCount | UnsetType = UNSET
+    up_to: Side | UnsetType = UNSET  # As much of the amount as the bounds of this side allow.
+    # Takes what `up_to` leaves, in the place of the account of that side.
+    rest: AccountPlace | UnsetType = UNSET
+    # Takes the place of the account that refuses, when cash has changed hands already.
+    suspense: AccountPlace | UnsetType = UNSET
+    # The amount is this rate of the amount before it in the entry.
+    rate: Rate | UnsetType = UNSET
+    # For the last day of a year, though it is closed: its thirteenth month.
+    adjusting: bool = False
 
 
 class Transfer(
@@ -73,6 +113,7 @@ class Transfer(
         UNSET  # SHA-256 of a 16-byte salt and the text, which are erasable.
     )
     salt: Salt | UnsetType = UNSET
+    terms: Terms | UnsetType = UNSET
 
 
 class Line(
@@ -98,6 +139,7 @@ class Manifest(Line, frozen=True, kw_only=True, tag="manifest"):
     source: OpaqueId | UnsetType = UNSET
     branch: OpaqueId | UnsetType = UNSET
     control_sums: ControlSums | UnsetType = UNSET  # Minor units, by currency.
+    late: Late | UnsetType = UNSET  # Absent: what is for a closed day is refused.
 
 
 class Leaf(Line, frozen=True, kw_only=True):
@@ -152,13 +194,17 @@ class AccountOpened(Leaf, frozen=True, kw_only=True, tag="account"):
 
 
 class LimitChanged(Leaf, frozen=True, kw_only=True, tag="limit"):
-    """Both bounds as they are from now on. An absent bound means that there is none."""
+    """Both bounds as they are from now on. An absent bound means that there is none.
+
+    A soft bound may be passed; what passes it is posted and flagged.
+    """
 
     account: AccountNumber
     reason: Word
     by: OpaqueId
     lower: Bound | UnsetType = UNSET
     upper: Bound | UnsetType = UNSET
+    soft: Side | UnsetType = UNSET
 
 
 class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
@@ -176,13 +222,14 @@ class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
     poster: OpaqueId
     business_date: date
     count: BatchCount
-    posted: Annotated[int, Meta(ge=0, le=BATCH_MAX)]
+    posted: Annotated[int, Meta(ge=0, le=ROWS_MAX)]  # Rows; a transfer may make several.
     first_sequence: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     signed: bool
     key: OpaqueId | UnsetType = UNSET  # The API key, when not signed.
     root: Hash | UnsetType = UNSET  # The inner root, when not signed.
     note: str | UnsetType = UNSET  # The poster's checkpoint note, when signed.
-    outcomes: Hash | UnsetType = UNSET  # Root over the outcomes, when some were refused.
+    # Root over the outcomes, when some were refused or posted otherwise than they stand.
+    outcomes: Hash | UnsetType = UNSET
 
 
 class BatchRefused(Leaf, frozen=True, kw_only=True, tag="refused"):
@@ -205,6 +252,72 @@ class BatchRefused(Leaf, frozen=True, kw_only=True, tag="refused"):
     available: BalanceText | UnsetType = UNSET  # Minor units that would have been accepted.
 
 
+class HoldsExpired(Leaf, frozen=True, kw_only=True, tag="expired"):
+    """Holds whose time was up: what remained of each is given back."""
+
+    holds: Annotated[list[SequenceNumber], Meta(min_length=1, max_length=EXPIRED_MAX)]
+
+
+class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision that a command cites: the number and date of its minutes, and their hash."""
+
+    date: date
+    hash: Hash
+    number: Reference
+
+
+class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
+    """How the ledger keeps its days from now on; all of it."""
+
+    by: OpaqueId
+    days: DaysBy
+    # Minutes after midnight, of the ledger's time zone, when the next day begins.
+    cut_off: Annotated[int, Meta(ge=15, le=1425, multiple_of=15)] | UnsetType = UNSET
+    # How many days before the business date interest may run from. Absent: any.
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class DayOpened(Leaf, frozen=True, kw_only=True, tag="day_opened"):
+    """A business day takes transfers, where days are opened by command."""
+
+    date: date
+    by: OpaqueId
+
+
+class DayTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many rows of a currency, kind and source a day has, and their sum."""
+
+    amount: TotalText
+    count: Count
+    currency: CurrencyCode
+    kind: Word
+    source: str
+
+
+class DayClosed(Leaf, frozen=True, kw_only=True, tag="day_closed"):
+    """A business day is over, and what it came to.
+
+    `totals` is SHA-256 over its DayTotal lines in order, each with a line feed; the first of
+    them stand in `shown`.
+    """
+
+    date: date
+    by: OpaqueId
+    count: Count
+    totals: Hash
+    shown: Annotated[list[DayTotal], Meta(max_length=TOTALS_SHOWN_MAX)]
+
+
+class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
+    """A month is closed for now, reopened, or closed for ever. Month 13 is for adjustments."""
+
+    year: Annotated[int, Meta(ge=1970, le=9999)]
+    month: Annotated[int, Meta(ge=1, le=13)]
+    mark: Literal["preliminary", "reopened", "final"]
+    by: OpaqueId
+    act: Act | UnsetType = UNSET
+
+
 class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
     """The state after the first `size` leaves, as a root over its lines (JOURNAL.md)."""
 
@@ -222,20 +335,41 @@ AnyLeaf = (
     | StatusChanged
     | BatchPosted
     | BatchRefused
+    | HoldsExpired
+    | SettingsChanged
+    | DayOpened
+    | DayClosed
+    | PeriodMarked
     | Snapshot
 )
+
+
+class Beside(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row that a transfer made besides its own; the sequence is the next."""
+
+    amount: Amount
+    credit_account: AccountNumber
+    debit_account: AccountNumber
+    kind: Word  # rest, or the kind of a levy.
 
 
 class Outcome(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """A line of the outcomes of an `each` batch: posted with a sequence, or refused.
+    """A line of a batch's outcomes: posted with a sequence, or refused.
 
-    Either `sequence` is there, or `code` with what belongs to it.
+    Either `sequence` is there, with what is otherwise than the transfer's line says, or
+    `code` with what belongs to it.
     """
 
     position: Position
-    sequence: Annotated[int, Meta(ge=1, le=2**53 - 1)] | UnsetType = UNSET
+    sequence: SequenceNumber | UnsetType = UNSET
+    # When it is not the line's. 0: no row of its own, the sequence is of the first beside.
+    amount: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] | UnsetType = UNSET
+    suspense: OneSide | UnsetType = UNSET  # Which side stood in.
+    business_date: date | UnsetType = UNSET  # When its own day was closed.
+    flags: Annotated[list[Flag], Meta(min_length=1)] | UnsetType = UNSET
+    beside: Annotated[list[Beside], Meta(min_length=1, max_length=8)] | UnsetType = UNSET
     code: Word | UnsetType = UNSET
     account: AccountNumber | UnsetType = UNSET
     available: BalanceText | UnsetType = UNSET
@@ -273,3 +407,65 @@ class StateAccount(Line, frozen=True, kw_only=True, tag="state_account"):
     balance: BalanceText
     lower: Bound | UnsetType = UNSET
     upper: Bound | UnsetType = UNSET
+    soft: Side | UnsetType = UNSET
+
+
+class StateHold(Line, frozen=True, kw_only=True, tag="state_hold"):
+    """An open hold in a snapshot, in the order of their sequences."""
+
+    sequence: SequenceNumber
+    debit_account: AccountNumber
+    credit_account: AccountNumber
+    amount: Amount
+    left: Amount
+    expires: Micros
+
+
+class StateSuspended(Line, frozen=True, kw_only=True, tag="state_suspended"):
+    """What stands on a suspense account and is not cleared, in the order of sequences."""
+
+    sequence: SequenceNumber
+    account: AccountNumber  # The suspense account.
+    side: OneSide  # On which it stood in.
+    left: Amount
+    since: Micros
+
+
+class StateDays(Line, frozen=True, kw_only=True, tag="state_days"):
+    """Which days are closed and open, in a snapshot."""
+
+    open: list[date]
+    settings: SettingsChanged | UnsetType = UNSET
+    closed_through: date | UnsetType = UNSET
+    opened_through: date | UnsetType = UNSET
+
+
+class StateDayTotal(Line, frozen=True, kw_only=True, tag="state_day_total"):
+    """What a day that is not closed has come to, by day, currency, kind and source."""
+
+    date: date
+    amount: TotalText
+    count: Count
+    currency: CurrencyCode
+    kind: Word
+    source: str
+
+
+class StatePeriod(Line, frozen=True, kw_only=True, tag="state_period"):
+    """How a month was marked last."""
+
+    year: int
+    month: int
+    mark: Literal["preliminary", "reopened", "final"]
+
+
+AnyState = (
+    StateHead
+    | StateCurrency
+    | StateAccount
+    | StateHold
+    | StateSuspended
+    | StateDays
+    | StateDayTotal
+    | StatePeriod
+)

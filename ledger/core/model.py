@@ -1,8 +1,8 @@
 """The nouns: currencies, accounts and the ways they can be."""
 
 from datetime import date
-from enum import StrEnum
-from typing import Annotated
+from enum import IntEnum, StrEnum
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -28,6 +28,8 @@ OpaqueId = Annotated[
 ]  # Of a system, never a name.
 Micros = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]  # Microseconds since 1970-01-01T00:00Z.
 Count = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+OneSide = Literal["debit", "credit"]
+SequenceNumber = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]  # A transfer's own number.
 BatchCount = Annotated[int, Meta(ge=1, le=BATCH_MAX)]
 BalanceText = Annotated[str, Meta(pattern=r"^(0|-?[1-9][0-9]{0,18})\Z")]  # May pass 2^53.
 TotalText = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,23})\Z")]
@@ -57,6 +59,8 @@ class Status(StrEnum):
 
     OPEN = "open"
     FROZEN = "frozen"
+    FROZEN_DEBITS = "frozen_debits"  # It may still be paid.
+    FROZEN_CREDITS = "frozen_credits"  # It may still pay.
     CLOSED = "closed"
 
 
@@ -65,6 +69,59 @@ class Mode(StrEnum):
 
     ATOMIC = "atomic"
     EACH = "each"
+
+
+class Action(StrEnum):
+    """What a transfer is, where it is not simply posted."""
+
+    HOLD = "hold"  # Keeps the amount back until it is posted, voided or expired.
+    POST = "post"  # Posts a hold, or a part of it.
+    VOID = "void"  # Releases what remains of a hold.
+    REVERSE = "reverse"  # Takes back a posted transfer, or a part of it.
+    CLEAR = "clear"  # Moves what was posted to a suspense account where it belongs.
+
+
+class Side(StrEnum):
+    """One of the two accounts of a transfer, or each of them."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+    BOTH = "both"
+
+
+class Phase(IntEnum):
+    """What a transfer's row says of its amount. Posted and adjusted rows move balances."""
+
+    POSTED = 0
+    HELD = 1
+    RELEASED = 2  # By a void: the amount that had remained.
+    ADJUSTED = 3  # Posted, as an adjustment to a year whose days are closed.
+
+    @property
+    def moves(self) -> bool:
+        """Whether a row of it moves balances."""
+        return self in (Phase.POSTED, Phase.ADJUSTED)
+
+
+class DaysBy(StrEnum):
+    """Who opens a business day: the clock at midnight or the cut-off, or a command."""
+
+    CLOCK = "clock"
+    COMMAND = "command"
+
+
+class Late(StrEnum):
+    """What becomes of a transfer for a day that is closed."""
+
+    REFUSE = "refuse"
+    NEXT_OPEN_DAY = "next_open_day"
+
+
+class Flag(StrEnum):
+    """What stands beside a transfer that was posted all the same."""
+
+    CREDIT_LIMIT_PASSED = "credit_limit_passed"
+    BALANCE_LIMIT_PASSED = "balance_limit_passed"
 
 
 class Role(StrEnum):
@@ -101,6 +158,9 @@ class Account(Struct, frozen=True, kw_only=True):
     lower: int
     upper: int
     balance: int
+    pending_debits: int = 0  # Held back from it,
+    pending_credits: int = 0  # and for it.
+    soft: Side | None = None  # Which of its bounds may be passed, and is then flagged.
 
     @property
     def sign(self) -> int:

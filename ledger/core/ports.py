@@ -9,7 +9,7 @@ and Keys, held alike by a contract test.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -26,16 +26,19 @@ from ledger.core.model import (
     LedgerCode,
     Nature,
     OpaqueId,
+    Phase,
     Role,
     Status,
     Word,
 )
 from ledger.core.refusals import Refusal
+from ledger.core.terms import Link, Past
 
 T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
 
 
 # ---- who asks, and what
@@ -85,12 +88,16 @@ class AskedAccount(
 
 
 class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A change of an account. What is not there stays as it is; the reason is a code."""
+    """A change of an account. What is not there stays as it is; the reason is a code.
+
+    A soft bound may be passed, and what passes it is flagged.
+    """
 
     reason: Word
     status: Status | UnsetType = UNSET
     lower_bound: BoundText | UnsetType = UNSET
     upper_bound: BoundText | UnsetType = UNSET
+    soft_bounds: SoftBounds | UnsetType = UNSET
 
 
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -233,6 +240,7 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
     amount: Sequence[int] = ()
     debit_balance: Sequence[int] = ()
     credit_balance: Sequence[int] = ()
+    phases: Sequence[int] = ()
 
 
 class TransferRow(Struct, frozen=True, gc=False):
@@ -247,6 +255,7 @@ class TransferRow(Struct, frozen=True, gc=False):
     batch_number: int
     position: int
     business_date: date
+    phase: int = Phase.POSTED
 
 
 class Movement(Struct, frozen=True, gc=False):
@@ -291,6 +300,12 @@ class Reads(Protocol):
         self, ledger_id: int, numbers: Collection[int]
     ) -> Mapping[int, StoredBatch]:
         """Posted batches by their numbers, without their rows."""
+        ...
+
+    async def links(
+        self, ledger_id: int, sequences: Collection[int]
+    ) -> Mapping[int, list[Link]]:
+        """What took back or cleared these transfers, and what these took back or cleared."""
         ...
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
@@ -343,6 +358,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     business_dates: Sequence[date] | date = date.min  # Of all transfers, or of each.
     references: Sequence[tuple[str, int]] = ()  # With sequence, where they must be unique.
     details: Sequence[tuple[int, bytes, str]] = ()  # Sequence, salt, text.
+    links: Sequence[Link] = ()
 
 
 class NewTile(Struct, frozen=True):
@@ -417,6 +433,12 @@ class Store(Protocol):
         self, ledger_id: int, references: Collection[tuple[str, str]], before: int
     ) -> set[tuple[str, str]]:
         """Which pairs of source and reference are taken by sequences below `before`."""
+        ...
+
+    async def past(
+        self, ledger_id: int, sequences: Collection[int], before: int
+    ) -> Mapping[int, Past]:
+        """Those of these transfers that stand below a sequence, as they stood at it."""
         ...
 
     async def detail_salts(

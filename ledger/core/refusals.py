@@ -20,9 +20,20 @@ class RefusalCode(StrEnum):
     ACCOUNT_NOT_FOUND = "account_not_found"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
+    ACCOUNT_HAS_HOLDS = "account_has_holds"
+    HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     BOUNDS_CROSSED = "bounds_crossed"
+    ACT_MISSING = "act_missing"
+    DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
+    DAY_NOT_NEW = "day_not_new"
+    DAY_NOT_OPEN = "day_not_open"
+    DAY_BEFORE_IS_OPEN = "day_before_is_open"
+    DAY_TOTALS_DIFFER = "day_totals_differ"
+    PERIOD_NOT_MARKED_SO = "period_not_marked_so"
+    PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    NO_DAY_OPEN = "no_day_open"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
@@ -34,12 +45,23 @@ class RefusalCode(StrEnum):
     ACCOUNTS_OF_DIFFERENT_CURRENCIES = "accounts_of_different_currencies"
     REFERENCE_USED = "reference_used"
     BUSINESS_DATE_NOT_OPEN = "business_date_not_open"
+    VALUE_DATE_TOO_EARLY = "value_date_too_early"
+    TERMS_ACCOUNT_NOT_USABLE = "terms_account_not_usable"  # For the rest, or as suspense.
+    HOLD_NOT_OPEN = "hold_not_open"
+    HOLD_EXPIRED = "hold_expired"
+    TARGET_NOT_FOUND = "target_not_found"
+    TARGET_NOT_REVERSIBLE = "target_not_reversible"
+    TARGET_NOT_IN_SUSPENSE = "target_not_in_suspense"
+    TARGET_DIFFERS = "target_differs"
+    EXCEEDS_TARGET = "exceeds_target"
+    RATE_DIFFERS = "rate_differs"
     DEBIT_ACCOUNT_CLOSED = "debit_account_closed"
     CREDIT_ACCOUNT_CLOSED = "credit_account_closed"
     DEBIT_ACCOUNT_FROZEN = "debit_account_frozen"
     CREDIT_ACCOUNT_FROZEN = "credit_account_frozen"
     EXCEEDS_CREDIT_LIMIT = "exceeds_credit_limit"
     EXCEEDS_BALANCE_LIMIT = "exceeds_balance_limit"
+    ENTRY_REFUSED = "entry_refused"  # For another transfer of the same entry.
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 A debit is a positive amount, a credit a negative one. An account is opened on the day of
 its first transfer, which may be back-dated to before the ledger was; balances are asserted
-for the morning after the last day, exactly, since beancount would let a unit pass.
+for the morning after the last day, exactly, since beancount would let a unit pass. What
+only holds an amount, or gives it back, moves nothing and is not there.
 """
 
 from collections.abc import Iterable, Iterator
@@ -70,13 +71,17 @@ class Beancount:
             by = f'  entered_by: "{line.entered_by}"\n'
         if line.approved_by:
             by += f'  approved_by: "{line.approved_by}"\n'
+        told = "".join(
+            f"  {name}: {value}\n" if value.isdigit() else f'  {name}: "{value}"\n'
+            for name, value in entered.facts
+        )
         return (
-            f'{entered.day} * "{line.kind}" "{line.reference}"\n'
+            f'{entered.day} * "{entered.kind}" "{line.reference}"\n'
             f"  sequence: {entered.sequence}\n"
             f'  batch: "{entered.batch}"\n'
             f"  leaf: {entered.leaf_index}\n"
             f'  line: "{entered.line_hash}"\n'
-            f"{value_date}{by}"
+            f"{value_date}{by}{told}"
             f"  {entered.debit}  {entered.amount} {entered.currency}\n"
             f"  {entered.credit}  -{entered.amount} {entered.currency}\n\n"
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
 from msgspec import UNSET, Struct
 
@@ -21,7 +21,8 @@ from ledger.core.amounts import show_amount
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, Transfer
-from ledger.core.model import Account, Currency
+from ledger.core.model import Account, Action, Currency, Phase
+from ledger.core.terms import Note
 from ledger.journal.batches import read_body
 from ledger.journal.checkpoints import Checkpoint, parse_body
 from ledger.journal.directory import (
@@ -32,13 +33,24 @@ from ledger.journal.directory import (
 )
 from ledger.journal.faults import BrokenProof
 from ledger.journal.notes import parse_note
-from ledger.journal.replay import References, replay
+from ledger.journal.replay import History, References, replay
 
-EPOCH = date(1970, 1, 1)
+EPOCH: Final = date(1970, 1, 1)
+NO_NOTE: Final = Note()
+
+Facts = tuple[tuple[str, str], ...]  # Names and values, without a quote, comma or colon.
+NO_FACTS: Final[Facts] = ()
+
+# What a transfer says of the row it is about.
+_ABOUT: Final = {Action.POST: "posts", Action.REVERSE: "reverses", Action.CLEAR: "clears"}
 
 
 class Entered(Struct, frozen=True, gc=False):
-    """A posted transfer, with the names and texts as the program wants them."""
+    """A row that moved an amount, with the names and texts as the program wants them.
+
+    Its accounts and amount are those it was posted with, which under terms may be others
+    than the line's; `facts` says what the terms were and what came of them.
+    """
 
     sequence: int
     day: str
@@ -50,6 +62,8 @@ class Entered(Struct, frozen=True, gc=False):
     leaf_index: int
     line_hash: str  # SHA-256 of a zero byte and the line: its hash in the batch's tree.
     line: Transfer
+    kind: str  # The line's, or of a row beside its own.
+    facts: Facts = NO_FACTS
 
 
 class Closed(Struct, frozen=True, kw_only=True):
@@ -87,7 +101,7 @@ class Written(Struct, frozen=True, kw_only=True):
 
     checkpoint: Checkpoint
     accounts: int
-    transfers: int
+    transfers: int  # Rows that moved an amount.
     last_day: date
     bytes: int
 
@@ -115,7 +129,7 @@ def write_books(journal: Path, out: Path, style: Style, progress: Progress) -> W
         written = Written(
             checkpoint=checkpoint,
             accounts=books.book.accounts,
-            transfers=books.book.transfers,
+            transfers=books.moved,
             last_day=closing.last_day,
             bytes=whole.stat().st_size,
         )
@@ -136,6 +150,7 @@ class _Books:
 
     def __init__(self, style: Style) -> None:
         self.book = Book()
+        self.moved = 0
         self._style = style
         self._names: list[str] = [""]
         self._first_days: list[date | None] = [None]
@@ -148,14 +163,23 @@ class _Books:
         self, export: ExportDirectory, size: int, file: TextIO, progress: Progress
     ) -> None:
         """Replay all leaves and write what was posted, in order of sequence."""
+        history = History(export.reversed_sequences(size))
         for recorded in export.recorded(size):
             try:
-                leaf, posted = replay(self.book, recorded.leaf, recorded.body or None)
+                leaf, posted = replay(
+                    self.book,
+                    recorded.leaf,
+                    recorded.body or None,
+                    used=self._references,
+                    past=history.past,
+                )
             except JournalBroken as fault:
                 place, *reasons = map(str, fault.facts)
                 raise BrokenExport(place, ": ".join(reasons)) from None
             self._learn()
             if isinstance(leaf, BatchPosted) and posted is not None:
+                history.add(recorded.body, posted)
+                self._learn_references(recorded.body, posted)
                 file.writelines(
                     map(self._style.transfer, self._entered(recorded, leaf, posted))
                 )
@@ -171,6 +195,12 @@ class _Books:
             self._names.append(self._style.account(book.account(number)))
             self._first_days.append(None)
 
+    def _learn_references(self, body: bytes, posted: Posted) -> None:
+        """Note what an `each` batch may later be refused for."""
+        assert self.book.opening is not None, "a batch was posted"
+        if self.book.opening.unique_references:
+            self._references.add(body, posted)
+
     def _entered(
         self, recorded: Recorded, leaf: BatchPosted, posted: Posted
     ) -> Iterator[Entered]:
@@ -178,26 +208,39 @@ class _Books:
         lines = recorded.body.split(b"\n")
         batch = str(leaf.batch)
         names, currency_of = self._names, self.book.currency_number
-        for sequence, position in enumerate(posted.positions, posted.first_sequence):
+        before, own = -1, 0
+        for i, position in enumerate(posted.positions):
+            if position != before:
+                before, own = position, i
+            if posted.phases and not Phase(posted.phases[i]).moves:
+                continue
             line = transfers[position]
-            number = currency_of(line.debit_account)
+            kind, facts = line.kind, NO_FACTS
+            if line.terms is not UNSET or position in posted.notes:
+                note = posted.notes.get(position, NO_NOTE)
+                kind, facts = _told(line, note, i - own, posted.first_sequence + own)
+            debit, credit = posted.debit[i], posted.credit[i]
+            number = currency_of(debit)
             day = leaf.business_date if line.business_date is UNSET else line.business_date
+            self.moved += 1
             yield Entered(
-                sequence,
-                self._day(day, line),
-                names[line.debit_account],
-                names[line.credit_account],
-                show_amount(line.amount, self._scales[number]),
+                posted.first_sequence + i,
+                self._day(day, debit, credit),
+                names[debit],
+                names[credit],
+                show_amount(posted.amount[i], self._scales[number]),
                 self._currencies[number],
                 batch,
                 recorded.index,
                 sha256(b"\x00" + lines[position + 1]).hexdigest(),
                 line,
+                kind,
+                facts,
             )
 
-    def _day(self, day: date, line: Transfer) -> str:
+    def _day(self, day: date, *accounts: int) -> str:
         firsts = self._first_days
-        for number in (line.debit_account, line.credit_account):
+        for number in accounts:
             first = firsts[number]
             if first is None or day < first:
                 firsts[number] = day
@@ -231,6 +274,33 @@ class _Books:
             currencies=tuple(self.book.currencies.values()),
             last_day=max(self._days, default=recorded_on),
         )
+
+
+def _told(line: Transfer, note: Note, row: int, own: int) -> tuple[str, Facts]:
+    """The kind of a transfer's row, counted from 0, and what is to be said of it.
+
+    `own` is the sequence of the transfer: of its own row, or else of its first.
+    """
+    facts: list[tuple[str, str]] = []
+    kind, beside = line.kind, row - (note.amount != 0)
+    if beside >= 0:
+        kind = note.beside[beside].kind
+        if row:
+            facts.append(("beside", str(own)))
+    if line.terms is not UNSET:
+        terms = line.terms
+        if terms.action is not UNSET:
+            facts.append((_ABOUT[terms.action], str(terms.target)))
+        if terms.entry is not UNSET:
+            facts.append(("entry", str(terms.entry)))
+        if terms.rate is not UNSET:
+            facts.append(("rate", f"{terms.rate.n}/{terms.rate.d}"))
+    if beside < 0:
+        if note.suspense:
+            facts.append(("suspense", note.suspense))
+        if note.flags:
+            facts.append(("flags", " ".join(note.flags)))
+    return kind, tuple(facts)
 
 
 def _plain(text: str) -> str:

@@ -3,6 +3,7 @@
 A debit is a positive amount, a credit a negative one. Transfers stand in order of their
 sequence; hledger sorts them by date itself, and back-dated ones are where they belong. So
 balances are asserted once, in transactions of zero on the last day, after all others.
+What only holds an amount, or gives it back, moves nothing and is not there.
 """
 
 from collections.abc import Iterable, Iterator
@@ -71,7 +72,8 @@ class Hledger:
             facts += f", entered_by:{line.entered_by}"
         if line.approved_by:
             facts += f", approved_by:{line.approved_by}"
-        about = f"{line.kind} {line.reference}".rstrip()
+        facts += "".join(f", {name}:{value}" for name, value in entered.facts)
+        about = f"{entered.kind} {line.reference}".rstrip()
         return (
             f"{entered.day} * ({entered.sequence}) {about}\n"
             f"    ; {facts}\n"

@@ -39,9 +39,11 @@ Qué hay aquí
   checkpoint       la firma del libro sobre todo lo demás
   keys.txt         la llave pública que la firmó
   policy.txt       lo mismo, para programas (C2SP tlog-policy)
-  tile/entries/    las hojas: apertura, monedas, cuentas, límites, lotes
+  tile/entries/    las hojas: apertura, monedas, cuentas, límites, lotes,
+                   retenciones vencidas
   tile/0/, 1/ ...  los resúmenes (hashes) del árbol (C2SP tlog-tiles)
-  batch/           las transferencias de cada lote, una por línea, en JSON
+  batch/           los movimientos de cada lote, uno por línea, en JSON; en
+                   .outcomes.jsonl lo que se rechazó o se hizo de otro modo
   details.jsonl    textos libres, solo si se pidieron
   SHA256SUMS       el resumen de cada archivo
 
@@ -71,9 +73,11 @@ What is here
   checkpoint       the ledger's signature over all the rest
   keys.txt         the public key that made it
   policy.txt       the same for programs (C2SP tlog-policy)
-  tile/entries/    the leaves: opening, currencies, accounts, limits, batches
+  tile/entries/    the leaves: opening, currencies, accounts, limits, batches,
+                   holds that expired
   tile/0/, 1/ ...  the hashes of the tree (C2SP tlog-tiles)
-  batch/           the transfers of every batch, one a line, as JSON
+  batch/           the transfers of every batch, one a line, as JSON; in
+                   .outcomes.jsonl what was refused or done otherwise
   details.jsonl    free texts, only where they were asked for
   SHA256SUMS       the hash of every file
 

@@ -17,6 +17,7 @@ from ledger.core.faults import MalformedLine, MalformedRequest
 from ledger.core.lines import BatchPosted, Manifest, Outcome, Transfer
 from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.terms import Link, Note, links_of
 from ledger.journal.canonical import (
     decode_leaf,
     decode_manifest,
@@ -26,6 +27,8 @@ from ledger.journal.canonical import (
     encode_lines,
 )
 from ledger.journal.merkle import inclusion_path, leaf_hashes, root_of
+
+TARGET = b'"target":'  # No code can hold a quote, so what looks like the field is the field.
 
 
 class Body(Struct, frozen=True, gc=False):
@@ -80,15 +83,29 @@ def line_proof(data: bytes, index: int) -> tuple[bytes, list[bytes]]:
 
 
 def write_outcomes(posted: Posted) -> bytes:
-    """The outcome lines of a batch with refusals, in the order of positions; else nothing."""
-    if not posted.refused:
+    """The outcome lines in the order of positions; nothing when all is as the lines say."""
+    if not (posted.refused or posted.notes):
         return b""
     lines = [outcome_of(refusal) for refusal in posted.refused]
     lines += [
-        Outcome(position=position, sequence=posted.first_sequence + i)
-        for i, position in enumerate(posted.positions)
+        _posted_outcome(position, sequence, posted.notes.get(position))
+        for position, sequence in posted.sequences()
     ]
     return encode_lines(sorted(lines, key=lambda line: line.position))
+
+
+def _posted_outcome(position: int, sequence: int, note: Note | None) -> Outcome:
+    if note is None:
+        return Outcome(position=position, sequence=sequence)
+    return Outcome(
+        position=position,
+        sequence=sequence,
+        amount=UNSET if note.amount is None else note.amount,
+        suspense=UNSET if note.suspense is None else note.suspense,
+        flags=list(note.flags) or UNSET,
+        beside=list(note.beside) or UNSET,
+        business_date=UNSET if note.business_date is None else note.business_date,
+    )
 
 
 def outcome_of(refusal: Refusal) -> Outcome:
@@ -102,18 +119,24 @@ def outcome_of(refusal: Refusal) -> Outcome:
     )
 
 
+def read_links(body: bytes, posted: Posted) -> list[Link]:
+    """What a posted batch took back of earlier transfers, or cleared."""
+    return links_of(read_body(body)[1], posted) if TARGET in body else []
+
+
 def read_refusals(data: bytes) -> list[Refusal]:
     """The refusals among outcome lines. Raises MalformedLine."""
-    return [
-        Refusal(
-            code=RefusalCode(line.code),
-            position=line.position,
-            account=None if line.account is UNSET else line.account,
-            available=None if line.available is UNSET else int(line.available),
-        )
-        for line in decode_outcomes(data)
-        if line.code is not UNSET
-    ]
+    return [_refusal(line) for line in decode_outcomes(data) if line.code is not UNSET]
+
+
+def _refusal(line: Outcome) -> Refusal:
+    assert line.code is not UNSET, "an outcome that was refused"
+    return Refusal(
+        code=RefusalCode(line.code),
+        position=line.position,
+        account=None if line.account is UNSET else line.account,
+        available=None if line.available is UNSET else int(line.available),
+    )
 
 
 def read_posted(stored: StoredBatch) -> Posted:
@@ -125,16 +148,37 @@ def read_posted(stored: StoredBatch) -> Posted:
     leaf = decode_leaf(stored.line)
     if not isinstance(leaf, BatchPosted):
         raise MalformedLine(f"leaf {stored.leaf_index}", "not a posted batch's")
-    refused = tuple(read_refusals(stored.outcomes))
-    gone = {refusal.position for refusal in refused}
+    positions: list[int] = [] if stored.outcomes else list(range(leaf.count))
+    refused: list[Refusal] = []
+    notes: dict[int, Note] = {}
+    for line in decode_outcomes(stored.outcomes):
+        if line.code is not UNSET:
+            refused.append(_refusal(line))
+            continue
+        note = _note(line)
+        positions += [line.position] * ((note.amount != 0) + len(note.beside))
+        if note != Note():
+            notes[line.position] = note
     return Posted(
         number=leaf.number,
         first_sequence=leaf.first_sequence,
-        positions=[i for i in range(leaf.count) if i not in gone],
+        positions=positions,
         debit=list(stored.debit),
         credit=list(stored.credit),
         amount=list(stored.amount),
         debit_balance=list(stored.debit_balance),
         credit_balance=list(stored.credit_balance),
-        refused=refused,
+        refused=tuple(refused),
+        phases=list(stored.phases) if any(stored.phases) else (),
+        notes=notes,
+    )
+
+
+def _note(line: Outcome) -> Note:
+    return Note(
+        amount=None if line.amount is UNSET else line.amount,
+        suspense=None if line.suspense is UNSET else line.suspense,
+        flags=() if line.flags is UNSET else tuple(line.flags),
+        beside=() if line.beside is UNSET else tuple(line.beside),
+        business_date=None if line.business_date is UNSET else line.business_date,
     )

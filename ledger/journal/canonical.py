@@ -15,12 +15,10 @@ from ledger.core.faults import MalformedLine
 from ledger.core.lines import (
     LEAF_MAX,
     AnyLeaf,
+    AnyState,
     Line,
     Manifest,
     Outcome,
-    StateAccount,
-    StateCurrency,
-    StateHead,
     Transfer,
 )
 
@@ -31,9 +29,7 @@ _leaf_decoder: msgspec.json.Decoder[AnyLeaf] = msgspec.json.Decoder(AnyLeaf)
 _manifest_decoder = msgspec.json.Decoder(Manifest)
 _transfer_decoder = msgspec.json.Decoder(Transfer)
 _outcome_decoder = msgspec.json.Decoder(Outcome)
-_state_decoder: msgspec.json.Decoder[StateHead | StateCurrency | StateAccount] = (
-    msgspec.json.Decoder(StateHead | StateCurrency | StateAccount)
-)
+_state_decoder: msgspec.json.Decoder[AnyState] = msgspec.json.Decoder(AnyState)
 
 
 def encode_line(line: Line | Transfer | Outcome) -> bytes:
@@ -74,7 +70,7 @@ def decode_outcomes(data: bytes) -> list[Outcome]:
     return _decode_many(_outcome_decoder, data)
 
 
-def decode_state(data: bytes) -> list[StateHead | StateCurrency | StateAccount]:
+def decode_state(data: bytes) -> list[AnyState]:
     """Lines of a snapshot. Raises MalformedLine."""
     return _decode_many(_state_decoder, data)
 

@@ -5,7 +5,7 @@
     tile/<level>/<index>     hash tiles of the tree, as a C2SP tlog-tiles log serves them
     tile/entries/<index>     entry bundles: the leaves
     batch/<index>.jsonl      the bodies of the posted batches among the leaves of a bundle
-    batch/<index>.outcomes.jsonl   the outcomes of those batches that refused some
+    batch/<index>.outcomes.jsonl   what of them was refused, or done otherwise than asked
     details.jsonl            texts that may be erased; only when they were asked for
     README.txt SHA256SUMS    what this is, and the hash of every other file
 
@@ -14,6 +14,7 @@ have nothing else. Nothing here believes a byte: sizes are bounded, links are re
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedReader
@@ -51,7 +52,7 @@ DETAILS: Final = "details.jsonl"
 
 SMALL_MAX: Final = 65_536  # Bytes of a file that is read whole and is no tile or bundle.
 MANIFEST_MAX: Final = LEAF_MAX
-LINE_MAX: Final = 1024  # Bytes of a transfer or an outcome with its line feed; 520 are used.
+LINE_MAX: Final = 2048  # Bytes of a transfer or an outcome with its line feed.
 DETAIL_MAX: Final = 8192  # Bytes of a detail: 500 characters, each at most six bytes long.
 
 assert 6 * DESCRIPTION_MAX + 200 < DETAIL_MAX
@@ -86,6 +87,9 @@ class Recorded(Struct, frozen=True):
     outcomes: bytes = b""
 
 
+READ_SIZE = 1 << 20  # Bytes looked through at once.
+# Keys are sorted, terms end at the first brace but a rate's, and no code can hold a quote.
+_TAKEN_BACK = re.compile(rb'"terms":\{"action":"reverse",[^{}]*"target":([0-9]{1,16})[,}]')
 _detail_decoder = msgspec.json.Decoder(Detail)
 
 
@@ -102,7 +106,7 @@ def bodies_path(bundle: int) -> str:
 
 
 def outcomes_path(bundle: int) -> str:
-    """Where the outcomes of those batches are, of which some transfers were refused."""
+    """Where the outcomes of those batches are, where they have any."""
     return f"batch/{_place(bundle)}.outcomes.jsonl"
 
 
@@ -195,6 +199,21 @@ class ExportDirectory:
                 for index, data in enumerate(self.bundle(address), first):
                     yield _recorded(index, data, bodies, outcomes)
 
+    def reversed_sequences(self, size: int) -> set[int]:
+        """The sequences that reversals name, which whoever replays must know of beforehand.
+
+        As many numbers as there are reversals, and nothing that the rules have looked at.
+        """
+        found: set[int] = set()
+        for address in bundles_of(size):
+            if not (self.root / bodies_path(address.index)).exists():
+                continue
+            with self.open(bodies_path(address.index)) as file:
+                while data := file.read(READ_SIZE):
+                    data += file.readline(LINE_MAX)  # To the end of the line that was cut.
+                    found.update(map(int, _TAKEN_BACK.findall(data)))
+        return found
+
     def details(self) -> Iterator[Detail]:
         """The texts, in the order of their sequences; nothing where there is no file."""
         if not (self.root / DETAILS).exists():
@@ -261,8 +280,8 @@ def _recorded(index: int, data: bytes, bodies: _Lines, outcomes: _Lines) -> Reco
         return Recorded(index, data)
     what = f"leaf {index}"
     body = bodies.take(what, leaf.count + 1, head_max=MANIFEST_MAX + 1)
-    refused = b"" if leaf.outcomes is UNSET else outcomes.take(what, leaf.count)
-    return Recorded(index, data, body, refused)
+    done = b"" if leaf.outcomes is UNSET else outcomes.take(what, leaf.count)
+    return Recorded(index, data, body, done)
 
 
 def _detail(number: int, data: bytes) -> Detail:

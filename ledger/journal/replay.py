@@ -4,15 +4,19 @@ Start-up, reload and verification walk this road; live posting walks the same ru
 core/book.py and leaves the lines that are read here.
 """
 
-from collections.abc import Container
+from bisect import bisect_left
+from collections.abc import Collection, Container, Mapping
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from ledger.core.book import NOTHING_USED, Book, Posted
 from ledger.core.faults import JournalBroken, LedgerFault, MalformedLine
 from ledger.core.lines import AnyLeaf, BatchPosted, Manifest, Opening, Transfer
+from ledger.core.model import Phase
 from ledger.core.refusals import Refusal
-from ledger.journal.batches import read_body, root_of_lines, write_outcomes
+from ledger.core.terms import NO_PAST, Past
+from ledger.journal.batches import read_body, read_links, root_of_lines, write_outcomes
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.checkpoints import batch_origin, parse_body
 from ledger.journal.notes import parse_note
@@ -24,6 +28,7 @@ def replay(
     body: bytes | None = None,
     *,
     used: Container[tuple[str, str]] = NOTHING_USED,
+    past: Mapping[int, Past] = NO_PAST,
     check_root: bool = True,
 ) -> tuple[AnyLeaf, Posted | None]:
     """Take the next leaf into the book and return it, with what it posted.
@@ -33,6 +38,7 @@ def replay(
         body: the batch's exact bytes, where the leaf is a posted batch.
         used: pairs of source and reference taken before this leaf, where references
             are unique in the ledger.
+        past: the transfers that this batch names as its targets, as they stood before it.
         check_root: False where the caller has compared the body with the leaf already.
 
     Raises:
@@ -44,7 +50,7 @@ def replay(
         if isinstance(leaf, BatchPosted):
             if body is None:
                 raise MalformedLine("the batch has no body")
-            posted = _replay_batch(book, leaf, body, used, check_root)
+            posted = _replay_batch(book, leaf, body, used, past, check_root)
     except LedgerFault as fault:
         raise JournalBroken(f"leaf {book.size}", *fault.facts) from fault
     except ValueError as error:
@@ -58,6 +64,7 @@ def _replay_batch(
     leaf: BatchPosted,
     body: bytes,
     used: Container[tuple[str, str]],
+    past: Mapping[int, Past],
     check_root: bool,
 ) -> Posted:
     manifest, transfers = read_body(body)
@@ -72,6 +79,7 @@ def _replay_batch(
         recorded_at=leaf.recorded_at,
         business_date=leaf.business_date,
         used=used,
+        past=past,
     )
     if isinstance(outcome, Refusal):
         where = "" if outcome.position is None else f" at position {outcome.position}"
@@ -131,6 +139,38 @@ class References:
         """Take the references of what a batch posted; return how many."""
         manifest, transfers = read_body(body)
         source = "" if manifest.source is UNSET else manifest.source
-        found = [ref for i in posted.positions if (ref := transfers[i].reference)]
+        found = [ref for i, _ in posted.sequences() if (ref := transfers[i].reference)]
         self._by_source.setdefault(source, set()).update(found)
         return len(found)
+
+
+class History:
+    """Rows that reversals name, for replay from the first leaf.
+
+    `past` holds those of the wanted sequences that were recorded so far, with what was taken
+    of them until now. What is not wanted is not kept, however long the journal is.
+    """
+
+    def __init__(self, wanted: Collection[int]) -> None:
+        self.past: dict[int, Past] = {}
+        self._wanted = sorted(wanted)
+
+    def add(self, body: bytes, posted: Posted) -> None:
+        """Take what a batch posted, and what it took back of others."""
+        first = posted.first_sequence
+        start = bisect_left(self._wanted, first)
+        stop = bisect_left(self._wanted, first + len(posted.amount))
+        for sequence in self._wanted[start:stop]:
+            i = sequence - first
+            self.past[sequence] = Past(
+                debit=posted.debit[i],
+                credit=posted.credit[i],
+                amount=posted.amount[i],
+                phase=posted.phases[i] if posted.phases else Phase.POSTED,
+            )
+        for link in read_links(body, posted):
+            if link.target in self.past:
+                before = self.past[link.target]
+                self.past[link.target] = replace(before, taken=before.taken + link.amount)
+            if link.sequence in self.past:
+                self.past[link.sequence] = replace(self.past[link.sequence], is_link=True)

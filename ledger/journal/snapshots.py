@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from ledger.core.book import Book, StateLine
+from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, MalformedLine
-from ledger.core.lines import Snapshot
+from ledger.core.lines import AnyState, Snapshot
 from ledger.journal.batches import root_of_lines
 from ledger.journal.canonical import decode_state, encode_lines
 from ledger.journal.merkle import root_of
@@ -26,7 +26,7 @@ class Chunk(Struct, frozen=True):
     hash: bytes
 
 
-def write_chunk(lines: list[StateLine]) -> Chunk:
+def write_chunk(lines: list[AnyState]) -> Chunk:
     """At most CHUNK lines as bytes and their hash."""
     data = encode_lines(lines)
     return Chunk(data, root_of_lines(data))
@@ -55,7 +55,7 @@ def restore_chunk(book: Book, chunk: Chunk) -> None:
             raise MalformedLine("a snapshot's bytes are not those of its hash")
         for line in decode_state(chunk.data):
             book.restore(line)
-    except (MalformedLine, KeyError) as error:
+    except (MalformedLine, LookupError) as error:
         raise JournalBroken("snapshot", str(error)) from error
 
 

@@ -11,6 +11,7 @@ it. What no verifier can tell is said in the report, so that nobody takes it for
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,12 +25,14 @@ from ledger.core.lines import (
     BatchPosted,
     BatchRefused,
     CurrencyAdded,
+    HoldsExpired,
     KeyGrant,
     LimitChanged,
     Opening,
     Snapshot,
     StatusChanged,
 )
+from ledger.core.model import Phase
 from ledger.core.refusals import RefusalCode
 from ledger.journal.batches import write_outcomes
 from ledger.journal.canonical import decode_leaf, decode_transfers
@@ -57,7 +60,7 @@ from ledger.journal.directory import (
 from ledger.journal.faults import BrokenProof
 from ledger.journal.merkle import HASH_SIZE, leaf_hashes
 from ledger.journal.notes import parse_note, parse_vkey
-from ledger.journal.replay import References, replay
+from ledger.journal.replay import History, References, replay
 from ledger.journal.snapshots import chunks_of, snapshot_root
 from ledger.journal.tiles import TILE_WIDTH, Edge, TileAddress
 
@@ -90,8 +93,10 @@ class Checked(Struct, kw_only=True):
     batches: int = 0
     signed_batches: int = 0
     refused_batches: int = 0
-    transfers: int = 0
+    transfers: int = 0  # Rows, of which a transfer under terms may have made several.
     refused_transfers: int = 0
+    holds: int = 0  # Rows that hold, of which so many
+    expired_holds: int = 0
     references: int = 0
     snapshots: int = 0
     commitments: int = 0
@@ -105,8 +110,8 @@ class Total(Struct, kw_only=True):
     code: str
     scale: int
     accounts: int = 0
-    transfers: int = 0
-    turnover: int = 0  # The sum of all transfers.
+    transfers: int = 0  # Rows that moved an amount.
+    turnover: int = 0  # Their sum.
     debit_balances: int = 0  # The sum of those accounts that stand on the debit side.
     credit_balances: int = 0
 
@@ -201,7 +206,8 @@ class _Check:
         self._states: dict[int, tuple[int, bytes]] = {}  # Accounts and root, by size.
         self._batch_ids: set[int] = set()
         self._references = References()
-        self._turnover: list[tuple[int, int]] = []  # Transfers and their sum, by currency.
+        self._history = History(())
+        self._turnover: list[tuple[int, int]] = []  # Rows that moved, their sum; by currency.
         self._batch_files: set[str] = set()
 
     def run(self) -> None:
@@ -310,6 +316,7 @@ class _Check:
 
     def _check_rules(self, checkpoint: Checkpoint) -> None:
         details = _Details(self._export.details())
+        self._history = History(self._export.reversed_sequences(checkpoint.size))
         for recorded in self._export.recorded(checkpoint.size):
             if recorded.index in self._wanted:
                 hashes = (chunk.hash for chunk in chunks_of(self._book))
@@ -331,7 +338,11 @@ class _Check:
         place = f"leaf {recorded.index}"
         try:
             leaf, posted = replay(
-                self._book, recorded.leaf, recorded.body or None, used=self._references
+                self._book,
+                recorded.leaf,
+                recorded.body or None,
+                used=self._references,
+                past=self._history.past,
             )
         except JournalBroken as fault:
             raise BrokenExport(*_two(fault)) from None
@@ -366,8 +377,10 @@ class _Check:
         checked.batches += 1
         checked.signed_batches += leaf.signed
         checked.transfers += leaf.posted
-        checked.refused_transfers += leaf.count - leaf.posted
+        checked.refused_transfers += len(posted.refused)
+        checked.holds += sum(phase == Phase.HELD for phase in posted.phases)
         self._add_turnover(posted)
+        self._history.add(recorded.body, posted)
         assert self._book.opening is not None
         if self._book.opening.unique_references:
             checked.references += self._references.add(recorded.body, posted)
@@ -380,10 +393,13 @@ class _Check:
     def _add_turnover(self, posted: Posted) -> None:
         number = self._book.currency_number
         sums: dict[int, tuple[int, int]] = {}
-        if len(self._book.currencies) == 1:
+        if len(self._book.currencies) == 1 and not posted.phases:
             sums[0] = len(posted.amount), sum(posted.amount)
         else:
-            for debit, amount in zip(posted.debit, posted.amount, strict=True):
+            phases = posted.phases or repeat(Phase.POSTED, len(posted.amount))
+            for debit, amount, phase in zip(posted.debit, posted.amount, phases, strict=True):
+                if not Phase(phase).moves:
+                    continue
                 count, total = sums.get(number(debit), (0, 0))
                 sums[number(debit)] = count + 1, total + amount
         for currency, (count, total) in sums.items():
@@ -411,6 +427,8 @@ class _Check:
                 checked.statuses += 1
             case KeyGrant():
                 checked.keys += 1
+            case HoldsExpired():
+                checked.expired_holds += len(leaf.holds)
             case BatchRefused():
                 checked.refused_batches += 1
                 if leaf.code not in _CODES:
@@ -531,10 +549,12 @@ class _Details:
             return
         lines = body.split(b"\n")
         while self._next is not None and self._next.sequence < end:
-            position = posted.positions[self._next.sequence - posted.first_sequence]
+            row = self._next.sequence - posted.first_sequence
+            position = posted.positions[row]
+            is_own = row == 0 or posted.positions[row - 1] != position
             transfer = decode_transfers(lines[position + 1] + b"\n")[0]
             text = hashlib.sha256(self._next.salt + self._next.text.encode()).digest()
-            if transfer.details != text:
+            if not is_own or transfer.details != text:
                 raise BrokenExport(
                     DETAILS, f"the text of transfer {self._next.sequence} is not its own"
                 )

@@ -5,7 +5,7 @@ and replay the leaves after it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from msgspec import Struct
 
@@ -13,7 +13,8 @@ from ledger.core.book import NOTHING_USED, Book
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import Opening, Snapshot
 from ledger.core.ports import Head, Store, StoredLeaf, StoredSnapshot
-from ledger.journal.batches import read_body
+from ledger.core.terms import NO_PAST, targets_of
+from ledger.journal.batches import TARGET, read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.replay import replay
@@ -53,13 +54,20 @@ async def load(store: Store, head: Head) -> Loaded:
 async def _replay(store: Store, ledger_id: int, book: Book, leaf: StoredLeaf) -> None:
     if leaf.index != book.size:
         raise JournalBroken(f"leaf {book.size} is missing")
-    used = NOTHING_USED
-    if leaf.body and book.opening is not None and book.opening.unique_references:
+    used: Container[tuple[str, str]] = NOTHING_USED
+    past = NO_PAST
+    next_sequence = book.transfers + 1
+    unique = book.opening is not None and book.opening.unique_references
+    if leaf.body and (unique or TARGET in leaf.body):
         manifest, transfers = read_body(leaf.body)
-        source = manifest.source if isinstance(manifest.source, str) else ""
-        pairs = {(source, t.reference) for t in transfers if t.reference}
-        used = await store.used_references(ledger_id, pairs, book.transfers + 1)
-    replay(book, leaf.line, leaf.body or None, used=used)
+        targets = targets_of(transfers)
+        if unique:
+            source = manifest.source if isinstance(manifest.source, str) else ""
+            pairs = {(source, t.reference) for t in transfers if t.reference}
+            used = await store.used_references(ledger_id, pairs, next_sequence)
+        if targets:
+            past = await store.past(ledger_id, targets, next_sequence)
+    replay(book, leaf.line, leaf.body or None, used=used, past=past)
 
 
 async def _restored(store: Store, head: Head) -> Book:

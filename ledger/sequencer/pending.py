@@ -1,7 +1,7 @@
 """What is asked of a writer and not yet answered: a look, a change, a batch."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.lines import AnyLeaf, BatchRefused
 from ledger.core.ports import Caller, PostOutcome, StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Pending(Generic[T]):
     """Something asked and not yet answered."""
 
     transfers = 0
+    targets: Collection[int] = ()  # Of transfers recorded before that it names.
     unsure = False  # Whether it may have been recorded by a commit of unknown outcome.
 
     def __init__(self) -> None:
@@ -128,6 +130,9 @@ class Post(Pending[PostOutcome]):
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
         self.used: set[tuple[str, str]] = set()
+        # What is named of the past must be committed, or a commit could change it meanwhile.
+        self.targets = targets_of(asked.transfers)
+        self.past: Mapping[int, Past] = NO_PAST
 
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)

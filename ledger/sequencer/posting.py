@@ -8,9 +8,10 @@ from datetime import date
 from hashlib import sha256
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.door import (
     SALT,
@@ -18,13 +19,16 @@ from ledger.core.door import (
     resolve,
     write_lines,
     write_manifest,
+    write_terms,
 )
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Transfer
+from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transfer
 from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
 from ledger.core.refusals import Refusal
+from ledger.core.terms import Past, day_of
 from ledger.journal.batches import (
     read_body,
+    read_links,
     read_posted,
     root_of_lines,
     write_body,
@@ -50,9 +54,15 @@ class Decided(Struct, frozen=True):
     batch: NewBatch
 
 
-def preview(book: Book, asked: AskedBatch, moment: Moment) -> Posted | Refusal:
+def preview(
+    book: Book,
+    asked: AskedBatch,
+    moment: Moment,
+    used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
+    past: Mapping[int, Past],
+) -> Posted | Refusal:
     """What posting would do now; the book stays as it is. Raises MalformedAmount."""
-    outcome = _post(book, asked, moment, frozenset())
+    outcome = _post(book, asked, moment, used, past)
     if isinstance(outcome, Refusal):
         return outcome
     posted = outcome[2]
@@ -66,6 +76,7 @@ def decide(
     caller: Caller,
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
+    past: Mapping[int, Past],
 ) -> Decided:
     """Post a batch, or refuse it; either way its leaf is in the book when this returns.
 
@@ -73,7 +84,7 @@ def decide(
         MalformedAmount: nothing changed.
     """
     index = book.size
-    outcome = _post(book, asked, moment, used)
+    outcome = _post(book, asked, moment, used, past)
     if isinstance(outcome, Refusal):
         refused = _refused_leaf(asked, caller, moment, outcome)
         book.apply(refused)
@@ -110,6 +121,7 @@ def decide(
         business_dates=_business_dates(lines, posted, moment.business_date),
         references=_references(lines, posted) if book.opening.unique_references else (),
         details=_details(asked, posted, moment.chance),
+        links=read_links(body.data, posted),
     )
     return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
 
@@ -119,6 +131,7 @@ def _post(
     asked: AskedBatch,
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
+    past: Mapping[int, Past],
 ) -> tuple[Manifest, list[Transfer], Posted] | Refusal:
     columns = resolve(asked, book)
     if isinstance(columns, Refusal):
@@ -131,13 +144,14 @@ def _post(
         recorded_at=moment.recorded_at,
         salt=moment.chance[:SALT],
     )
-    lines = write_lines(asked, columns, moment.chance[SALT:])
+    lines = write_lines(asked, columns, moment.chance[SALT:], book)
     outcome = book.post(
         manifest,
         lines,
         recorded_at=moment.recorded_at,
         business_date=moment.business_date,
         used=used,
+        past=past,
     )
     return outcome if isinstance(outcome, Refusal) else (manifest, lines, outcome)
 
@@ -175,14 +189,13 @@ def request_digest(salt: bytes, asked: AskedBatch) -> bytes:
 def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
     if all(line.business_date is UNSET for line in lines):
         return day
-    days = [lines[position].business_date for position in posted.positions]
-    return [day if own is UNSET else own for own in days]
+    return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
 
 
 def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:
     return [
-        (lines[position].reference, posted.first_sequence + i)
-        for i, position in enumerate(posted.positions)
+        (lines[position].reference, sequence)
+        for position, sequence in posted.sequences()
         if lines[position].reference
     ]
 
@@ -193,8 +206,8 @@ def _details(asked: AskedBatch, posted: Posted, chance: bytes) -> list[tuple[int
         return []
     salts = description_salts(asked, chance)
     return [
-        (posted.first_sequence + i, salts[position], asked.transfers[position].description)
-        for i, position in enumerate(posted.positions)
+        (sequence, salts[position], asked.transfers[position].description)
+        for position, sequence in posted.sequences()
         if position in salts
     ]
 
@@ -243,11 +256,9 @@ def same_posted(
     if len(lines) != len(asked.transfers) or not _same_manifest(manifest, asked, book):
         return False
     posted = read_posted(stored)
-    sequences = {
-        position: posted.first_sequence + i for i, position in enumerate(posted.positions)
-    }
+    sequences = dict(posted.sequences())
     return all(
-        _same_line(line, t, d, c, a, salts.get(sequences.get(position, 0)))
+        _same_line(line, t, d, c, a, book, salts.get(sequences.get(position, 0)))
         for position, (line, t, d, c, a) in enumerate(
             zip(lines, asked.transfers, *columns, strict=True)
         )
@@ -262,16 +273,23 @@ def _same_manifest(manifest: Manifest, asked: AskedBatch, book: Book) -> bool:
         recorded_at=0,
         salt=manifest.salt,
     )
-    return (again.mode, again.source, again.branch, again.control_sums) == (
+    return (again.mode, again.source, again.branch, again.control_sums, again.late) == (
         manifest.mode,
         manifest.source,
         manifest.branch,
         manifest.control_sums,
+        manifest.late,
     )
 
 
 def _same_line(
-    line: Transfer, t: AskedTransfer, debit: int, credit: int, amount: int, salt: bytes | None
+    line: Transfer,
+    t: AskedTransfer,
+    debit: int,
+    credit: int,
+    amount: int,
+    book: Book,
+    salt: bytes | None,
 ) -> bool:
     """Place 0 in the line stood for a code that may have been given an account since."""
     if (line.details is UNSET) is bool(t.description):
@@ -288,6 +306,18 @@ def _same_line(
         and line.value_date == t.value_date
         and line.entered_by == t.entered_by
         and line.approved_by == t.approved_by
+        and _same_terms(line.terms, t.terms, book)
+    )
+
+
+def _same_terms(line: Terms | UnsetType, asked: AskedTerms | UnsetType, book: Book) -> bool:
+    if line is UNSET or asked is UNSET:
+        return line is asked
+    again = write_terms(asked, book)
+    return line == replace(
+        again,
+        rest=0 if line.rest == 0 and again.rest is not UNSET else again.rest,
+        suspense=0 if line.suspense == 0 and again.suspense is not UNSET else again.suspense,
     )
 
 

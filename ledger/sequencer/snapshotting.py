@@ -11,9 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
-from ledger.core.book import Frozen, StateLine
 from ledger.core.faults import StoreUnavailable
-from ledger.core.lines import Snapshot
+from ledger.core.frozen import Frozen
+from ledger.core.lines import AnyState, Snapshot
 from ledger.core.ports import Store
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.snapshots import CHUNK, Chunk, snapshot_root, write_chunk
@@ -46,7 +46,7 @@ class Snapshotter:
         """
         hashes: list[bytes] = []
         for start in range(0, frozen.count, CHUNK):
-            lines: list[StateLine] = []
+            lines: list[AnyState] = []
             for at in range(start, start + CHUNK, SLICE):
                 lines += frozen.lines(at, at + SLICE)
                 await asyncio.sleep(0)
@@ -56,7 +56,7 @@ class Snapshotter:
             hashes.append(chunk.hash)
         return snapshot_root(hashes)
 
-    async def _hashed(self, lines: list[StateLine]) -> Chunk:
+    async def _hashed(self, lines: list[AnyState]) -> Chunk:
         if self._executor is None:
             # Forking a process that has threads and sockets is not safe.
             spawn = multiprocessing.get_context("spawn")
@@ -81,5 +81,5 @@ class Snapshotter:
 
 def _chunk(packed: bytes) -> tuple[bytes, bytes]:
     """Runs in the worker process."""
-    chunk = write_chunk(msgspec.msgpack.decode(packed, type=list[StateLine]))
+    chunk = write_chunk(msgspec.msgpack.decode(packed, type=list[AnyState]))
     return chunk.data, chunk.hash

@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
-from ledger.core.book import Book, Frozen, Posted
+from ledger.core.book import Book, Posted
+from ledger.core.days import A_DAY
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
     ClockAhead,
@@ -33,7 +35,8 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import AnyLeaf, BatchPosted, Opening, Snapshot
+from ledger.core.frozen import Frozen
+from ledger.core.lines import AnyLeaf, BatchPosted, Opening, SettingsChanged, Snapshot
 from ledger.core.ports import (
     Caller,
     Head,
@@ -47,6 +50,7 @@ from ledger.core.ports import (
     StoredBatch,
 )
 from ledger.core.refusals import Refusal
+from ledger.core.terms import targets_of
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
@@ -73,6 +77,8 @@ REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
 SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
 QUARTER_US = 900_000_000  # A quarter of an hour.
+EVER = 2**62  # Above every sequence.
+ALARM_S_MAX = 3600  # A clock may be set meanwhile.
 RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
 
 T = TypeVar("T")
@@ -125,6 +131,7 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._loaded = asyncio.Event()
         self._closing = False
+        self._alarm: asyncio.TimerHandle | None = None  # For what time asks for next.
 
     # ---- life
 
@@ -146,6 +153,8 @@ class Writer:
         """Answer everything that was accepted, then let go of the ledger."""
         self._closing = True
         self._arrived.set()
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._snapshot is not None:
@@ -226,7 +235,15 @@ class Writer:
     async def preview(self, asked: AskedBatch) -> Posted | Refusal:
         """What posting would do, once what it stands on is committed."""
         check_form(asked)
-        return await self.submit(Look(lambda book: preview(book, asked, self.moment(asked))))
+        opening = self.book.opening
+        is_unique = opening is not None and opening.unique_references
+        used = await self._references_used(asked) if is_unique else set[tuple[str, str]]()
+        past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
+
+        def look(book: Book) -> Posted | Refusal:
+            return preview(book, asked, self.moment(asked), used, past)
+
+        return await self.submit(Look(look))
 
     async def wait_for(self, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""
@@ -250,21 +267,26 @@ class Writer:
     def moment(self, asked: AskedBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
-        return Moment(now, self._day_of(now), self._chance(chance_needed(asked)))
+        day = self.book.days.current(self._day_of(now))
+        return Moment(now, day, self._chance(chance_needed(asked)))
 
     def _set_zone(self, name: str) -> None:
         self._zone = ZoneInfo(name)
         self._day = (-1, date.min)
 
     def _day_of(self, now: int) -> date:
-        """The date in the ledger's time zone. It is kept for the quarter of an hour.
+        """The date in the ledger's time zone; after its cut-off the next day's.
 
-        No zone has begun a day at another minute since 1972.
+        It is kept for the quarter of an hour: no zone has begun a day at another minute
+        since 1972, and a cut-off is at a quarter.
         """
         quarter = now // QUARTER_US
         if self._day[0] != quarter:
             local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
-            self._day = quarter, local.date()
+            settings = self.book.days.settings
+            cut_off = UNSET if settings is None else settings.cut_off
+            is_after = cut_off is not UNSET and 60 * local.hour + local.minute >= cut_off
+            self._day = quarter, local.date() + is_after * A_DAY
         return self._day[1]
 
     def record(self, leaf: AnyLeaf) -> None:
@@ -273,6 +295,8 @@ class Writer:
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
             self._set_zone(leaf.time_zone)
+        elif isinstance(leaf, SettingsChanged):
+            self._day = (-1, date.min)
         self._open.add(leaf)
         if self.book.accounts > accounts:
             self._open.accounts.append(self.book.account(self.book.accounts))
@@ -285,7 +309,12 @@ class Writer:
         try:
             used = pending.used | self._used if pending.used else self._used
             decided = decide(
-                self.book, pending.asked, pending.caller, self.moment(pending.asked), used
+                self.book,
+                pending.asked,
+                pending.caller,
+                self.moment(pending.asked),
+                used,
+                pending.past,
             )
         except MalformedRequest as fault:
             pending.fail(fault)
@@ -361,6 +390,7 @@ class Writer:
                 if committing is not None and committing.done():
                     committing.result()
                     committing = None
+                self._record_due()
                 if committing is None and self._open:
                     committing = asyncio.create_task(self._commit(self._close_group()))
                 if self._may_decide(committing):
@@ -382,14 +412,40 @@ class Writer:
 
         While a group commits, only what is worth it: each time costs a look-up of ids.
         """
-        ahead = committing is None or self._queued_transfers >= AHEAD_MIN
-        return bool(self._queue) and ahead and self._has_room()
+        if not self._queue or not self._has_room():
+            return False
+        if self._queue[0].targets and not self._is_settled():
+            return False
+        return committing is None or self._queued_transfers >= AHEAD_MIN
+
+    def _is_settled(self) -> bool:
+        """Whether all that was decided is committed."""
+        return self.book.size == self._head.size
 
     def _has_room(self) -> bool:
         return (
             self._open.transfers < GROUP_TRANSFERS_MAX
             and len(self._open.leaves) < GROUP_LEAVES_MAX
         )
+
+    def _record_due(self) -> None:
+        """Record what time asks for, such as holds that expire; come back when it does again.
+
+        Before every decision, so that none is taken with a hold that is over.
+        """
+        due = self.book.due()
+        if due is None or self.book.opening is None:
+            return
+        now = self.now()
+        if due > now:
+            loop = asyncio.get_running_loop()
+            if self._alarm is not None:
+                self._alarm.cancel()
+            wait = min((due - now) / 1e6, ALARM_S_MAX)
+            self._alarm = loop.call_later(wait, self._arrived.set)
+            return
+        while self._has_room() and (line := self.book.due_line(now)) is not None:
+            self.record(line)
 
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
         """Wait for a request, where there is room for it, or for the commit."""
@@ -414,6 +470,8 @@ class Writer:
             not taken
             or (transfers < GROUP_TRANSFERS_MAX and leaves + len(taken) < GROUP_LEAVES_MAX)
         ):
+            if self._queue[0].targets and not (self._is_settled() and not taken):
+                break
             pending = self._queue.popleft()
             self._queued_transfers -= pending.transfers
             transfers += pending.transfers
@@ -453,8 +511,12 @@ class Writer:
             stored = known.get(post.asked.id)
             if stored is not None:
                 post.salts = await self._salts(post, stored)
-            elif opening is not None and opening.unique_references:
+                continue
+            if opening is not None and opening.unique_references:
                 post.used = await self._references_used(post.asked)
+            if post.targets:
+                assert self._is_settled(), "what a batch names of the past is committed"
+                post.past = await self._store.past(self.ledger_id, post.targets, EVER)
         return known
 
     async def _salts(self, post: Post, stored: StoredBatch) -> Mapping[int, bytes]:
@@ -468,7 +530,7 @@ class Writer:
     async def _references_used(self, asked: AskedBatch) -> set[tuple[str, str]]:
         source = asked.source if isinstance(asked.source, str) else ""
         pairs = {(source, t.reference) for t in asked.transfers if t.reference}
-        return await self._store.used_references(self.ledger_id, pairs, 2**62)
+        return await self._store.used_references(self.ledger_id, pairs, EVER)
 
     # ---- committing
 

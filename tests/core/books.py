@@ -1,6 +1,6 @@
 """Small books for tests: a ledger with accounts by code, and posting by code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from ledger.core.lines import (
 )
 from ledger.core.model import CurrencyKind, Mode, Nature, Status
 from ledger.core.refusals import Refusal
+from ledger.core.terms import NO_PAST, Past
 
 NOW = 1_700_000_000_000_000  # Microseconds since 1970: 14 November 2023.
 TODAY = date(2023, 11, 14)
@@ -125,6 +126,8 @@ def post(
     asked: AskedBatch,
     used: frozenset[tuple[str, str]] = NOTHING_USED,  # type: ignore[assignment]
     today: date = TODAY,
+    now: int = NOW,
+    past: Mapping[int, Past] = NO_PAST,
 ) -> Posted | Refusal:
     """Post through the JSON door, as the sequencer does, without leaf or store."""
     columns = resolve(asked, book)
@@ -133,10 +136,12 @@ def post(
     chance = bytes(chance_needed(asked))
     scales = {code: currency.scale for code, currency in book.currencies.items()}
     manifest = write_manifest(
-        asked, origin=ORIGIN, scales=scales, recorded_at=NOW, salt=chance[:SALT]
+        asked, origin=ORIGIN, scales=scales, recorded_at=now, salt=chance[:SALT]
     )
-    lines = write_lines(asked, columns, chance[SALT:])
-    return book.post(manifest, lines, recorded_at=NOW, business_date=today, used=used)
+    lines = write_lines(asked, columns, chance[SALT:], book)
+    return book.post(
+        manifest, lines, recorded_at=now, business_date=today, used=used, past=past
+    )
 
 
 EACH = Mode.EACH

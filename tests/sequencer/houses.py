@@ -13,7 +13,7 @@ from ledger.core.book import Book
 from ledger.core.model import CurrencyKind, Mode, Role
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger, Caller
 from ledger.core.refusals import Refusal
-from ledger.journal.replay import replay
+from ledger.journal.replay import History, replay
 from ledger.memory import MemoryDatabase, MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
@@ -67,9 +67,13 @@ class House:
         """The state, replayed from the journal's bytes alone."""
         ledger = self.database.ledgers[ledger_id]
         book = Book()
+        history = History(range(1, len(ledger.rows()) + 1))
         for index, line in enumerate(ledger.lines):
             batch = ledger.batch_at.get(index)
-            replay(book, line, (batch.body or None) if batch else None)
+            body = (batch.body or None) if batch else None
+            _, posted = replay(book, line, body, past=history.past)
+            if posted is not None:
+                history.add(body or b"", posted)
         return book
 
 
