@@ -393,16 +393,21 @@ class Books:
         day: str,
         size: int,
         *,
-        is_dry: bool = False,
+        known: int | None = None,
     ) -> Decided:
-        """What these transfers amount to on the state after `size` leaves."""
+        """What these transfers amount to on the state after `size` leaves.
+
+        Args:
+            known: of references, only those taken by so many leaves.
+        """
+        known = size if known is None else known
         decided = Decided()
         seen: set[str] = set()
         for position, one in enumerate(wanted):
             debit = decided.moved.get(one.debit) or self.at(one.debit, size)
             credit = decided.moved.get(one.credit) or self.at(one.credit, size)
-            earlier = self.references.get((source, one.reference), size) < size
-            taken = one.reference in seen or (earlier and not is_dry)
+            earlier = self.references.get((source, one.reference), known) < known
+            taken = one.reference in seen or earlier
             is_taken = self.is_unique and bool(one.reference) and taken
             seen.add(one.reference)
             why = _why_not(one, debit, credit, position, is_taken=is_taken, day=day)
@@ -575,21 +580,25 @@ class Books:
     def previewed(
         self, asked: "AskedBatch", outcome: "Posted | Refusal", since: int, days: set[str]
     ) -> None:
-        """A dry run says what posting would have done at some moment since it was asked."""
+        """A dry run says what posting would have done at some moment since it was asked.
+
+        The references it knows may be those of a moment before.
+        """
         self.read()
         for size in range(since, len(self.roots)):
             recorded_at = self.entries[size - 1].fields["recorded_at"]
             for day in sorted({*days, self.day(recorded_at)}):
-                why = self._refusal(asked, day, size, is_dry=True)
-                if isinstance(why, Why):
-                    if why == _why_of(outcome):
+                for known in range(since, size + 1) if self.is_unique else [size]:
+                    if self._would(asked, day, size, known) == _told(outcome):
                         return
-                    continue
-                decided = self._decide_asked(asked, day, size, is_dry=True)
-                refused = list(map(_why_of, getattr(outcome, "refused", ())))
-                if (_legs_of(outcome), refused) == (decided.legs, decided.refused):
-                    return
         raise Broken(f"a dry run of what could never be: {outcome}")
+
+    def _would(self, asked: "AskedBatch", day: str, size: int, known: int) -> object:
+        why = self._refusal(asked, day, size, known=known)
+        if why is not None:
+            return why
+        decided = self._decide_asked(asked, day, size, known=known)
+        return decided.legs, decided.refused
 
     def malformed(self, asked: "AskedBatch") -> None:
         """There was something to be found fault with."""
@@ -761,7 +770,7 @@ class Books:
         _must(self._told.setdefault(batch, told) == told, "another receipt than before", batch)
 
     def _refusal(
-        self, asked: "AskedBatch", day: str, size: int, *, is_dry: bool = False
+        self, asked: "AskedBatch", day: str, size: int, *, known: int | None = None
     ) -> Why | None:
         """Why the whole batch must be refused on the state after `size` leaves."""
         stated = [(t.currency, self.scale(t.currency, size)) for t in asked.transfers]
@@ -782,15 +791,15 @@ class Books:
                 return Why(None, "control_sums_differ")
         if asked.mode == "each":
             return None
-        refused = self._decide_asked(asked, day, size, is_dry=is_dry).refused
+        refused = self._decide_asked(asked, day, size, known=known).refused
         return refused[0] if refused else None
 
     def _decide_asked(
-        self, asked: "AskedBatch", day: str, size: int, *, is_dry: bool = False
+        self, asked: "AskedBatch", day: str, size: int, *, known: int | None = None
     ) -> Decided:
         source = asked.source if isinstance(asked.source, str) else ""
         wanted = self._wanted(asked, size)
-        return self.decide(wanted, str(asked.mode), source, day, size, is_dry=is_dry)
+        return self.decide(wanted, str(asked.mode), source, day, size, known=known)
 
     def _wanted(self, asked: "AskedBatch", size: int) -> list[Wanted]:
         return [
@@ -985,6 +994,12 @@ def _why_of(refusal: Any) -> Why | None:
     if not hasattr(refusal, "code"):
         return None
     return Why(refusal.position, str(refusal.code), refusal.account, refusal.available)
+
+
+def _told(outcome: Any) -> object:
+    """An outcome as `Books._would` has it."""
+    why = _why_of(outcome)
+    return (_legs_of(outcome), list(map(_why_of, outcome.refused))) if why is None else why
 
 
 def _crossed(place: Place) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+END_S = 10_000_000.0  # Of simulated time; who waits still will wait for ever.
 CLOSINGS_MAX = 10  # Of a coroutine; each passes one `finally` that waits for something.
 
 
@@ -87,6 +88,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if not self._timers:
                 raise Stuck
             self._now = max(self._now, self._timers[0][0])
+            if self._now > END_S:
+                raise Stuck("only alarms ring")
             while self._timers and self._timers[0][0] <= self._now:
                 _, _, timer, life = heapq.heappop(self._timers)
                 self._ready.append((timer, life))

@@ -436,6 +436,11 @@ class SimulatedStore(MemoryStore):
             lambda: MemoryStore.used_references(self, ledger_id, references, before)
         )
 
+    async def past(self, ledger_id: int, sequences: Collection[int], before: int) -> Any:
+        return await self._process.look(
+            lambda: MemoryStore.past(self, ledger_id, sequences, before)
+        )
+
     async def detail_salts(self, ledger_id: int, sequences: Collection[int]) -> Any:
         return await self._process.look(
             lambda: MemoryStore.detail_salts(self, ledger_id, sequences)
