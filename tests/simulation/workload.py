@@ -20,6 +20,7 @@ What was not answered is mostly asked again, by the same client, of whatever pro
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -301,7 +302,7 @@ class Client:
             amount=amount,
             currency=currency,
             kind=chance.choice(["payment", "payment", "fee"]),
-            reference=f"R-{chance.randint(1, 40)}" if chance.random() < 0.2 else "",
+            reference=f"R-{chance.randint(1, 12)}" if chance.random() < 0.2 else "",
             description=chance.choice(["renta", "pan"]) if chance.random() < 0.1 else "",
             business_date=day,
         )
@@ -706,7 +707,7 @@ def statement(client: Client) -> Request | None:
         ledger_id = (await desk.view(ledger)).ledger_id
         rows = await reads.transfers(ledger_id, after=after, limit=10**6, account=number)
         books.listed(rows, number, after)
-        reference = f"R-{chance.randint(1, 40)}"
+        reference = f"R-{chance.randint(1, 12)}"
         found = await reads.by_reference(ledger_id, reference, 10**6)
         books.found(found, reference)
         return len(rows)
@@ -844,16 +845,16 @@ async def _snapshot(world: World) -> str:
 
 async def _rot(world: World) -> str:
     """A row of a snapshot is changed in the database: it must be noticed, not believed."""
-    kept = [
-        (ledger, key) for ledger in world.database.ledgers.values() for key in ledger.chunks
-    ]
+    ledgers = world.database.ledgers.values()
+    kept = [(ledger, max(ledger.chunks)) for ledger in ledgers if ledger.chunks]
     if not kept:
         return "no snapshot to spoil"
-    ledger, key = world.random.choice(kept)
-    digest, data = ledger.chunks[key]
-    balances = data.replace(b'"balance":"', b'"balance":"1', 1)
-    ledger.chunks[key] = (digest, balances)
-    return f"a balance in a snapshot of {ledger.code} is changed by hand"
+    ledger, newest = world.random.choice(kept)
+    digest, data = ledger.chunks[newest]
+    spoiled = re.sub(rb'"balance":"(-?)', rb'"balance":"\g<1>1', data, count=1)
+    ledger.chunks[newest] = (digest, spoiled)
+    world.say(f"      a balance in a snapshot of {ledger.code} is changed by hand")
+    return await _take_over(world)
 
 
 TROUBLES = [
@@ -870,5 +871,6 @@ TROUBLES = [
     _time_passes,
     _snapshot,
     _snapshot,
+    _rot,
     _rot,
 ]
