@@ -179,6 +179,7 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
     amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
     suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    business_date: date | UnsetType = UNSET  # Where its own day was closed.
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET
     last_sequence: int | UnsetType = UNSET  # Where there are several.
@@ -303,7 +304,7 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
-    Only those in phase `posted` moved anything. `target` is the hold or transfer that the
+    Those in phase `held` or `released` moved nothing. `target` is the hold or transfer that the
     action is about; `reversed_by` and `cleared_by` may grow.
     """
 

@@ -139,6 +139,7 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("flags", "credit_limit_passed"): "pasa del límite de crédito",
     ("nature", "debit"): "deudora",
     ("nature", "credit"): "acreedora",
+    ("phase", "adjusted"): "ajuste",
     ("phase", "held"): "retenido",
     ("phase", "posted"): "registrado",
     ("phase", "released"): "liberado",

@@ -19,6 +19,7 @@ from ledger.core.days import Days, Rows, late_of
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
+from ledger.core.levies import Levies
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
@@ -140,11 +141,13 @@ class Book:
         self.holds = Holds(self._refold)
         self.suspense = Suspense()
         self.days = Days()
-        self.parts: tuple[Part, ...] = (
+        self.levies = Levies(self)
+        self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
             self.days,
-        )  # As in snapshots.
+            self.levies,
+        )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
@@ -727,15 +730,17 @@ class Book:
             return None
         return Refusal(code=code, position=position, account=account)
 
-    def why_not(self, position: int, d: int, c: int, amount: int) -> Refusal | None:
+    def why_not(
+        self, position: int, d: int, c: int, amount: int, *, comes_back: int = 0
+    ) -> Refusal | None:
         """Why this amount cannot pass between these accounts as they stand now."""
         refusal = self.why_shut(position, d, c)
         if refusal is not None:
             return refusal
         account = c
-        if self.balance[d] - amount < self.floor[d]:
+        if self.balance[d] + comes_back - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
-            available = max(0, self.balance[d] - self.floor[d])
+            available = max(0, self.balance[d] + comes_back - self.floor[d])
         elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])

@@ -5,6 +5,7 @@ rules do not give is found by verify, with the place.
 """
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -46,6 +47,9 @@ def verified(it: Building, tmp_path: Path) -> Report:
     return verify_export(tmp_path / "journal", trusted_vkey=it.signer.vkey)
 
 
+OF_DAYS = re.compile(rb'"line":"state_(days|day_total|period)"')
+
+
 def agrees(it: Building) -> None:
     """The outsider finds the same outcomes and the same state from the bytes."""
     outsider = Outsider()
@@ -54,7 +58,9 @@ def agrees(it: Building) -> None:
             canonical(line) + b"\n" for line in outsider.read(each.leaf, each.body)
         )
         assert found == each.outcomes, f"leaf {each.index}"
-    assert outsider.state() == [encode_line(line) for line in it.book.state()]
+    assert outsider.state() == [
+        line for line in map(encode_line, it.book.state()) if not OF_DAYS.search(line)
+    ]
 
 
 # ---- what is whole
@@ -553,7 +559,7 @@ def test_every_byte_of_outcomes_counts(tmp_path: Path) -> None:
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x01]) + data[at + 1 :])
         report = verify_export(tmp_path / "journal")
         assert report.broken is not None, at
-        assert report.broken.place.startswith("batch/000.outcomes.jsonl"), at
+        assert report.broken.place.startswith("batch/000.outcomes.jsonl, leaf"), at
 
 
 def test_the_text_of_a_transfer_is_beside_its_own_row(tmp_path: Path) -> None:
@@ -574,7 +580,6 @@ def test_the_text_of_a_transfer_is_beside_its_own_row(tmp_path: Path) -> None:
         assert verify_export(out).ok is is_whole
 
 
-@pytest.mark.xfail(reason="core/terms.py: _bought has no upper end", strict=True)
 @pytest.mark.parametrize("mode", [Mode.ATOMIC, Mode.EACH])
 def test_what_an_absurd_rate_would_buy_is_still_a_line(mode: Mode, tmp_path: Path) -> None:
     """The answer is written, so it must be one that can be read."""
