@@ -140,6 +140,41 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: CurrencyAnswer | UnsetType = UNSET
     key: KeyAnswer | UnsetType = UNSET
     outcomes: "list[OutcomeAnswer] | UnsetType" = UNSET
+    levy: "LevyAnswer | UnsetType" = UNSET
+
+
+# ---- rules
+
+
+class RateAnswer(Answer, frozen=True, kw_only=True):
+    """A part of an amount, exactly: `n` of `d`."""
+
+    n: int
+    d: int
+
+
+class LevyAnswer(Answer, frozen=True, kw_only=True):
+    """A levy: what transfers of some kinds pay to the treasury in the same entry.
+
+    n/d of the amount, rounded half to even, and `fixed`; the sum not below `minimum` nor
+    above `maximum`, where there is one.
+    """
+
+    code: str
+    kinds: list[str]
+    payer: OneSide
+    treasury: str
+    currency: str
+    rate: RateAnswer
+    fixed: str
+    minimum: str
+    maximum: str | UnsetType = UNSET
+
+
+class LeviesAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All levies, in the order of their codes, which is that in which they follow."""
+
+    levies: list[LevyAnswer]
 
 
 # ---- posting

@@ -16,6 +16,7 @@ from ledger.api import (
     journal,
     open_items,
     posting,
+    rules,
     transfers,
     trial,
     watch,
@@ -24,8 +25,10 @@ from ledger.api import (
 from ledger.api.accounts import NoQuery
 from ledger.api.auth import ANYONE, EVERYBODY, OPERATORS, POSTERS, READERS
 from ledger.api.posting import PostQuery, WriteQuery
+from ledger.api.rules import RemoveQuery
 from ledger.api.service import Call
 from ledger.core import ports
+from ledger.core import rules as asked_rules
 from ledger.core.model import Role
 
 Handle = Callable[[Call], Awaitable[web.Response]]
@@ -404,6 +407,58 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.CurrenciesPage,
         EVERYBODY,
         accounts.CurrenciesQuery,
+    ),
+    Route(
+        "GET",
+        f"{L}/levies",
+        rules.get_levies,
+        "rules",
+        "List levies",
+        "Listar los cargos sobre movimientos",
+        answers.LeviesAnswer,
+        EVERYBODY,
+    ),
+    Route(
+        "GET",
+        f"{L}/levies/{{code}}",
+        rules.get_levy,
+        "rules",
+        "Read a levy",
+        "Leer un cargo sobre movimientos",
+        answers.LevyAnswer,
+        EVERYBODY,
+    ),
+    Route(
+        "PUT",
+        f"{L}/levies/{{code}}",
+        rules.put_levy,
+        "rules",
+        "Set what transfers of some kinds pay to the treasury",
+        "Fijar lo que los movimientos de ciertos tipos pagan a la tesorería",
+        answers.LevyAnswer,
+        OPERATORS,
+        WriteQuery,
+        (asked_rules.AskedLevy,),
+        example={
+            "kinds": ["purchase"],
+            "treasury": "tesoreria",
+            "payer": "credit",
+            "reason": "assembly",
+            "rate": {"n": 2, "d": 100},
+            "minimum": "0.05",
+        },
+    ),
+    Route(
+        "DELETE",
+        f"{L}/levies/{{code}}",
+        rules.delete_levy,
+        "rules",
+        "Remove a levy",
+        "Quitar un cargo sobre movimientos",
+        None,
+        OPERATORS,
+        RemoveQuery,
+        status=204,
     ),
     Route(
         "POST",

@@ -65,6 +65,10 @@ COMMANDS = {
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
+    "levy": (
+        "rules:levy_group",
+        t("What transfers pay to the treasury.", "Cargos de los movimientos a la tesorería."),
+    ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
     "import": (
         "importing:import_group",

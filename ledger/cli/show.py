@@ -33,8 +33,11 @@ AMOUNTS: Final = frozenset(
         "credits",
         "debit_balance",
         "debits",
+        "fixed",
         "left",
         "lower_bound",
+        "maximum",
+        "minimum",
         "opening_balance",
         "opening_credit",
         "opening_debit",
@@ -89,12 +92,16 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "entry": ("entry", "póliza"),
     "expires": ("until", "vence"),
     "flags": ("flags", "avisos"),
+    "fixed": ("fixed", "fijo"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
+    "kinds": ("kinds", "tipos"),
     "last_sequence": ("last sequence", "último folio"),
     "leaf_index": ("leaf", "hoja"),
     "left": ("left", "queda"),
     "lower_bound": ("lower bound", "límite inferior"),
+    "maximum": ("at most", "máximo"),
+    "minimum": ("at least", "mínimo"),
     "name": ("name", "nombre"),
     "nature": ("nature", "naturaleza"),
     "opening_balance": ("opening", "saldo inicial"),
@@ -102,6 +109,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_debit": ("opening debit", "inicial deudor"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
+    "payer": ("paid by", "lo paga"),
     "pending_credits": ("held for it", "retenido a favor"),
     "pending_debits": ("held back", "retenido"),
     "phase": ("phase", "fase"),
@@ -109,6 +117,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "posted": ("posted", "registrados"),
     "poster": ("poster", "quien registra"),
     "public_key": ("public key", "llave pública"),
+    "rate": ("rate", "tasa"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
     "reversed_by": ("reversed by", "reversado por"),
@@ -125,6 +134,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "target": ("of", "sobre el folio"),
     "time_zone": ("time zone", "zona horaria"),
     "transfers": ("transfers", "movimientos"),
+    "treasury": ("treasury", "tesorería"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
 }
@@ -139,6 +149,8 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("flags", "credit_limit_passed"): "pasa del límite de crédito",
     ("nature", "debit"): "deudora",
     ("nature", "credit"): "acreedora",
+    ("payer", "credit"): "quien cobra",
+    ("payer", "debit"): "quien paga",
     ("phase", "adjusted"): "ajuste",
     ("phase", "held"): "retenido",
     ("phase", "posted"): "registrado",
@@ -181,6 +193,8 @@ def cell(name: str, value: object) -> str:
         return t("yes", "sí") if value else "no"
     if isinstance(value, list):
         return ", ".join(cell(name, one) for one in value)
+    if isinstance(value, dict) and value.keys() == {"n", "d"}:
+        return f"{value['n']}/{value['d']}"
     if isinstance(value, dict):
         return " ".join(f"{head_of(n)} {cell(n, one)}" for n, one in value.items())
     text = str(value)

@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.core.amounts import Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.lines import BatchPosted, BatchRefused, Opening
+from ledger.core.lines import AnyLeaf, BatchPosted, BatchRefused, Opening
 from ledger.core.model import (
     Account,
     AccountCode,
@@ -27,6 +27,7 @@ from ledger.core.model import (
     Nature,
     OpaqueId,
     Phase,
+    Reference,
     Role,
     Status,
     Word,
@@ -98,6 +99,14 @@ class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     lower_bound: BoundText | UnsetType = UNSET
     upper_bound: BoundText | UnsetType = UNSET
     soft_bounds: SoftBounds | UnsetType = UNSET
+
+
+class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision a change cites: its number, its date, and SHA-256 of its document in hex."""
+
+    number: Reference
+    date: date
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,6 +201,24 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Account | Refusal: ...
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        ...
+
+    async def change_rule(
+        self,
+        ledger: str,
+        build: "Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal]",
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by (core/rules.py).
+
+        `build` sees the book and the time, and may be called again; with what it answers
+        beside the lines this answers.
+        """
+        ...
+
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller
     ) -> None:

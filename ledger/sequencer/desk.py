@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -252,6 +253,33 @@ class Sequencer:
             return account
 
         return await self._change(ledger, build, preview, dry_run)
+
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        return self._writers[ledger].today()
+
+    async def change_rule(
+        self,
+        ledger: str,
+        build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by."""
+
+        def change(book: Book, now: int) -> Built[T] | Refusal:
+            built = build(book, now)
+            if isinstance(built, Refusal):
+                return built
+            lines, changed = built
+            return Built(lines, lambda _: changed)
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
+            built = build(book, book.recorded_at)
+            assert not isinstance(built, Refusal), "it was built just now"
+            return built[1]
+
+        return await self._change(ledger, change, preview, dry_run)
 
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller

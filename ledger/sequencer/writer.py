@@ -264,6 +264,10 @@ class Writer:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return max(self._now_us(), self.book.recorded_at)
 
+    def today(self) -> date:
+        """The day of the clock in the ledger's time zone, after its cut-off."""
+        return self._day_of(self.now())
+
     def moment(self, asked: AskedBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()

@@ -21,7 +21,7 @@ from ledger.core.texts import LANGUAGES, TEXTS, sentence, title
 from tests.api.offices import CAJA, Office, open_office, pay, uid
 from tests.sequencer.houses import House
 
-Request = tuple[str, str, dict[str, object]]
+Request = tuple[str, str, dict[str, object] | None]
 
 ROOT = Path(__file__).parents[2]
 TRANSFERS = f"{CAJA}/transfers"
@@ -32,9 +32,7 @@ ACCOUNTS = f"{CAJA}/accounts"
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
 DAYS = {code for code in RefusalCode if code.startswith(("act_", "day", "period_", "no_day"))}
 NOT_OVER_HTTP = {
-    *DAYS,  # Which no route opens, closes or sets yet;
-    RefusalCode.LEVY_NOT_FOUND,  # nor levies.
-    RefusalCode.RATE_ABOVE_ONE,
+    *DAYS,  # Which no route opens, closes or sets yet.
     RefusalCode.VALUE_DATE_TOO_EARLY,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
@@ -73,6 +71,11 @@ def account(code: str, **more: object) -> Request:
     return "POST", ACCOUNTS, {"code": code, "currency": "MXN", **more}
 
 
+def levy(**rule: object) -> Request:
+    body = {"kinds": ["sale"], "treasury": "eva", "payer": "debit", "reason": "board", **rule}
+    return "PUT", f"{CAJA}/levies/fair", body
+
+
 # What is done first, and then what is refused.
 REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.LEDGER_CODE_USED: (
@@ -92,6 +95,8 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
         to("ana", status="closed"),
     ),
     RefusalCode.ACCOUNT_HAS_HOLDS: ([hold("cash", "ana", "5.00")], to("ana", status="closed")),
+    RefusalCode.LEVY_NOT_FOUND: ([], ("GET", f"{CAJA}/levies/fair", None)),
+    RefusalCode.RATE_ABOVE_ONE: ([], levy(rate={"n": 101, "d": 100})),
     RefusalCode.BOUNDS_CROSSED: ([], to("ana", lower_bound="1", upper_bound="0")),
     RefusalCode.ID_USED_BY_ANOTHER_BATCH: (
         [transfer("cash", "ana", "1.00")],
