@@ -333,7 +333,10 @@ def misplaced(message: str) -> Problem:
 
 @cache
 def _nothing_asked(kind: type[Struct]) -> Struct:
-    return msgspec.convert({}, kind)
+    try:
+        return msgspec.convert({}, kind)
+    except msgspec.ValidationError as error:  # One that has to be there.
+        raise misplaced(str(error)) from None
 
 
 def read_query(request: web.Request, kind: type[S]) -> S:

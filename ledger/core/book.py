@@ -16,7 +16,9 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
+from ledger.core.demurrage import Demurrages
 from ledger.core.faults import JournalBroken
+from ledger.core.fees import Fees
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
 from ledger.core.levies import Levies
@@ -47,6 +49,7 @@ from ledger.core.model import (
 )
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.reserves import Reserves
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -142,11 +145,17 @@ class Book:
         self.suspense = Suspense()
         self.days = Days()
         self.levies = Levies(self)
+        self.demurrages = Demurrages(self)
+        self.fees = Fees(self)
+        self.reserves = Reserves(self)
         self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
             self.days,
             self.levies,
+            self.demurrages,
+            self.fees,
+            self.reserves,
         )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)

@@ -117,6 +117,19 @@ class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
 
 
+class AskedRun(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A run for the period that ends on a day: all of it, or so many parts.
+
+    A run in parts goes on `after` what the answer before gave as `next`.
+    """
+
+    period_end: date
+    parts_max: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType = UNSET
+    after: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+
+
 # ---- what is answered
 
 
@@ -149,6 +162,65 @@ class LedgerView(Struct, frozen=True, kw_only=True):
 
 
 PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
+
+
+class Unpaid(Struct, frozen=True, kw_only=True):
+    """What an account owes and could not pay."""
+
+    account: str
+    amount: str
+
+
+class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run did, in decimals of its currency, over the parts that this call looked at.
+
+    `collected` is of this period's run in all, `collected_now` of this call; `unpaid` is still
+    owed, of which `unpaid_accounts` names the first thousand; `given` was spread. With `next`
+    there is more to do.
+    """
+
+    run: str
+    currency: str
+    period_end: date
+    parts: int
+    done: int
+    collected: str
+    collected_now: str
+    unpaid: str
+    unpaid_accounts: list[Unpaid]
+    given: str
+    next: str | UnsetType = UNSET
+
+
+class Runs(Protocol):
+    """Charges of a period, safe to repeat (services/runs.py). Faults are the desk's.
+
+    All may raise MalformedRequest.
+    """
+
+    async def owed(self, ledger: str, accounts: Collection[int]) -> Mapping[int, int]:
+        """What accounts owe of demurrage, in minor units; only those that may owe any."""
+        ...
+
+    async def demurrage(
+        self,
+        ledger: str,
+        currency: str,
+        asked: AskedRun,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> RunReport | Refusal: ...
+
+    async def fee(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedRun,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> RunReport | Refusal: ...
 
 
 class Desk(Protocol):
@@ -294,6 +366,17 @@ class Movement(Struct, frozen=True, gc=False):
     credits: int
 
 
+class DayBalances(Struct, frozen=True):
+    """One account without its rows with another: its balance at the end of some days.
+
+    `paid` is all it ever paid that other one, on whatever day.
+    """
+
+    account: int
+    balances: list[int]
+    paid: int
+
+
 class Reads(Protocol):
     """What is read from committed rows. All may raise StoreUnavailable."""
 
@@ -347,6 +430,15 @@ class Reads(Protocol):
 
     async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
         """Totals of every account that ever moved, by business date, both days included."""
+        ...
+
+    async def balances_at(
+        self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
+    ) -> list[DayBalances]:
+        """Balances at the ends of business dates, without rows with the account `besides`.
+
+        Of every account numbered `first` to `last` that ever moved; `days` are in order.
+        """
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...

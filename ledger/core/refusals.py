@@ -24,6 +24,14 @@ class RefusalCode(StrEnum):
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
+    DEMURRAGE_NOT_FOUND = "demurrage_not_found"
+    DEMURRAGE_ACCOUNT_DIFFERS = "demurrage_account_differs"
+    FEE_NOT_FOUND = "fee_not_found"
+    RESERVE_NOT_FOUND = "reserve_not_found"
+    CURRENCY_NOT_BACKED = "currency_not_backed"
+    NO_SUCH_PERIOD = "no_such_period"  # Of a run.
+    PERIOD_NOT_BEGUN = "period_not_begun"
+    PERIOD_NOT_OVER = "period_not_over"
     BOUNDS_CROSSED = "bounds_crossed"
     ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
@@ -63,6 +71,7 @@ class RefusalCode(StrEnum):
     CREDIT_ACCOUNT_FROZEN = "credit_account_frozen"
     EXCEEDS_CREDIT_LIMIT = "exceeds_credit_limit"
     EXCEEDS_BALANCE_LIMIT = "exceeds_balance_limit"
+    EXCEEDS_RESERVE = "exceeds_reserve"
     ENTRY_REFUSED = "entry_refused"  # For another transfer of the same entry.
 
 

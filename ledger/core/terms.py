@@ -560,6 +560,8 @@ class Posting:
         for row in beside:
             d, c = row.debit_account, row.credit_account
             refusal = self._book.why_not(position, d, c, row.amount)
+            movement = self._movement(position, d, c, row.amount)
+            refusal = refusal or self._book.reserves.why_not(movement)
             if refusal is not None:
                 return refusal
             flags |= self._flags(d, c, row.amount)
