@@ -31,6 +31,7 @@ ACCOUNTS = f"{CAJA}/accounts"
 # manifest of its poster's can; that door is not open over HTTP. That holds expire, nobody
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
 DAYS = {code for code in RefusalCode if code.startswith(("act_", "day", "period_", "no_day"))}
+DAYS -= {RefusalCode.PERIOD_NOT_BEGUN, RefusalCode.PERIOD_NOT_OVER}  # Of runs.
 NOT_OVER_HTTP = {
     *DAYS,  # Which no route opens, closes or sets yet.
     RefusalCode.VALUE_DATE_TOO_EARLY,
@@ -76,6 +77,34 @@ def levy(**rule: object) -> Request:
     return "PUT", f"{CAJA}/levies/fair", body
 
 
+def demurrage(account: str = "eva") -> Request:
+    rule = {"rate": {"n": 1, "d": 100}, "period": "month", "since": "2023-09-01"}
+    body = {**rule, "account": account, "reason": "board"}
+    return "PUT", f"{CAJA}/currencies/MXN/demurrage", body
+
+
+def fee() -> Request:
+    rule = {"amount": "2", "currency": "MXN", "kinds": ["member"], "period": "month"}
+    body = {**rule, "treasury": "eva", "since": "2023-09-01", "reason": "board"}
+    return "PUT", f"{CAJA}/fees/member", body
+
+
+def run(of: str, end: str) -> Request:
+    return "POST", f"{CAJA}/{of}/runs", {"period_end": end}
+
+
+def reserve(currency: str, **rule: object) -> Request:
+    body = {"issuer": "bonos", "reserve": "eva", "ratio": {"n": 1, "d": 1}, "reason": "board"}
+    return "PUT", f"{CAJA}/currencies/{currency}/reserve", {**body, **rule}
+
+
+BACKED: list[Request] = [
+    ("POST", f"{CAJA}/currencies", {"code": "BON", "kind": "backed", "scale": 0}),
+    ("POST", ACCOUNTS, {"code": "bonos", "currency": "BON", "lower_bound": "none"}),
+    ("POST", ACCOUNTS, {"code": "tienda", "currency": "BON"}),
+]
+
+
 # What is done first, and then what is refused.
 REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.LEDGER_CODE_USED: (
@@ -97,6 +126,21 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.ACCOUNT_HAS_HOLDS: ([hold("cash", "ana", "5.00")], to("ana", status="closed")),
     RefusalCode.LEVY_NOT_FOUND: ([], ("GET", f"{CAJA}/levies/fair", None)),
     RefusalCode.RATE_ABOVE_ONE: ([], levy(rate={"n": 101, "d": 100})),
+    RefusalCode.DEMURRAGE_NOT_FOUND: ([], run("currencies/MXN/demurrage", "2023-10-31")),
+    RefusalCode.DEMURRAGE_ACCOUNT_DIFFERS: ([demurrage()], demurrage("ana")),
+    RefusalCode.FEE_NOT_FOUND: ([], run("fees/member", "2023-10-31")),
+    RefusalCode.RESERVE_NOT_FOUND: ([], ("GET", f"{CAJA}/currencies/MXN/reserve", None)),
+    RefusalCode.CURRENCY_NOT_BACKED: ([], reserve("MXN", issuer="cash")),
+    RefusalCode.NO_SUCH_PERIOD: ([demurrage()], run("currencies/MXN/demurrage", "2023-10-30")),
+    RefusalCode.PERIOD_NOT_BEGUN: ([fee()], run("fees/member", "2023-12-31")),
+    RefusalCode.PERIOD_NOT_OVER: (
+        [demurrage()],
+        run("currencies/MXN/demurrage", "2023-11-30"),
+    ),
+    RefusalCode.EXCEEDS_RESERVE: (
+        [*BACKED, reserve("BON")],
+        transfer("bonos", "tienda", "1", currency="BON"),
+    ),
     RefusalCode.BOUNDS_CROSSED: ([], to("ana", lower_bound="1", upper_bound="0")),
     RefusalCode.ID_USED_BY_ANOTHER_BATCH: (
         [transfer("cash", "ana", "1.00")],
