@@ -43,7 +43,13 @@ ACCOUNT: Final = (
     "lower_bound",
     "upper_bound",
 )
-ONE_ACCOUNT: Final = (*ACCOUNT, "soft_bounds", "pending_debits", "pending_credits")
+ONE_ACCOUNT: Final = (
+    *ACCOUNT,
+    "current_value",
+    "soft_bounds",
+    "pending_debits",
+    "pending_credits",
+)
 KEY: Final = ("key", "role", "poster", "accounts")
 STATEMENT: Final = (
     "sequence",

@@ -69,6 +69,19 @@ COMMANDS = {
         "rules:levy_group",
         t("What transfers pay to the treasury.", "Cargos de los movimientos a la tesorería."),
     ),
+    "demurrage": (
+        "rules:demurrage_group",
+        t("A charge on idle credit, and its runs.", "Oxidación del saldo ocioso."),
+    ),
+    "fees": (
+        "rules:fees_group",
+        t("Fees per period, and their runs.", "Cuotas por periodo y su cobro."),
+    ),
+    "reserve": ("rules:reserve_group", t("What backs a currency.", "Respaldo de una moneda.")),
+    "circulation": (
+        "rules:circulation",
+        t("What is in circulation.", "Lo que circula de cada moneda."),
+    ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
     "import": (
         "importing:import_group",

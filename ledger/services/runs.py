@@ -241,19 +241,20 @@ class _Run:
             return [_members(book, plan, part) for part in range(plan.parts)]
 
         members = await self._desk.read(plan.ledger, look)
-        left = 0
+        left = already = 0
         open_parts: list[int] = []
         for part in range(plan.parts):
-            if part not in self._collected:
-                moved = _moved_to(plan.account, await self._stored(part))
-                self._collected[part] = sum(moved.values())
-            left += self._collected[part]
+            collected = self._collected.get(part)
+            if collected is None:
+                collected = sum(_moved_to(plan.account, await self._stored(part)).values())
+            left += collected
             given = await self._reads.batch(plan.ledger_id, plan.id("spread", part))
             if given is None:
                 open_parts.append(part)
             else:
-                left -= _given(plan.account, given)
-                self._given += _given(plan.account, given)
+                already += _given(plan.account, given)
+        self._given += already
+        left -= already
         count = sum(len(members[part]) for part in open_parts)
         share, extra = divmod(left, count) if count else (0, 0)
         for part in open_parts:
