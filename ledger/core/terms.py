@@ -303,7 +303,8 @@ class Posting:
         if terms.rate is not UNSET:
             bought = self._bought(position, terms, d)
             if bought != amount:
-                return self._no(position, RefusalCode.RATE_DIFFERS, available=bought)
+                account = None if bought is None else d
+                return self._no(position, RefusalCode.RATE_DIFFERS, account, bought)
         match terms.action:
             case Action.POST | Action.VOID:
                 return self._refuse_hold(position, terms, d, c, amount)
@@ -360,9 +361,9 @@ class Posting:
         if (hold.debit, hold.credit) != (d, c):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
         if terms.action is Action.VOID and amount != hold.amount:
-            return self._no(position, RefusalCode.TARGET_DIFFERS, available=hold.amount)
+            return self._no(position, RefusalCode.TARGET_DIFFERS, d, hold.amount)
         if terms.action is Action.POST and amount > hold.left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=hold.left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, hold.left)
         return None
 
     def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
@@ -425,7 +426,7 @@ class Posting:
             return self._no(position, RefusalCode.TARGET_DIFFERS)
         left = past.amount - past.taken - self._taken.get(target, 0)
         if amount > left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, left)
         return None
 
     def _refuse_clearing(
@@ -437,7 +438,7 @@ class Posting:
         if (c if suspended.side == "debit" else d) != suspended.account:
             return self._no(position, RefusalCode.TARGET_DIFFERS, suspended.account)
         if amount > suspended.left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=suspended.left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, suspended.left)
         return None
 
     # ---- moving
