@@ -528,6 +528,7 @@ def rate_is_kept(plain: Plain, batch: Batch, position: int) -> No | None:
         if sold != plain.accounts[line.debit].currency:
             n, d = line.rate
             bought = before.amount * n // d
+            bought = bought if bought < 2**53 else None  # No amount is so large.
     return (
         None
         if bought == line.amount
