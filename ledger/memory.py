@@ -18,6 +18,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ledger.core.book import Posted
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -25,7 +26,7 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.lines import Snapshot
-from ledger.core.model import Account
+from ledger.core.model import Account, Phase
 from ledger.core.ports import (
     Caller,
     Group,
@@ -37,12 +38,14 @@ from ledger.core.ports import (
     StoredSnapshot,
     TransferRow,
 )
+from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import EMPTY_ROOT
 
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
 PAGE_BYTES: Final = 16_000_000
+PHASES: Final = frozenset(Phase)
 SNAPSHOT_MARK: Final = b'"line":"snapshot"'
 
 
@@ -62,6 +65,7 @@ class _Ledger:
         self.accounts: dict[int, Account] = {}
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
+        self.links: dict[int, Link] = {}  # By sequence, in order.
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoint = (0, b"")
         self.snapshots: list[int] = []
@@ -221,6 +225,24 @@ class MemoryStore:
         used = {(source, text) for source, text, number in ledger.references if number < before}
         return used & set(references)
 
+    async def past(
+        self, ledger_id: int, sequences: Collection[int], before: int
+    ) -> Mapping[int, Past]:
+        ledger = self.database.ledger(ledger_id)
+        links = [link for link in ledger.links.values() if link.sequence < before]
+        return {
+            row.sequence: Past(
+                debit=row.debit_account,
+                credit=row.credit_account,
+                amount=row.amount,
+                phase=row.phase,
+                taken=sum(link.amount for link in links if link.target == row.sequence),
+                is_link=row.sequence in ledger.links,
+            )
+            for row in ledger.rows(min(sequences, default=before) - 1)
+            if row.sequence in sequences and row.sequence < before
+        }
+
     async def detail_salts(
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, bytes]:
@@ -339,6 +361,16 @@ class MemoryReads:
             if 1 <= number <= len(ledger.posted)
         }
 
+    async def links(
+        self, ledger_id: int, sequences: Collection[int]
+    ) -> Mapping[int, list[Link]]:
+        links = self._database.ledger(ledger_id).links.values()
+        return {
+            sequence: found
+            for sequence in sequences
+            if (found := [x for x in links if sequence in (x.target, x.sequence)])
+        }
+
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
         details = self._database.ledger(ledger_id).details
         return {number: details[number][1] for number in sequences if number in details}
@@ -349,13 +381,16 @@ class MemoryReads:
         return sum(
             _signed(row, account)
             for row in self._database.ledger(ledger_id).rows()
-            if (sequence is None or row.sequence < sequence)
+            if row.phase == Phase.POSTED
+            and (sequence is None or row.sequence < sequence)
             and (day is None or row.business_date < day)
         )
 
     async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
         totals: dict[int, list[int]] = {}
         for row in self._database.ledger(ledger_id).rows():
+            if row.phase != Phase.POSTED:
+                continue
             for account, place in ((row.debit_account, 1), (row.credit_account, 2)):
                 total = totals.setdefault(account, [0, 0, 0])
                 if row.business_date < first:
@@ -417,6 +452,8 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
     """
     ids = [batch.batch for batch in group.batches]
     numbers = [account.number for account in group.accounts]
+    links = [link for batch in group.batches for link in batch.links]
+    linked = [link.sequence for link in links]
     wrong = (
         any(
             sha256(b"\x00" + line).digest() != digest
@@ -427,10 +464,15 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
         or not ledger.accounts.keys().isdisjoint(numbers)
         or any((tile.level, tile.index) in ledger.tiles for tile in group.tiles)
         or any(
-            row.amount <= 0 or row.debit_account == row.credit_account
+            row.amount <= 0
+            or row.debit_account == row.credit_account
+            or row.phase not in PHASES
             for batch in group.batches
             for row in _rows_of(batch)
         )
+        or any(link.amount <= 0 or link.target >= link.sequence for link in links)
+        or len(set(linked)) < len(linked)
+        or not ledger.links.keys().isdisjoint(linked)
     )
     if wrong and ledger.head != group.before:
         raise WriterReplaced(f"ledger {group.before.ledger_id}", f"at size {ledger.head.size}")
@@ -451,6 +493,7 @@ def _record(ledger: _Ledger, group: Group) -> None:
             ledger.first_sequences.append(batch.posted.first_sequence)
         ledger.references |= {(batch.source, text, number) for text, number in batch.references}
         ledger.details |= {number: (salt, text) for number, salt, text in batch.details}
+        ledger.links |= {link.sequence: link for link in batch.links}
     ledger.accounts |= {account.number: account for account in group.accounts}
     ledger.tiles |= {(tile.level, tile.index): tile.hashes for tile in group.tiles}
     if group.checkpoint:
@@ -477,6 +520,7 @@ def _stored(ledger: _Ledger, batch: NewBatch, *, with_rows: bool = True) -> Stor
         amount=() if posted is None else posted.amount,
         debit_balance=() if posted is None else posted.debit_balance,
         credit_balance=() if posted is None else posted.credit_balance,
+        phases=() if posted is None else _phases(posted),
     )
 
 
@@ -484,6 +528,7 @@ def _rows_of(batch: NewBatch) -> list[TransferRow]:
     posted, days = batch.posted, batch.business_dates
     if posted is None:
         return []
+    phases = _phases(posted)
     return [
         TransferRow(
             posted.first_sequence + i,
@@ -495,19 +540,23 @@ def _rows_of(batch: NewBatch) -> list[TransferRow]:
             posted.number,
             position,
             days if isinstance(days, date) else days[i],
+            phases[i],
         )
         for i, position in enumerate(posted.positions)
     ]
 
 
+def _phases(posted: Posted) -> Sequence[int]:
+    return posted.phases or [Phase.POSTED] * len(posted.amount)
+
+
 def _references_of(batch: NewBatch) -> list[tuple[str, int]]:
     """References of posted transfers with their sequences, out of the body."""
     assert batch.posted is not None, "only posted batches have transfers"
-    first = batch.posted.first_sequence
     _, transfers = read_body(batch.body)
     return [
-        (transfers[position].reference, first + i)
-        for i, position in enumerate(batch.posted.positions)
+        (transfers[position].reference, sequence)
+        for position, sequence in batch.posted.sequences()
         if transfers[position].reference
     ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from ledger.core.book import Book, Posted
 from ledger.core.door import commitment
@@ -20,15 +21,19 @@ from ledger.core.lines import (
     BatchPosted,
     BatchRefused,
     CurrencyAdded,
+    HoldsExpired,
     LimitChanged,
     Manifest,
     Opening,
+    Rate,
     Snapshot,
     StatusChanged,
+    Terms,
     Transfer,
 )
-from ledger.core.model import CurrencyKind, Mode, Nature, Status
+from ledger.core.model import Action, CurrencyKind, Mode, Nature, Phase, Side, Status
 from ledger.core.refusals import Refusal
+from ledger.core.terms import Past, links_of
 from ledger.exports.journal import Exported, JournalWriter
 from ledger.journal.batches import Body, root_of_lines, write_body, write_outcomes
 from ledger.journal.canonical import encode_line
@@ -57,6 +62,7 @@ class Building:
         self.book = Book()
         self.recorded: list[Recorded] = []
         self.details: list[tuple[int, bytes, str]] = []
+        self.past: dict[int, Past] = {}  # Every row there is.
         self.now = NOON
         self.day = DAY
         self._batches = 0
@@ -129,7 +135,13 @@ class Building:
         )
         return number
 
-    def limit(self, account: int, lower: int, upper: int | UnsetType = NO_BOUND) -> int:
+    def limit(
+        self,
+        account: int,
+        lower: int | UnsetType,
+        upper: int | UnsetType = NO_BOUND,
+        soft: Side | UnsetType = UNSET,
+    ) -> int:
         return self.add(
             LimitChanged(
                 recorded_at=self.tick(),
@@ -138,8 +150,12 @@ class Building:
                 by="op-1",
                 lower=lower,
                 upper=upper,
+                soft=soft,
             )
         )
+
+    def expire(self, *holds: int) -> int:
+        return self.add(HoldsExpired(recorded_at=self.tick(), holds=list(holds)))
 
     def status(self, account: int, status: Status) -> int:
         return self.add(
@@ -176,6 +192,7 @@ class Building:
         text: str = "",
         business_date: date | UnsetType = UNSET,
         value_date: date | UnsetType = UNSET,
+        terms: Terms | UnsetType = UNSET,
     ) -> Transfer:
         """A transfer line. With a text, the next that is posted gets the commitment to it."""
         salt = self.salt() if text else b""
@@ -189,7 +206,20 @@ class Building:
             value_date=value_date,
             details=commitment(salt, text) if text else UNSET,
             salt=self.salt(),
+            terms=terms,
         )
+
+    def hold(self, debit: int, credit: int, amount: int, seconds: int = 3600) -> Transfer:
+        """A line that holds an amount until so long after the leaf before."""
+        terms = Terms(action=Action.HOLD, expires=self.now + 1_000_000 * seconds)
+        return self.pay(debit, credit, amount, kind="hold", terms=terms)
+
+    def act(
+        self, action: Action, target: int, debit: int, credit: int, amount: int, **more: object
+    ) -> Transfer:
+        """A line that is about an earlier row."""
+        terms = Terms(action=action, target=target, **more)  # type: ignore[arg-type]
+        return self.pay(debit, credit, amount, kind=action.value, terms=terms)
 
     def next_batch(self) -> UUID:
         self._batches += 1
@@ -238,13 +268,36 @@ class Building:
             recorded_at=recorded_at,
             business_date=self.day,
             used=used,
+            past=self.past,
         )
         assert isinstance(posted, Posted), posted
+        self._keep(transfers, posted)
         outcomes = write_outcomes(posted)
-        leaf = self.header(batch, body, posted, outcomes, recorded_at, signed=bool(signed_by))
+        leaf = self.header(
+            batch,
+            body,
+            posted,
+            outcomes,
+            recorded_at,
+            signed=bool(signed_by),
+            count=len(transfers),
+        )
         self.book.apply(leaf)
         self.put(leaf, body.data, outcomes)
         return posted
+
+    def _keep(self, transfers: Sequence[Transfer], posted: Posted) -> None:
+        """Note what later batches may take back."""
+        phases = posted.phases or [Phase.POSTED] * len(posted.amount)
+        columns = zip(posted.debit, posted.credit, posted.amount, phases, strict=True)
+        for sequence, (debit, credit, amount, phase) in enumerate(
+            columns, posted.first_sequence
+        ):
+            self.past[sequence] = Past(debit=debit, credit=credit, amount=amount, phase=phase)
+        for link in links_of(transfers, posted):
+            target = self.past[link.target]
+            self.past[link.target] = replace(target, taken=target.taken + link.amount)
+            self.past[link.sequence] = replace(self.past[link.sequence], is_link=True)
 
     def header(
         self,
@@ -255,9 +308,11 @@ class Building:
         recorded_at: int,
         *,
         signed: bool = False,
+        count: int = 0,
     ) -> BatchPosted:
+        """The leaf of a batch; without a `count`, of as many transfers as rows."""
         origin = batch_origin(ORIGIN, batch)
-        count = len(posted.amount) + len(posted.refused)
+        count = count or len(posted.amount) + len(posted.refused)
         note: str | UnsetType = UNSET
         if signed:
             checkpoint = Checkpoint(origin, count + 1, body.root)
@@ -283,7 +338,11 @@ class Building:
         recorded_at = self.tick()
         batch, manifest, _ = self.write(transfers)
         refusal = self.book.post(
-            manifest, transfers, recorded_at=recorded_at, business_date=self.day
+            manifest,
+            transfers,
+            recorded_at=recorded_at,
+            business_date=self.day,
+            past=self.past,
         )
         assert isinstance(refusal, Refusal), refusal
         available = refusal.available
@@ -370,6 +429,64 @@ def a_bit_of_everything(*, unique_references: bool = False) -> Building:
     it.status(ben, Status.FROZEN)
     it.post([it.pay(bank, hour, 3), it.pay(hour, bank, 5)], signed_by="caja-1")
     it.status(ben, Status.OPEN)
+    it.snapshot()
+    return it
+
+
+def under_terms() -> Building:
+    """Transfers under every term, each as it should go, and some refused in their place.
+
+    Holds posted in parts, released, voided and expired; entries, one of them refused;
+    reversals in parts, with a rest, and of too much; suspense cleared in two parts; an
+    exchange at its rate; soft bounds passed.
+    """
+    it = Building()
+    it.currency("MXN", 2)
+    it.currency("USD", 2)
+    cash = it.account("cash", "MXN", nature=Nature.DEBIT, kind="cash", lower=NO_BOUND)
+    ana = it.account("ana", "MXN")
+    shop = it.account("shop", "MXN", upper=500_00)
+    bridge = it.account("bridge", "MXN", kind="suspense", lower=NO_BOUND)
+    dollars = it.account("dollars", "USD", kind="exchange", lower=NO_BOUND)
+    eva = it.account("eva", "USD")
+    it.post([it.pay(cash, ana, 300_00), it.pay(ana, shop, 100_00)])  # 1 and 2.
+    it.post([it.hold(ana, shop, 60_00)])  # 3: posted in parts, the last releases the rest.
+    it.post([it.act(Action.POST, 3, ana, shop, 20_00)])  # 4.
+    it.post([it.act(Action.POST, 3, ana, shop, 15_00, release=True)])  # 5.
+    it.post([it.hold(ana, shop, 10_00), it.hold(ana, shop, 30_00, seconds=3)])  # 6 and 7.
+    it.snapshot()
+    it.post([it.act(Action.VOID, 6, ana, shop, 10_00)])  # 8.
+    it.now += 3_000_000
+    it.expire(7)
+    entry = [
+        it.pay(ana, shop, amount, reference=f"E-{number}", terms=Terms(entry=number))
+        for number, amount in ((1, 50_00), (1, 5_00), (2, 1_00), (2, 999_00))
+    ]
+    late = it.act(Action.POST, 7, ana, shop, 1_00)
+    it.post([*entry, late, it.pay(ana, cash, 10_00)], mode=Mode.EACH)  # 9 to 11.
+    # Of 2, 100.00 from ana to the shop: 40.00 taken back, then too much, then the rest.
+    it.post([it.act(Action.REVERSE, 2, shop, ana, 40_00)])  # 12.
+    it.post([it.act(Action.REVERSE, 2, shop, ana, 60_01)], mode=Mode.EACH)
+    it.post([it.pay(shop, cash, 120_00)])  # 13: the shop has 30.00 left.
+    it.post(
+        [it.act(Action.REVERSE, 2, shop, ana, 60_00, up_to=Side.DEBIT, rest=bridge)]
+    )  # 14 and 15.
+    it.post([it.act(Action.REVERSE, 2, shop, ana, 1)], mode=Mode.EACH)
+    it.post([it.pay(shop, ana, 5_00, terms=Terms(up_to=Side.DEBIT, rest=bridge))])  # 16.
+    it.post([it.pay(ana, shop, 600_00, terms=Terms(up_to=Side.BOTH))])  # 17
+    it.status(ana, Status.FROZEN_CREDITS)
+    taken = it.pay(cash, ana, 7_00, terms=Terms(suspense=bridge))
+    it.post([taken, it.act(Action.REVERSE, 18, bridge, cash, 7_00)], mode=Mode.EACH)  # 18.
+    it.post([it.act(Action.CLEAR, 18, bridge, shop, 3_00)])  # 19.
+    it.snapshot()
+    it.status(ana, Status.OPEN)
+    it.post([it.act(Action.CLEAR, 18, bridge, ana, 4_00)], signed_by="caja-1")  # 20.
+    sold = it.pay(ana, cash, 1_00, terms=Terms(entry=1))
+    bought = it.pay(dollars, eva, 5, terms=Terms(entry=1, rate=Rate(n=1, d=17)))
+    it.post([sold, bought])  # 21 and 22.
+    it.limit(shop, 0, 100_00, soft=Side.BOTH)
+    it.post([it.pay(ana, shop, 1_00), it.pay(shop, cash, 400_00)])  # 23 and 24: flagged.
+    it.post([it.hold(cash, ana, 1_00, seconds=86_400)])  # 25: still open.
     it.snapshot()
     return it
 

@@ -5,26 +5,45 @@ and what the page says and nothing of ours, finds the same roots and balances fr
 To write the example again after a change: python -m tests.test_journal_doc
 """
 
+import itertools
 import json
 import re
 from base64 import b64decode, b64encode
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from ledger.core import asked, lines
 from ledger.core.amounts import AMOUNT_MAX, BALANCE_MAX, SCALE_MAX
-from ledger.core.model import BATCH_MAX, CODE_MAX, Nature
+from ledger.core.lines import Terms
+from ledger.core.model import (
+    BATCH_MAX,
+    CODE_MAX,
+    Action,
+    Flag,
+    Mode,
+    Nature,
+    Side,
+    Status,
+)
 from ledger.core.refusals import RefusalCode
+from ledger.core.terms import misplaced_term
 from ledger.journal import directory, notes
+from ledger.journal.canonical import encode_lines
 from ledger.journal.merkle import SIZE_MAX
 from tests.building import NO_BOUND, Building
+from tests.journal.outsider import Outsider
+from tests.journal.outsider import canonical as canonical_line
 
 PAGE = Path(__file__).parent.parent / "JOURNAL.md"
 BEGIN, END = "<!-- example -->\n", "<!-- end of example -->\n"
+TERMS_BEGIN = "<!-- example under terms -->\n"
+TERMS_END = "<!-- end of example under terms -->\n"
 
 
 def example() -> str:
@@ -45,14 +64,54 @@ def example() -> str:
         parts += [f"Leaf {recorded.index}, hash `{digest}`:\n", shown(recorded.leaf.decode())]
     body = it.recorded[4].body
     parts += ["The body under leaf 4, three lines:\n", shown(body.decode().rstrip("\n"))]
-    state = b"".join(
-        msgspec.json.Encoder(order="sorted").encode(line) + b"\n" for line in before(it)
-    )
+    state = encode_lines(before(it))
     parts += [
         "The state after 5 leaves, whose root leaf 5 names:\n",
         shown(state.decode().rstrip("\n")),
         "The checkpoint:\n",
         shown(it.checkpoint().decode().rstrip("\n")),
+    ]
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def example_under_terms() -> str:
+    """The second example as the page has it: one `each` batch, and what came of it."""
+    it = Building(seed=2027)
+    it.currency("MXN", 2)
+    cash = it.account("caja", "MXN", nature=Nature.DEBIT, kind="cash", lower=NO_BOUND)
+    ana, ben = it.account("ana", "MXN"), it.account("ben", "MXN")
+    bridge = it.account("puente", "MXN", kind="suspense", lower=NO_BOUND)
+    it.post([it.pay(cash, ana, 100_00, kind="deposit")])
+    it.status(ben, Status.FROZEN_CREDITS)
+    entry = Terms(entry=1)
+    transfers = [
+        it.hold(ana, cash, 60_00),
+        it.act(Action.POST, 2, ana, cash, 20_00, release=True),
+        it.pay(ana, cash, 50_00, terms=entry),
+        it.pay(ana, cash, 40_00, terms=entry),
+        it.pay(cash, ben, 5_00, kind="deposit", terms=Terms(suspense=bridge)),
+        it.act(Action.REVERSE, 1, ana, cash, 90_00, up_to=Side.DEBIT, rest=bridge),
+        it.hold(cash, ana, 1_00),
+    ]
+    it.post(transfers, mode=Mode.EACH)
+    leaf, body, outcomes = (
+        data.decode().rstrip("\n")
+        for data in (it.recorded[-1].leaf, it.recorded[-1].body, it.recorded[-1].outcomes)
+    )
+    state = encode_lines(list(it.book.state())).decode().rstrip("\n")
+    parts = [
+        "The leaves before:\n",
+        shown("\n".join(each.leaf.decode() for each in it.recorded[1:-1])),
+        "The body under the one batch among them:\n",
+        shown(it.recorded[6].body.decode().rstrip("\n")),
+        "The leaf of the batch:\n",
+        shown(leaf),
+        "Its body:\n",
+        shown(body),
+        "Its outcomes, whose root the leaf names:\n",
+        shown(outcomes),
+        "The state after it:\n",
+        shown(state),
     ]
     return "\n" + "\n".join(parts) + "\n"
 
@@ -73,8 +132,17 @@ def page() -> str:
     return PAGE.read_text()
 
 
+def blocks_between(begin: str, end: str) -> list[str]:
+    text = page().partition(begin)[2].partition(end)[0]
+    return re.findall(r"```\n(.*?)\n```", text, re.DOTALL)
+
+
 def test_the_example_is_what_the_code_writes() -> None:
     assert page().partition(BEGIN)[2].partition(END)[0] == example()
+
+
+def test_the_example_under_terms_is_what_the_code_writes() -> None:
+    assert page().partition(TERMS_BEGIN)[2].partition(TERMS_END)[0] == example_under_terms()
 
 
 # ---- a reader of its own, after the page
@@ -98,7 +166,7 @@ def canonical(line: bytes) -> dict[str, object]:
 
 
 def test_a_reader_after_the_page_finds_the_same() -> None:
-    blocks = re.findall(r"```\n(.*?)\n```", page().partition(BEGIN)[2], re.DOTALL)
+    blocks = blocks_between(BEGIN, END)
     vkey, *leaves, body, state, checkpoint = blocks
     read = [canonical(leaf.encode()) for leaf in leaves]
     origin, size, root = checkpoint.split("\n")[:3]
@@ -121,10 +189,27 @@ def test_a_reader_after_the_page_finds_the_same() -> None:
     assert b64encode(tree(state.encode().split(b"\n"))).decode() == read[5]["root"]
 
 
+def test_a_reader_after_the_page_decides_the_same_under_terms() -> None:
+    leaves, first, leaf, body, outcomes, state = blocks_between(TERMS_BEGIN, TERMS_END)
+    reader = Outsider()
+    reader.size = 1
+    for line in leaves.split("\n"):
+        reader.read(line.encode(), first.encode())
+    decided = [
+        canonical_line(line).decode() for line in reader.read(leaf.encode(), body.encode())
+    ]
+    assert "\n".join(decided) == outcomes
+    assert b"\n".join(reader.state()).decode() == state
+    header = canonical(leaf.encode())
+    assert header["outcomes"] == b64encode(tree(outcomes.encode().split(b"\n"))).decode()
+    assert header["root"] == b64encode(tree(body.encode().split(b"\n"))).decode()
+    assert (header["count"], header["posted"]) == (7, 6)
+
+
 def test_the_signature_of_the_example_by_the_library_alone() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    blocks = re.findall(r"```\n(.*?)\n```", page().partition(BEGIN)[2], re.DOTALL)
+    blocks = blocks_between(BEGIN, END)
     name, number, encoded = blocks[0].split("+", 2)
     typed = b64decode(encoded)
     assert sha256(name.encode() + b"\n" + typed).digest()[:4].hex() == number
@@ -146,13 +231,19 @@ STRUCTS = {
     "`status`": lines.StatusChanged,
     "`batch`": lines.BatchPosted,
     "`refused`": lines.BatchRefused,
+    "`expired`": lines.HoldsExpired,
     "`snapshot`": lines.Snapshot,
     "`manifest`": lines.Manifest,
     "transfer": lines.Transfer,
+    "`terms`": lines.Terms,
+    "`rate`": lines.Rate,
     "Outcomes": lines.Outcome,
+    "`beside`": lines.Beside,
     "`state`": lines.StateHead,
     "`state_currency`": lines.StateCurrency,
     "`state_account`": lines.StateAccount,
+    "`state_hold`": lines.StateHold,
+    "`state_suspended`": lines.StateSuspended,
     "`detail`": directory.Detail,
 }
 
@@ -190,11 +281,81 @@ def test_reasons_in_order() -> None:
 
 def test_reasons_of_a_transfer_in_order() -> None:
     """The table of the rules has a transfer's reasons in the order of precedence."""
-    rows = re.findall(r"^   \| `(\w+)` \|", section("The rules, version 1"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|", section("One transfer"), re.MULTILINE)
     every = [code.value for code in RefusalCode]
     assert rows == sorted(rows, key=every.index)
     first = every.index("debit_account_not_found")
     assert set(every[first:]) - set(rows) == {"control_sums_differ"}
+
+
+# A value of each term, for trying which go together.
+ONE_OF_EACH = {
+    "action": [UNSET, *Action],
+    "entry": [UNSET, 1],
+    "expires": [UNSET, 1],
+    "rate": [UNSET, lines.Rate(n=1, d=1)],
+    "release": [False, True],
+    "rest": [UNSET, 1],
+    "suspense": [UNSET, 1],
+    "target": [UNSET, 1],
+    "up_to": [UNSET, *Side],
+}
+
+
+def test_which_terms_go_together() -> None:
+    """The page's table says of every combination there is what the code says of it."""
+    text = page().partition("<!-- terms -->")[2].partition("<!-- end of terms -->")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in row.replace("`", "").split("|")[1:-1]]
+        for row in text.strip().split("\n")
+    ]
+    says = {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
+    assert sorted(["action", *says]) == sorted(ONE_OF_EACH)
+    for values in itertools.product(*ONE_OF_EACH.values()):
+        terms = lines.Terms(**dict(zip(ONE_OF_EACH, values, strict=True)))
+        asked = msgspec.to_builtins(terms)
+        column = asked.get("action", "none")
+        may = all(_may(cells[column], name, asked) for name, cells in says.items())
+        assert (misplaced_term(terms) == "") is (may and asked != {}), asked
+
+
+def _may(cell: str, name: str, asked: dict[str, object]) -> bool:
+    """Whether a cell of the table allows that this term is there, or is not."""
+    if name not in asked:
+        return cell != "must"
+    match cell:
+        case "must" | "may":
+            return True
+        case "may, with entry":
+            return "entry" in asked
+        case "may, without rest":
+            return "rest" not in asked
+        case "may, with up_to of one side":
+            return asked.get("up_to") in ("debit", "credit")
+        case "":
+            return False
+    raise AssertionError(cell)
+
+
+@pytest.mark.parametrize(
+    ("title", "field", "values"),
+    [
+        ("`terms`", "action", Action),
+        ("`terms`", "up_to", Side),
+        ("`limit`", "soft", Side),
+        ("`state_account`", "soft", Side),
+        ("Outcomes", "flags", Flag),
+    ],
+)
+def test_the_words_of_a_field(title: str, field: str, values: type[StrEnum]) -> None:
+    row = re.search(rf"^\| `{field}` \| ([^|]+) \|", section(title), re.MULTILINE)
+    assert row is not None
+    assert re.findall(r"`(\w+)`", row[1]) == [value.value for value in values]
+
+
+def test_the_statuses() -> None:
+    text = section("`status`").partition("A status is")[2]
+    assert re.findall(r"`(\w+)`", text) == [status.value for status in Status]
 
 
 def test_limits() -> None:
@@ -210,6 +371,8 @@ def test_limits() -> None:
         "manifest in an export": f"{directory.MANIFEST_MAX:,} bytes",
         "transfer or outcome in an export, with its LF": f"{directory.LINE_MAX:,} bytes",
         "transfers in a batch": f"{BATCH_MAX:,}",
+        "rows of a batch": f"{lines.ROWS_MAX:,}",
+        "holds in an `expired` line": f"{lines.EXPIRED_MAX:,}",
         "note": f"{notes.NOTE_MAX:,} bytes, {notes.SIGNATURES_MAX} signature lines",
         "amount": f"{AMOUNT_MAX:,} minor units",
         "balance, either way": f"{BALANCE_MAX:,} minor units",
@@ -222,5 +385,9 @@ def test_limits() -> None:
 
 
 if __name__ == "__main__":
-    head, rest = page().split(BEGIN)
-    PAGE.write_text(head + BEGIN + example() + END + rest.split(END)[1])
+    for begin, end, text in (
+        (BEGIN, END, example()),
+        (TERMS_BEGIN, TERMS_END, example_under_terms()),
+    ):
+        head, rest = PAGE.read_text().split(begin)
+        PAGE.write_text(head + begin + text + end + rest.split(end)[1])

@@ -19,8 +19,9 @@ from ledger.api.answers import (
     ledger_answer,
 )
 from ledger.api.auth import check_asked, make_key
-from ledger.api.posting import WriteQuery, refusal_problem
+from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
+from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.wire import decode, decode_accounts, read_body
 from ledger.core.book import Book
@@ -200,10 +201,11 @@ async def get_account(call: Call) -> web.Response:
 
 
 async def patch_account(call: Call) -> web.Response:
-    """Change an account's status or bounds."""
+    """Change an account's status or bounds, or which of these may be passed."""
     asked = decode(await _small_body(call), AskedChange)
     dry_run = call.query(WriteQuery).dry_run
-    if asked.status is UNSET and asked.lower_bound is UNSET and asked.upper_bound is UNSET:
+    changes = asked.status, asked.lower_bound, asked.upper_bound, asked.soft_bounds
+    if all(change is UNSET for change in changes):
         raise Problem("malformed_request", field="status", reason="nothing is to be changed")
     work = call.desk.change_account(
         call.ledger, call.part("code"), asked, call.caller, dry_run=dry_run

@@ -7,28 +7,40 @@ nature; times are RFC 3339 in UTC. The OpenAPI document is made of the same stru
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, field
 
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
+from ledger.core.changes import soft_bounds
 from ledger.core.model import (
     NO_LOWER,
     NO_UPPER,
     Account,
+    Action,
     Currency,
     CurrencyKind,
+    Flag,
     Mode,
     Nature,
+    OneSide,
+    Phase,
     Role,
     Status,
 )
-from ledger.core.ports import Caller, LedgerView
+from ledger.core.ports import Caller, LedgerView, SoftBounds
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NONE: Final = "none"  # A bound that is not there.
+
+PhaseName = Literal["posted", "held", "released"]
+PHASES: Final[dict[int, PhaseName]] = {
+    Phase.POSTED: "posted",
+    Phase.HELD: "held",
+    Phase.RELEASED: "released",
+}
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,7 +83,10 @@ class CurrenciesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AccountAnswer(Answer, frozen=True, kw_only=True):
-    """An account as it stands now; its bounds hold for the balance as shown, or are "none"."""
+    """An account as it stands now; its bounds hold for the balance as shown, or are "none".
+
+    `available` is the balance less what is held back of it and less its lower bound.
+    """
 
     number: int
     code: str
@@ -82,6 +97,10 @@ class AccountAnswer(Answer, frozen=True, kw_only=True):
     balance: str
     lower_bound: str
     upper_bound: str
+    soft_bounds: SoftBounds  # Which of them may be passed, and are then flagged.
+    pending_debits: str  # Held back from it by open holds,
+    pending_credits: str  # and for it.
+    available: str
     holder: str  # Hexadecimal; random, and the same in the journal.
 
 
@@ -125,8 +144,23 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 # ---- posting
 
 
+class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """A row that a transfer made besides its own, such as what `up_to` left to another."""
+
+    sequence: int
+    debit_account: str
+    credit_account: str
+    amount: str
+    kind: str
+    debit_balance: str | UnsetType = UNSET
+    credit_balance: str | UnsetType = UNSET
+
+
 class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """What became of one transfer: a sequence with both balances after it, or a refusal.
+
+    The balances are those of the accounts that moved: where a suspense account stood in,
+    its own.
 
     A balance is left out where the key may not read its account. The sentence is in the
     language that was asked for; all else is the same for ever.
@@ -141,10 +175,19 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     account: str | UnsetType = UNSET
     available: str | UnsetType = UNSET
     currency: str | UnsetType = UNSET
+    phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
+    amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    flags: list[Flag] | UnsetType = UNSET
+    beside: list[BesideAnswer] | UnsetType = UNSET
+    last_sequence: int | UnsetType = UNSET  # Where there are several.
 
 
 class BatchReceipt(Answer, frozen=True, kw_only=True):
-    """Where a posted batch stands in the journal. It never changes."""
+    """Where a posted batch stands in the journal. It never changes.
+
+    `posted` counts sequences, those of rows that stand beside included.
+    """
 
     ledger: str
     id: UUID
@@ -160,7 +203,10 @@ class BatchReceipt(Answer, frozen=True, kw_only=True):
 
 
 class TransferReceipt(Answer, frozen=True, kw_only=True):
-    """Where a posted transfer stands in the journal: its sequence is the folio of a slip."""
+    """Where a posted transfer stands in the journal: its sequence is the folio of a slip.
+
+    Accounts and amount are those of what was done.
+    """
 
     ledger: str
     id: UUID
@@ -175,6 +221,11 @@ class TransferReceipt(Answer, frozen=True, kw_only=True):
     currency: str
     debit_balance: str | UnsetType = UNSET
     credit_balance: str | UnsetType = UNSET
+    phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    flags: list[Flag] | UnsetType = UNSET
+    beside: list[BesideAnswer] | UnsetType = UNSET
+    last_sequence: int | UnsetType = UNSET  # Where there are several.
 
 
 class TransferPosted(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -241,8 +292,19 @@ class BatchesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 # ---- reading
 
 
+class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """A later transfer, and how much of this one it took back or cleared."""
+
+    sequence: int
+    amount: str
+
+
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
-    """A posted transfer, with both balances after it as far as the key may read them."""
+    """A recorded transfer, with both balances after it as far as the key may read them.
+
+    Only those in phase `posted` moved anything. `target` is the hold or transfer that the
+    action is about; `reversed_by` and `cleared_by` may grow.
+    """
 
     sequence: int
     id: UUID
@@ -261,6 +323,15 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     approved_by: str = ""
     debit_balance: str | UnsetType = UNSET
     credit_balance: str | UnsetType = UNSET
+    phase: PhaseName
+    action: Action | UnsetType = UNSET
+    target: int | UnsetType = UNSET
+    expires: str | UnsetType = UNSET  # Of a hold.
+    entry: int | UnsetType = UNSET
+    suspense: OneSide | UnsetType = UNSET
+    flags: list[Flag] | UnsetType = UNSET
+    reversed_by: list[LinkAnswer] | UnsetType = UNSET
+    cleared_by: list[LinkAnswer] | UnsetType = UNSET
 
 
 class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -289,7 +360,7 @@ class StatementLine(Answer, frozen=True, kw_only=True, gc=False):
 
 
 class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An account over a period: opening balance, transfers, closing balance.
+    """An account over a period: opening balance, what was posted, closing balance.
 
     Where `next` is there the statement goes on: ask again with `cursor` set to it. The
     balances of a page are those at its first and after its last transfer.
@@ -302,6 +373,44 @@ class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     transfers: list[StatementLine]
     closing_balance: str
     next: str | UnsetType = UNSET
+
+
+class HoldAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """An open hold: its amount, and what of it is still kept back."""
+
+    sequence: int
+    debit_account: str
+    credit_account: str
+    amount: str
+    left: str
+    currency: str
+    expires: str
+
+
+class HoldsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Open holds in order of sequence."""
+
+    holds: list[HoldAnswer]
+    next: int | UnsetType = UNSET
+
+
+class SuspenseAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """What was posted to a suspense account and is not cleared yet."""
+
+    sequence: int
+    account: str
+    side: OneSide
+    left: str
+    currency: str
+    since: str
+    age_days: int
+
+
+class SuspensePage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Open items in order of sequence, the oldest first."""
+
+    items: list[SuspenseAnswer]
+    next: int | UnsetType = UNSET
 
 
 class TrialLine(Answer, frozen=True, kw_only=True, gc=False):
@@ -464,8 +573,23 @@ def account_answer(account: Account, scale: int) -> AccountAnswer:
         balance=show_amount(account.sign * account.balance, scale),
         lower_bound=lower,
         upper_bound=upper,
+        soft_bounds=soft_bounds(account),
+        pending_debits=show_amount(account.pending_debits, scale),
+        pending_credits=show_amount(account.pending_credits, scale),
+        available=_available(account, scale),
         holder=account.holder.hex(),
     )
+
+
+def _available(account: Account, scale: int) -> str:
+    """What may still leave an account without passing its lower bound, as shown."""
+    if account.sign > 0:
+        left = account.balance - account.pending_debits - account.lower
+        is_bound = account.lower != NO_LOWER
+    else:
+        left = account.upper - account.pending_credits - account.balance
+        is_bound = account.upper != NO_UPPER
+    return show_amount(max(0, left), scale) if is_bound else NONE
 
 
 def key_answer(caller: Caller) -> KeyAnswer:

@@ -51,12 +51,14 @@ def make_app(
     settings: Settings = DEFAULTS,
     draw: Draw = secrets.token_bytes,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
 ) -> web.Application:
     """The HTTP side of the ledger; server.py puts it on a socket.
 
     Args:
         draw: random bytes, for new keys and request ids.
         clock: seconds that never go back, for how long a key is remembered.
+        now: seconds since 1970, for how old something is.
     """
     service = Service(
         desk=desk,
@@ -69,6 +71,7 @@ def make_app(
         metrics=Metrics(),
         draw=draw,
         clock=clock,
+        now=now,
         openapi=write_openapi(ROUTES),
         page=watch.read_page(),
     )

@@ -18,8 +18,9 @@ from ledger.api.answers import (
     show_time,
 )
 from ledger.api.auth import READERS
-from ledger.api.posting import batch_receipt, newest_checkpoint, refusal_facts, refusal_of
+from ledger.api.posting import newest_checkpoint
 from ledger.api.problems import Problem
+from ledger.api.receipts import batch_receipt, refusal_facts, refusal_of
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.transfers import posted_leaf
 from ledger.core.faults import JournalBroken
@@ -115,7 +116,7 @@ def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
 
 async def get_batch(call: Call) -> web.Response:
     """One batch: its receipt, the same as the first time, or its refusal."""
-    stored, leaf = await _find(call)
+    stored, leaf = await find_batch(call)
     log_proof = await _log_proof(call, stored.leaf_index)
     if isinstance(leaf, BatchRefused):
         found = BatchAnswer(
@@ -133,7 +134,7 @@ async def get_batch(call: Call) -> web.Response:
     return answer(found)
 
 
-async def _find(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefused]:
+async def find_batch(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefused]:
     """The batch that the path names. Raises Problem where the caller has none of that id."""
     try:
         batch = msgspec.convert(call.part("id"), UUID)
@@ -179,7 +180,7 @@ async def _log_proof(call: Call, leaf_index: int) -> str:
 async def get_proof(call: Call) -> web.Response:
     """What shows offline that one transfer of a batch stands in the journal."""
     query = call.query(ProofQuery)
-    stored, leaf = await _find(call)
+    stored, leaf = await find_batch(call)
     if isinstance(leaf, BatchRefused) or query.position >= leaf.count:
         raise Problem("transfer_not_found")
     line, path = line_proof(stored.body, query.position + 1)

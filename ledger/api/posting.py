@@ -1,34 +1,22 @@
 """Posting: transfers and batches in, receipts or refusals out."""
 
-from datetime import date
+from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers import (
-    BatchPostedAnswer,
-    BatchReceipt,
-    DryRun,
-    Faces,
-    OutcomeAnswer,
-    TransferPosted,
-    TransferReceipt,
-    show_time,
-)
+from ledger.api.answers import BatchPostedAnswer, DryRun, TransferPosted
 from ledger.api.problems import Problem
+from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
 from ledger.api.service import Call, answer
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id, read_body
-from ledger.core.amounts import show_amount
-from ledger.core.asked import AskedBatch
+from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
-from ledger.core.lines import BatchRefused
+from ledger.core.model import Action, Side
 from ledger.core.ports import PostOutcome, Receipt, RefusedReceipt
-from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.texts import sentence
 
 MINIMAL: Final = "return=minimal"
 
@@ -54,6 +42,11 @@ async def post_transfer(call: Call) -> web.Response:
     asked = decode(body, TransferRequest)
     transfer_id = idempotency_id(call.request, asked.id, call.caller.poster)
     batch = AskedBatch(id=transfer_id, transfers=[asked.transfer()])
+    return await answer_transfer(call, batch, query)
+
+
+async def answer_transfer(call: Call, batch: AskedBatch, query: PostQuery) -> web.Response:
+    """Post a batch of one and answer as for a transfer."""
     outcome = await _post(call, batch, query.dry_run)
     match outcome:
         case Posted():
@@ -62,12 +55,12 @@ async def post_transfer(call: Call) -> web.Response:
         case Receipt():
             minimal = is_minimal(call)
             posted = TransferPosted(
-                receipt=_transfer_receipt(call, outcome, asked.business_date, minimal),
+                receipt=transfer_receipt(call, outcome, batch.transfers[0], minimal=minimal),
                 checkpoint=UNSET if minimal else newest_checkpoint(call),
                 log_proof=await _proof(call, outcome.leaf_index, query.proof),
             )
             return answer(posted, 201, replayed=outcome.replayed)
-    problem = refused(call, batch.id, outcome)
+    problem = refused(call, batch, outcome)
     problem.facts.pop("position", None)  # Nobody sent a batch.
     raise problem
 
@@ -79,6 +72,11 @@ async def post_batch(call: Call) -> web.Response:
     query = call.query(PostQuery)
     asked = decode(body, BatchRequest)
     batch = asked.batch(idempotency_id(call.request, asked.id, call.caller.poster))
+    return await answer_batch(call, batch, query)
+
+
+async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.Response:
+    """Post a batch and answer what became of it."""
     outcome = await _post(call, batch, query.dry_run)
     match outcome:
         case Posted():
@@ -92,14 +90,12 @@ async def post_batch(call: Call) -> web.Response:
                 log_proof=await _proof(call, outcome.leaf_index, query.proof),
             )
             return answer(posted, 201, replayed=outcome.replayed)
-    raise refused(call, batch.id, outcome)
+    raise refused(call, batch, outcome)
 
 
 async def _post(call: Call, batch: AskedBatch, dry_run: bool) -> PostOutcome:
     """Ask the desk, once the caller may debit every account, and count what came of it."""
-    outside = call.reach.outside([t.debit_account for t in batch.transfers])
-    if outside:
-        raise _foreign(batch, outside)
+    _check_debited(call, batch)
     metrics = call.service.metrics
     count = len(batch.transfers)
     started = perf_counter()
@@ -128,10 +124,38 @@ async def _post(call: Call, batch: AskedBatch, dry_run: bool) -> PostOutcome:
     return outcome
 
 
-def _foreign(batch: AskedBatch, outside: set[str]) -> Problem:
-    position = next(i for i, t in enumerate(batch.transfers) if t.debit_account in outside)
-    account = batch.transfers[position].debit_account
-    return Problem("account_not_yours", position=position, account=account)
+def _check_debited(call: Call, batch: AskedBatch) -> None:
+    """Raise Problem unless all that may be debited is the caller's."""
+    reach = call.reach
+    if reach.all:
+        return
+    codes = [t.debit_account for t in batch.transfers]
+    codes += [c for t in batch.transfers if t.terms is not UNSET for c in _debited(t)]
+    outside = reach.outside(codes)
+    if not outside:
+        return
+    for position, transfer in enumerate(batch.transfers):
+        for code in _debited(transfer):
+            if code in outside:
+                raise Problem("account_not_yours", position=position, account=code)
+
+
+def _debited(transfer: AskedTransfer) -> Iterator[str]:
+    """The accounts a transfer may debit, and those that need the same right.
+
+    Whoever takes back a transfer must have been able to make it: a reversal needs both of
+    its accounts. What may stand on a suspense account must be one's own on either side.
+    """
+    yield transfer.debit_account
+    terms = transfer.terms
+    if terms is UNSET:
+        return
+    if terms.action is Action.REVERSE:
+        yield transfer.credit_account
+    if terms.rest is not UNSET and terms.up_to != Side.CREDIT:
+        yield terms.rest
+    if terms.suspense is not UNSET:
+        yield terms.suspense
 
 
 def is_minimal(call: Call) -> bool:
@@ -149,145 +173,3 @@ async def _proof(call: Call, leaf_index: int, wanted: bool) -> str | UnsetType:
     if not wanted:
         return UNSET
     return (await call.desk.log_proof(call.ledger, leaf_index)).decode()
-
-
-# ---- receipts
-
-
-def _transfer_receipt(
-    call: Call, receipt: Receipt, day: date | UnsetType, minimal: bool
-) -> TransferReceipt:
-    leaf, posted = receipt.leaf, receipt.posted
-    faces = call.faces()
-    debit, credit = faces[posted.debit[0]], faces[posted.credit[0]]
-    reach = call.reach
-    return TransferReceipt(
-        ledger=call.ledger,
-        id=leaf.batch,
-        sequence=leaf.first_sequence,
-        batch_number=leaf.number,
-        leaf_index=receipt.leaf_index,
-        recorded_at=show_time(leaf.recorded_at),
-        business_date=leaf.business_date if day is UNSET else day,
-        debit_account=debit.code,
-        credit_account=credit.code,
-        amount=show_amount(posted.amount[0], debit.scale),
-        currency=debit.currency,
-        debit_balance=UNSET
-        if minimal or debit.code not in reach
-        else debit.balance(posted.debit_balance[0]),
-        credit_balance=UNSET
-        if minimal or credit.code not in reach
-        else credit.balance(posted.credit_balance[0]),
-    )
-
-
-def batch_receipt(call: Call, receipt: Receipt, *, minimal: bool = False) -> BatchReceipt:
-    """Where a batch stands: a function of its leaf, its index and its rows alone."""
-    leaf, posted = receipt.leaf, receipt.posted
-    return BatchReceipt(
-        ledger=call.ledger,
-        id=leaf.batch,
-        batch_number=leaf.number,
-        leaf_index=receipt.leaf_index,
-        recorded_at=show_time(leaf.recorded_at),
-        business_date=leaf.business_date,
-        count=leaf.count,
-        posted=leaf.posted,
-        first_sequence=leaf.first_sequence if leaf.posted else UNSET,
-        last_sequence=leaf.first_sequence + leaf.posted - 1 if leaf.posted else UNSET,
-        outcomes=_outcomes(call, posted, minimal),
-    )
-
-
-def _outcomes(call: Call, posted: Posted, minimal: bool) -> list[OutcomeAnswer] | UnsetType:
-    """With `minimal` only the refusals, which a client needs whatever it prefers."""
-    if not minimal:
-        return outcome_answers(posted, call, call.faces())
-    faces, language = call.faces(), call.language
-    return [_refused_at(faces, language, r) for r in posted.refused] or UNSET
-
-
-def outcome_answers(posted: Posted, call: Call, faces: Faces) -> list[OutcomeAnswer]:
-    """What became of every position, in order."""
-    reach, first = call.reach, posted.first_sequence
-    rows = zip(
-        posted.positions,
-        map(faces.__getitem__, posted.debit),
-        map(faces.__getitem__, posted.credit),
-        posted.debit_balance,
-        posted.credit_balance,
-        strict=True,
-    )
-    outcomes = [
-        OutcomeAnswer(
-            position=position,
-            sequence=first + i,
-            debit_balance=debit.balance(x) if reach.all or debit.code in reach else UNSET,
-            credit_balance=credit.balance(y) if reach.all or credit.code in reach else UNSET,
-        )
-        for i, (position, debit, credit, x, y) in enumerate(rows)
-    ]
-    if posted.refused:
-        language = call.language
-        outcomes += [_refused_at(faces, language, refusal) for refusal in posted.refused]
-        outcomes.sort(key=lambda outcome: outcome.position)
-    return outcomes
-
-
-def _refused_at(faces: Faces, language: str, refusal: Refusal) -> OutcomeAnswer:
-    assert refusal.position is not None, "a refusal inside a batch has a position"
-    facts = refusal_facts(faces, refusal)
-    said = sentence(refusal.code, language, **facts)
-    return OutcomeAnswer(
-        position=refusal.position, code=refusal.code.value, sentence=said, **facts
-    )
-
-
-# ---- refusals
-
-
-def refusal_facts(faces: Faces, refusal: Refusal) -> dict[str, Any]:
-    """Account, currency and what would be accepted, as people read them."""
-    if refusal.account is None:
-        return {}
-    face = faces[refusal.account]
-    facts = {"account": face.code, "currency": face.currency}
-    if refusal.available is not None:
-        facts["available"] = show_amount(refusal.available, face.scale)
-    return facts
-
-
-def refusal_of(leaf: BatchRefused) -> Refusal:
-    """The refusal that a leaf records."""
-    return Refusal(
-        code=RefusalCode(leaf.code),
-        position=None if leaf.position is UNSET else leaf.position,
-        account=None if leaf.account is UNSET else leaf.account,
-        available=None if leaf.available is UNSET else int(leaf.available),
-    )
-
-
-def refused(call: Call, batch: UUID, outcome: RefusedReceipt | Refusal) -> Problem:
-    """A refused batch as a problem; where it is recorded, with its place in the journal."""
-    if isinstance(outcome, Refusal):
-        return refusal_problem(call, outcome)
-    problem = refusal_problem(call, refusal_of(outcome.leaf), counted=outcome.replayed)
-    problem.facts["id"] = batch
-    problem.facts["leaf_index"] = outcome.leaf_index
-    problem.facts["recorded_at"] = show_time(outcome.leaf.recorded_at)
-    if outcome.replayed:
-        problem.headers = {"Idempotent-Replayed": "true"}
-    return problem
-
-
-def refusal_problem(call: Call, refusal: Refusal, *, counted: bool = False) -> Problem:
-    """A refusal as a problem. It is counted, unless it was before."""
-    if not counted:
-        call.service.metrics.refusal(refusal.code)
-    facts: dict[str, Any] = {}
-    if refusal.account is not None:
-        facts |= refusal_facts(call.faces(), refusal)
-    if refusal.position is not None:
-        facts["position"] = refusal.position
-    return Problem(refusal.code, **facts)

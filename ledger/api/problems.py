@@ -40,6 +40,8 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.CONTROL_SUMS_DIFFER: 422,
     RefusalCode.ACCOUNTS_MUST_DIFFER: 422,
     RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES: 422,
+    RefusalCode.TERMS_ACCOUNT_NOT_USABLE: 422,
+    RefusalCode.RATE_DIFFERS: 422,
 }
 
 STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.items()} | {

@@ -51,6 +51,7 @@ class Service:
     metrics: Metrics
     draw: Draw = secrets.token_bytes
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     openapi: bytes = b""
     page: bytes = b""

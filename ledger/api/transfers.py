@@ -1,7 +1,8 @@
 """Transfers as they are read: by sequence, by reference, as a feed, as a statement.
 
-Rows come from the database in integers; what is text stands in the batches' bodies. This
-joins the two, and leaves out what the caller may not read.
+Rows come from the database in integers; what is text stands in the batches' bodies, and
+what was done otherwise than the text says in their outcomes. This joins the three, and
+leaves out what the caller may not read.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ledger.api.answers import (
+    PHASES,
     Faces,
+    LinkAnswer,
     Statement,
     StatementLine,
     TransferAnswer,
@@ -25,11 +28,12 @@ from ledger.api.problems import Problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, Transfer
-from ledger.core.model import DATE_MIN, Nature, Reference
+from ledger.core.lines import BatchPosted, Beside, Outcome, Terms, Transfer
+from ledger.core.model import DATE_MIN, Nature, Phase, Reference
 from ledger.core.ports import StoredBatch, TransferRow
+from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
-from ledger.journal.canonical import decode_leaf, decode_transfers
+from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
@@ -63,6 +67,24 @@ class Told(NamedTuple):
     line: Transfer
     leaf: BatchPosted
     description: str
+    outcome: Outcome | None  # Where anything in the batch was done otherwise than asked.
+
+    @property
+    def terms(self) -> Terms:
+        return NO_TERMS if self.line.terms is UNSET else self.line.terms
+
+    @property
+    def beside(self) -> Beside | None:
+        """What this row is, where it stands beside its transfer's own."""
+        if self.outcome is None or self.outcome.beside is UNSET:
+            return None
+        own = 0 if self.outcome.amount == 0 else 1
+        place = self.row.sequence - _first_sequence(self.outcome) - own
+        return self.outcome.beside[place] if place >= 0 else None
+
+    @property
+    def kind(self) -> str:
+        return self.beside.kind if self.beside else self.line.kind
 
     @property
     def value_date(self) -> date:
@@ -117,20 +139,26 @@ async def _wait(call: Call, query: FeedQuery) -> None:
 
 async def get_transfer(call: Call) -> web.Response:
     """One transfer by its sequence."""
+    told = await find_transfer(call)
+    return answer((await _transfers(call, [told]))[0])
+
+
+async def find_transfer(call: Call) -> Told:
+    """The transfer that the path names. Raises Problem where the caller sees none."""
     text = call.part("sequence")
     sequence = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else 0
     if not 1 <= sequence < 2**53:
         raise Problem("transfer_not_found")
     ledger_id = await call.service.ledger_id(call.ledger)
     rows = await call.reads.transfers(ledger_id, after=sequence - 1, limit=1)
-    shown = await _shown(call, ledger_id, [row for row in rows if row.sequence == sequence])
-    if not shown:
+    seen = _readable(call, [row for row in rows if row.sequence == sequence])
+    if not seen:
         raise Problem("transfer_not_found")
-    return answer(shown[0])
+    return (await _tell(call, ledger_id, seen))[0]
 
 
 async def get_statement(call: Call) -> web.Response:
-    """An account's opening balance, its transfers and its closing balance."""
+    """An account's opening balance, what was posted, and its closing balance."""
     query = call.query(StatementQuery)
     code = call.part("code")
     call.check_reach(code)
@@ -150,9 +178,11 @@ async def get_statement(call: Call) -> web.Response:
     )
     if query.before is not UNSET:
         rows = [row for row in rows if row.sequence < query.before]
-    more = len(rows) > query.limit
-    told = await _tell(call, ledger_id, rows[: query.limit])
-    return answer(_statement(call.faces(), number, opening, told, more))
+    page = rows[: query.limit]
+    goes_on = page[-1].sequence if len(rows) > query.limit else None
+    posted = [row for row in page if row.phase == Phase.POSTED]
+    told = await _tell(call, ledger_id, posted)
+    return answer(_statement(call.faces(), number, opening, told, goes_on))
 
 
 async def _opening(
@@ -186,8 +216,9 @@ async def _opening(
 
 
 def _statement(
-    faces: Faces, number: int, opening: int, told: Sequence[Told], more: bool
+    faces: Faces, number: int, opening: int, told: Sequence[Told], goes_on: int | None
 ) -> Statement:
+    """A page of a statement. It `goes_on` after a sequence, or ends here."""
     face = faces[number]
     balance = opening
     lines: list[StatementLine] = []
@@ -204,7 +235,7 @@ def _statement(
                 other_account=faces[row.credit_account if debited else row.debit_account].code,
                 amount=show_amount(row.amount, face.scale),
                 balance=face.balance(balance),
-                kind=one.line.kind,
+                kind=one.kind,
                 business_date=row.business_date,
                 value_date=one.value_date,
                 recorded_at=show_time(one.leaf.recorded_at),
@@ -219,7 +250,7 @@ def _statement(
         opening_balance=face.balance(opening),
         transfers=lines,
         closing_balance=face.balance(balance),
-        next=f"{told[-1].row.sequence}:{balance}" if more else UNSET,
+        next=UNSET if goes_on is None else f"{goes_on}:{balance}",
     )
 
 
@@ -230,18 +261,34 @@ async def _shown(
     call: Call, ledger_id: int, rows: Sequence[TransferRow]
 ) -> list[TransferAnswer]:
     """Those transfers that touch an account the caller may read."""
+    return await _transfers(call, await _tell(call, ledger_id, _readable(call, rows)))
+
+
+def _readable(call: Call, rows: Sequence[TransferRow]) -> Sequence[TransferRow]:
     faces, reach = call.faces(), call.reach
-    if not reach.all:
-        rows = [
-            row
-            for row in rows
-            if faces[row.debit_account].code in reach or faces[row.credit_account].code in reach
-        ]
-    return [_transfer(call, faces, told) for told in await _tell(call, ledger_id, rows)]
+    if reach.all:
+        return rows
+    return [
+        row
+        for row in rows
+        if faces[row.debit_account].code in reach or faces[row.credit_account].code in reach
+    ]
 
 
-def _transfer(call: Call, faces: Faces, told: Told) -> TransferAnswer:
-    row, line = told.row, told.line
+async def _transfers(call: Call, told: Sequence[Told]) -> list[TransferAnswer]:
+    """Rows as answers, with what later ones took back of them."""
+    faces = call.faces()
+    sequences = [one.row.sequence for one in told]
+    ledger_id = await call.service.ledger_id(call.ledger)
+    links = await call.reads.links(ledger_id, sequences) if sequences else {}
+    return [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+
+
+def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:
+    row, line, terms, outcome = told.row, told.line, told.terms, told.outcome
+    own = outcome if told.beside is None else None  # What is said of the transfer's own row.
+    suspense = UNSET if own is None else own.suspense
+    taken = [link for link in links if link.target == row.sequence]
     debit, credit = faces[row.debit_account], faces[row.credit_account]
     return TransferAnswer(
         sequence=row.sequence,
@@ -251,7 +298,7 @@ def _transfer(call: Call, faces: Faces, told: Told) -> TransferAnswer:
         credit_account=credit.code,
         amount=show_amount(row.amount, debit.scale),
         currency=debit.currency,
-        kind=line.kind,
+        kind=told.kind,
         business_date=row.business_date,
         value_date=told.value_date,
         recorded_at=show_time(told.leaf.recorded_at),
@@ -263,7 +310,23 @@ def _transfer(call: Call, faces: Faces, told: Told) -> TransferAnswer:
         credit_balance=credit.balance(row.credit_balance)
         if credit.code in call.reach
         else UNSET,
+        phase=PHASES[row.phase],
+        action=terms.action,
+        target=terms.target,
+        expires=UNSET if terms.expires is UNSET else show_time(terms.expires),
+        entry=terms.entry,
+        suspense=suspense,
+        flags=UNSET if own is None else own.flags,
+        reversed_by=UNSET if suspense else _taken(taken, debit.scale),
+        cleared_by=_taken(taken, debit.scale) if suspense else UNSET,
     )
+
+
+def _taken(links: Sequence[Link], scale: int) -> list[LinkAnswer] | UnsetType:
+    found = [
+        LinkAnswer(sequence=x.sequence, amount=show_amount(x.amount, scale)) for x in links
+    ]
+    return found or UNSET
 
 
 async def _tell(call: Call, ledger_id: int, rows: Sequence[TransferRow]) -> list[Told]:
@@ -274,21 +337,22 @@ async def _tell(call: Call, ledger_id: int, rows: Sequence[TransferRow]) -> list
     for row in rows:
         positions[row.batch_number].append(row.position)
     lines = {n: _lines_at(batches[n], positions[n]) for n in numbers}
+    outcomes = {n: _outcomes_at(batches[n], positions[n]) for n in numbers}
     leaves = {n: posted_leaf(batches[n]) for n in numbers}
-    described = [
-        row.sequence
-        for row in rows
-        if lines[row.batch_number][row.position].details is not UNSET
-    ]
-    texts = await call.reads.details(ledger_id, described) if described else {}
+    told: list[Told] = []
+    described: dict[int, int] = {}  # Which sequence has a row's description.
+    for row in rows:
+        line = lines[row.batch_number][row.position]
+        outcome = outcomes[row.batch_number].get(row.position)
+        told.append(Told(row, line, leaves[row.batch_number], "", outcome))
+        if line.details is not UNSET:
+            described[row.sequence] = _first_sequence(outcome) if outcome else row.sequence
+    if not described:
+        return told
+    texts = await call.reads.details(ledger_id, set(described.values()))
     return [
-        Told(
-            row,
-            lines[row.batch_number][row.position],
-            leaves[row.batch_number],
-            texts.get(row.sequence, ""),
-        )
-        for row in rows
+        one._replace(description=texts.get(described.get(one.row.sequence, 0), ""))
+        for one in told
     ]
 
 
@@ -297,6 +361,20 @@ def _lines_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Transfe
     lines = split_lines(batch.body)
     wanted = b"".join(lines[position + 1] + b"\n" for position in positions)
     return dict(zip(positions, decode_transfers(wanted), strict=True))
+
+
+def _outcomes_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Outcome]:
+    """Some lines of a batch's outcomes; it has one for every position, or none at all."""
+    if not batch.outcomes:
+        return {}
+    lines = split_lines(batch.outcomes)
+    wanted = b"".join(lines[position] + b"\n" for position in positions)
+    return dict(zip(positions, decode_outcomes(wanted), strict=True))
+
+
+def _first_sequence(outcome: Outcome) -> int:
+    assert outcome.sequence is not UNSET, "what has a row was posted"
+    return outcome.sequence
 
 
 def posted_leaf(batch: StoredBatch) -> BatchPosted:

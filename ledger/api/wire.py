@@ -7,8 +7,9 @@ number that is not one. Only what passes here reaches the desk.
 import asyncio
 import json
 import re
+from datetime import date
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 from uuid import UUID, uuid5
 
 import msgspec
@@ -16,8 +17,8 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
-from ledger.core.asked import AskedBatch, AskedTransfer, Text
-from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId
+from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
+from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side
 from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedKey, AskedLedger
 
 S = TypeVar("S", bound=Struct)
@@ -47,6 +48,7 @@ class TransferRequest(
             value_date=self.value_date,
             entered_by=self.entered_by,
             approved_by=self.approved_by,
+            terms=self.terms,
         )
 
 
@@ -80,6 +82,80 @@ class BatchRequest(
         )
 
 
+class FollowUp(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What may be said of any transfer that is about one recorded before.
+
+    Its accounts and currency are the recorded one's.
+    """
+
+    id: UUID | UnsetType = UNSET
+    kind: Text | UnsetType = UNSET
+    reference: Text = ""
+    description: Description = ""
+    business_date: date | UnsetType = UNSET
+    value_date: date | UnsetType = UNSET
+    entered_by: Text = ""
+    approved_by: Text = ""
+
+
+class PostHoldRequest(
+    FollowUp, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Without an amount all that was held is posted; with `release` the rest is given back."""
+
+    amount: Text | UnsetType = UNSET
+    release: bool = False
+
+
+class VoidRequest(
+    FollowUp, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """All that a hold still keeps back is given back."""
+
+
+class ReverseRequest(
+    FollowUp, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Without an amount all of the transfer is taken back; `up_to` and `rest` as in terms."""
+
+    amount: Text | UnsetType = UNSET
+    up_to: Side | UnsetType = UNSET
+    rest: Text | UnsetType = UNSET
+
+
+class ClearRequest(
+    FollowUp, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Without an account it is the one that had refused, without an amount all of it."""
+
+    debit_account: Text | UnsetType = UNSET
+    credit_account: Text | UnsetType = UNSET
+    amount: Text | UnsetType = UNSET
+
+
+class TakenFrom(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The account that pays what those who were paid have spent."""
+
+    rest: Text
+
+
+class ReverseBatchRequest(
+    FollowUp, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """All that a batch posted is taken back, the last first.
+
+    `when_spent` says what becomes of an amount that is there no more: `refuse`, take what
+    is `available`, or take the rest from an account.
+    """
+
+    mode: Mode | UnsetType = UNSET
+    when_spent: Literal["refuse", "available"] | TakenFrom | UnsetType = UNSET
+
+
 class AccountsRequest(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -91,6 +167,11 @@ class AccountsRequest(
 BODIES: Final[tuple[type[Struct], ...]] = (
     TransferRequest,
     BatchRequest,
+    PostHoldRequest,
+    VoidRequest,
+    ReverseRequest,
+    ClearRequest,
+    ReverseBatchRequest,
     AccountsRequest,
     AskedAccount,
     AskedChange,
@@ -198,10 +279,12 @@ def _check_pairs(body: bytes, asked: Struct) -> None:
     those in strings included, less at least one for every pair the decoder dropped. With
     `omit_defaults` and no default that the struct would add, none can come in anew, so
     equal counts mean that nothing was dropped. A body that fails this (a field given with
-    its default, an escape) is read once more by a parser that sees the pairs.
+    its default, an escape) is read once more by a parser that sees the pairs; so is one
+    with terms, since a moment may be written with other colons than it came with.
     """
     if (
         b"\\" not in body
+        and b'"terms"' not in body
         and asked.__struct_config__.omit_defaults
         and body.count(b":") == _encoder.encode(asked).count(b":")
     ):

@@ -313,7 +313,7 @@ class Book:
         account = line.account
         lower, upper = _or(line.lower, NO_LOWER), _or(line.upper, NO_UPPER)
         if lower > upper:
-            return Refusal(code=RefusalCode.BOUNDS_CROSSED, account=account)
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         if account in self.earned.rules:
             is_planned = isinstance(line, LimitPlanned)
             if is_planned or lower != self._lower[account] or upper < 0:

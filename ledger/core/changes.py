@@ -4,7 +4,8 @@ Each function sees the book as it stands and returns the lines to record, none w
 already as asked, so that asking again is safe.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -19,9 +20,15 @@ from ledger.core.lines import (
     Opening,
     StatusChanged,
 )
-from ledger.core.model import NO_LOWER, NO_UPPER, Account, Nature, Status
+from ledger.core.model import NO_LOWER, NO_UPPER, Account, Nature, Side, Status
 from ledger.core.personal import looks_personal
-from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedLedger
+from ledger.core.ports import (
+    AskedAccount,
+    AskedChange,
+    AskedCurrency,
+    AskedLedger,
+    SoftBounds,
+)
 from ledger.core.refusals import Refusal, RefusalCode
 
 NONE = "none"  # How people write that there is no bound.
@@ -179,7 +186,10 @@ def change_account(
     account = book.account(book.numbers[code])
     lines: list[LimitChanged | StatusChanged] = []
     bounds = _changed_bounds(account, asked, book.currencies[account.currency].scale)
-    if bounds != (_unset(account.lower), _unset(account.upper)):
+    soft = account.soft
+    if asked.soft_bounds is not UNSET:
+        soft = _SOFT[account.nature][asked.soft_bounds]
+    if (*bounds, soft) != (_unset(account.lower), _unset(account.upper), account.soft):
         lines.append(
             LimitChanged(
                 recorded_at=recorded_at,
@@ -188,6 +198,7 @@ def change_account(
                 by=by,
                 lower=bounds[0],
                 upper=bounds[1],
+                soft=UNSET if soft is None else soft,
             )
         )
     if asked.status is not UNSET and asked.status is not account.status:
@@ -215,12 +226,35 @@ def as_changed(account: Account, line: LimitChanged | StatusChanged) -> Account:
         account,
         lower=NO_LOWER if line.lower is UNSET else line.lower,
         upper=NO_UPPER if line.upper is UNSET else line.upper,
+        soft=None if line.soft is UNSET else line.soft,
     )
 
 
 # ---- bounds: shown on the balance as the nature shows it, kept on credits minus debits
 
 Bounds = tuple[int | UnsetType, int | UnsetType]
+
+# Which side passes a soft bound, by the bound as the nature shows it: what is debited of a
+# credit account brings its balance down, of a debit account up.
+_SOFT: Final[Mapping[Nature, Mapping[SoftBounds, Side | None]]] = {
+    Nature.CREDIT: {
+        "none": None,
+        "lower": Side.DEBIT,
+        "upper": Side.CREDIT,
+        "both": Side.BOTH,
+    },
+    Nature.DEBIT: {
+        "none": None,
+        "lower": Side.CREDIT,
+        "upper": Side.DEBIT,
+        "both": Side.BOTH,
+    },
+}
+
+
+def soft_bounds(account: Account) -> SoftBounds:
+    """Which bounds of an account may be passed, as its nature shows them."""
+    return next(name for name, side in _SOFT[account.nature].items() if side == account.soft)
 
 
 def _inside(nature: Nature, bounds: Bounds) -> Bounds:

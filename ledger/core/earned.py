@@ -84,7 +84,7 @@ class Earned(Part):
             return Refusal(code=RefusalCode.LIMIT_IS_PLANNED, account=line.account)
         rule = line.rule
         if rule is not UNSET and (rule.base > rule.cap or book.upper_of(line.account) < 0):
-            return Refusal(code=RefusalCode.BOUNDS_CROSSED, account=line.account)
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         return None
 
     def apply(self, line: AnyLeaf) -> None:

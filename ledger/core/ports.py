@@ -9,7 +9,7 @@ and Keys, held alike by a contract test.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
 
 
 # ---- who asks, and what
@@ -87,12 +88,16 @@ class AskedAccount(
 
 
 class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A change of an account. What is not there stays as it is; the reason is a code."""
+    """A change of an account. What is not there stays as it is; the reason is a code.
+
+    A soft bound may be passed, and what passes it is flagged.
+    """
 
     reason: Word
     status: Status | UnsetType = UNSET
     lower_bound: BoundText | UnsetType = UNSET
     upper_bound: BoundText | UnsetType = UNSET
+    soft_bounds: SoftBounds | UnsetType = UNSET
 
 
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

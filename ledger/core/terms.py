@@ -6,7 +6,7 @@ comes here. Everything done is noted, so that a refusal, or a look at what would
 leaves the book exactly as it was.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -117,8 +117,10 @@ def links_of(transfers: Sequence[Transfer], posted: "Posted") -> list[Link]:
         if terms.action in (Action.REVERSE, Action.CLEAR):
             note = posted.notes.get(position, NO_NOTE)
             own = transfers[position].amount if note.amount is None else note.amount
-            rest = sum(row.amount for row in note.beside if row.kind == REST)
-            links.append(Link(terms.target, sequence, own + rest))
+            # What the rest took back is not to be taken back either, so it has its own link.
+            amounts = [own, *(row.amount for row in note.beside if row.kind == REST)]
+            moved = enumerate(filter(None, amounts), sequence)
+            links += [Link(terms.target, row, amount) for row, amount in moved]
     return links
 
 
@@ -310,7 +312,7 @@ class Posting:
     def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
         assert terms.expires is not UNSET, "a hold has its end"
         amount = self._allowed(terms, d, c, asked)
-        movement = self._movement(position, d, c, amount, phase=Phase.HELD)
+        movement = self._movement(position, d, c, max(amount, 1), phase=Phase.HELD)
         refusal = self._why_not(movement)
         if refusal is not None:
             return refusal
@@ -334,8 +336,11 @@ class Posting:
         self._row(position, hold.debit, hold.credit, amount)
         movement = self._movement(position, hold.debit, hold.credit, amount, of_hold=True)
         beside = self._beside(movement)
-        self._note(position, amount, amount, beside=beside)
-        return self._move_beside(position, beside)
+        passed = self._move_beside(position, beside)
+        if isinstance(passed, Refusal):
+            return passed
+        self._note(position, amount, amount, flags=passed, beside=beside)
+        return None
 
     def _void_hold(self, position: int, terms: Terms) -> None:
         assert terms.target is not UNSET
@@ -383,23 +388,24 @@ class Posting:
         suspense: OneSide | None = None
         if amount or not rest:
             refusal = self._why_not(self._movement(position, d, c, max(amount, 1)))
-            if refusal is not None and terms.suspense is not UNSET:
+            if refusal is not None and amount and terms.suspense is not UNSET:
                 suspense = _SUSPENDABLE.get(refusal.code)
                 if suspense is not None:
                     d, c = (terms.suspense, c) if suspense == "debit" else (d, terms.suspense)
                     refusal = self._why_not(self._movement(position, d, c, amount))
             if refusal is not None:
                 return refusal
-        flags = self._flags(d, c, amount)
+        flags = self._flags(d, c, amount) if amount else set()
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
             movement = self._movement(position, d, c, amount)
             self._row(position, d, c, amount)
             beside += self._beside(movement)
-        refusal = self._move_beside(position, beside)
-        if refusal is not None:
-            return refusal
+        passed = self._move_beside(position, beside)
+        if isinstance(passed, Refusal):
+            return passed
+        flags |= passed
         self._note(position, amount, asked, suspense=suspense, flags=flags, beside=beside)
         self._remember(terms, d, c, sequence, amount, rest, suspense)
         if terms.action is Action.REVERSE:
@@ -458,8 +464,12 @@ class Posting:
             beside += part.beside(movement)
         return beside
 
-    def _move_beside(self, position: int, beside: Sequence[Beside]) -> Refusal | None:
-        """Move what goes besides: all of it, or the transfer is refused."""
+    def _move_beside(self, position: int, beside: Sequence[Beside]) -> Refusal | set[Flag]:
+        """Move what goes besides: all of it, or the transfer is refused.
+
+        Returns which soft bounds that passes.
+        """
+        flags: set[Flag] = set()
         for row in beside:
             d, c = row.debit_account, row.credit_account
             movement = self._movement(position, d, c, row.amount)
@@ -471,11 +481,12 @@ class Posting:
             )
             if refusal is not None:
                 return refusal
+            flags |= self._flags(d, c, row.amount)
             self._row(position, d, c, row.amount)
             if is_rest:
                 for part in self._book.parts:
                     part.moved(self.undo, movement)
-        return None
+        return flags
 
     def _remember(
         self,
@@ -513,15 +524,15 @@ class Posting:
             amount = min(amount, book.ceiling[c] - book.balance[c])
         return max(0, amount)
 
-    def _flags(self, d: int, c: int, amount: int) -> tuple[Flag, ...]:
+    def _flags(self, d: int, c: int, amount: int) -> set[Flag]:
         """Which soft bounds an amount passes."""
         book = self._book
-        flags: list[Flag] = []
+        flags: set[Flag] = set()
         if book.balance[d] - amount < book.soft_floor(d):
-            flags.append(Flag.CREDIT_LIMIT_PASSED)
+            flags.add(Flag.CREDIT_LIMIT_PASSED)
         if book.balance[c] + amount > book.soft_ceiling(c):
-            flags.append(Flag.BALANCE_LIMIT_PASSED)
-        return tuple(flags)
+            flags.add(Flag.BALANCE_LIMIT_PASSED)
+        return flags
 
     @property
     def _next_sequence(self) -> int:
@@ -551,7 +562,7 @@ class Posting:
         asked: int,
         *,
         suspense: OneSide | None = None,
-        flags: tuple[Flag, ...] = (),
+        flags: Set[Flag] = frozenset(),
         beside: Sequence[Beside] = (),
     ) -> None:
         """Note what is otherwise than the line says, if anything is."""
@@ -559,6 +570,6 @@ class Posting:
             self.notes[position] = Note(
                 amount=None if amount == asked else amount,
                 suspense=suspense,
-                flags=flags,
+                flags=tuple(flag for flag in Flag if flag in flags),
                 beside=tuple(beside),
             )

@@ -98,6 +98,25 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "Only an account at zero can be closed; move its balance first.",
         ),
     ),
+    "account_has_holds": (
+        Text(
+            "La cuenta tiene retenciones",
+            "Una cuenta con retenciones vigentes no se cierra; primero aplíquelas o libérelas.",
+        ),
+        Text(
+            "A conta tem valores retidos",
+            "Uma conta com retenções em aberto não se fecha; primeiro efetive-as ou libere-as.",
+        ),
+        Text(
+            "The account has holds",
+            "An account with open holds is not closed; post them or void them first.",
+        ),
+    ),
+    "holds_not_due": (
+        Text("Las retenciones no han vencido", "Alguna retención no ha llegado a su hora."),
+        Text("As retenções não venceram", "Alguma retenção ainda não chegou à sua hora."),
+        Text("The holds are not due", "The time of one of these holds is not up yet."),
+    ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
         Text("Os limites se cruzam", "O limite inferior é maior que o superior."),
@@ -212,6 +231,148 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("Esse dia não está aberto", "A data contábil não está aberta: ainda não chegou."),
         Text("That day is not open", "The business date is not open: it is still to come."),
     ),
+    "terms_account_not_usable": (
+        Text(
+            "Esa cuenta no puede suplir a la otra",
+            "La cuenta de rest o suspense debe existir, ser de la misma moneda y no ser la de "
+            "cargo ni la de abono.",
+            "La cuenta {account} no puede suplir a la otra: debe ser de la misma moneda y no "
+            "ser la de cargo ni la de abono.",
+        ),
+        Text(
+            "Essa conta não pode substituir a outra",
+            "A conta de rest ou suspense deve existir, ser da mesma moeda e não ser a de "
+            "débito nem a de crédito.",
+            "A conta {account} não pode substituir a outra: deve ser da mesma moeda e não ser "
+            "a de débito nem a de crédito.",
+        ),
+        Text(
+            "That account cannot stand in",
+            "The account of rest or suspense must exist, be of the same currency and be "
+            "neither the one debited nor the one credited.",
+            "Account {account} cannot stand in: it must be of the same currency and be neither "
+            "the one debited nor the one credited.",
+        ),
+    ),
+    "hold_not_open": (
+        Text(
+            "Esa retención no está vigente",
+            "Ese folio no es de una retención, o ya se aplicó, se liberó o venció.",
+        ),
+        Text(
+            "Essa retenção não está em aberto",
+            "Esse número não é de uma retenção, ou ela já foi efetivada, liberada ou venceu.",
+        ),
+        Text(
+            "That hold is not open",
+            "That sequence is no hold's, or the hold was posted, voided or has expired.",
+        ),
+    ),
+    "hold_expired": (
+        Text(
+            "La retención venció",
+            "La hora de la retención ya pasó; el importe vuelve a estar disponible.",
+        ),
+        Text(
+            "A retenção venceu",
+            "A hora da retenção já passou; o valor volta a ficar disponível.",
+        ),
+        Text(
+            "The hold has expired",
+            "The time of the hold is up; its amount is available again.",
+        ),
+    ),
+    "target_not_found": (
+        Text("No existe ese movimiento", "El libro no tiene el folio que se quiere reversar."),
+        Text("Esse movimento não existe", "O livro não tem o número que se quer estornar."),
+        Text("No such transfer", "The ledger does not have the transfer to be reversed."),
+    ),
+    "target_not_reversible": (
+        Text(
+            "Ese movimiento no se reversa",
+            "Una retención se libera y una partida en la cuenta puente se depura; un reverso "
+            "no se reversa: registre un movimiento nuevo.",
+        ),
+        Text(
+            "Esse movimento não se estorna",
+            "Uma retenção se libera e uma partida na conta transitória se regulariza; um "
+            "estorno não se estorna: registre um movimento novo.",
+        ),
+        Text(
+            "That transfer is not reversed",
+            "A hold is voided and an item in suspense is cleared; a reversal is not reversed: "
+            "post a new transfer.",
+        ),
+    ),
+    "target_not_in_suspense": (
+        Text(
+            "Esa partida no está en una cuenta puente",
+            "Ese folio no pasó a una cuenta puente, o ya se depuró por completo.",
+        ),
+        Text(
+            "Essa partida não está em conta transitória",
+            "Esse número não passou a uma conta transitória, ou já foi todo regularizado.",
+        ),
+        Text(
+            "That is not in suspense",
+            "That transfer did not go to a suspense account, or it is cleared already.",
+        ),
+    ),
+    "target_differs": (
+        Text(
+            "No coincide con el movimiento original",
+            "Las cuentas o el importe no corresponden al movimiento al que se refiere.",
+            "El importe no es el de la retención, que fue de {available} {currency}.",
+        ),
+        Text(
+            "Não coincide com o movimento original",
+            "As contas ou o valor não correspondem ao movimento a que se refere.",
+            "O valor não é o da retenção, que foi de {available} {currency}.",
+        ),
+        Text(
+            "It differs from the transfer it names",
+            "Accounts or amount are not those of the transfer that it is about.",
+            "The amount is not the hold's, which was {available} {currency}.",
+        ),
+    ),
+    "exceeds_target": (
+        Text(
+            "Es más de lo que queda",
+            "El importe pasa de lo que queda del movimiento al que se refiere.",
+            "El importe pasa de lo que queda del movimiento al que se refiere: quedan "
+            "{available} {currency}.",
+        ),
+        Text(
+            "É mais do que resta",
+            "O valor passa do que resta do movimento a que se refere.",
+            "O valor passa do que resta do movimento a que se refere: restam {available} "
+            "{currency}.",
+        ),
+        Text(
+            "It is more than is left",
+            "The amount is more than is left of the transfer it is about.",
+            "The amount is more than is left of the transfer it is about: {available} "
+            "{currency} would be accepted.",
+        ),
+    ),
+    "rate_differs": (
+        Text(
+            "El importe no sale del tipo de cambio",
+            "El importe no es el del movimiento anterior al tipo de cambio dado, redondeado "
+            "hacia abajo.",
+            "Al tipo de cambio dado, redondeando hacia abajo, son {available} {currency}.",
+        ),
+        Text(
+            "O valor não sai da taxa de câmbio",
+            "O valor não é o do movimento anterior à taxa dada, arredondado para baixo.",
+            "À taxa de câmbio dada, arredondando para baixo, são {available} {currency}.",
+        ),
+        Text(
+            "The amount is not at the rate",
+            "The amount is not that of the transfer before it at the rate given, rounded down.",
+            "At the rate given, rounded down, it is {available} {currency}.",
+        ),
+    ),
     "debit_account_closed": (
         Text(
             "La cuenta de cargo está cerrada",
@@ -249,37 +410,42 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
     "debit_account_frozen": (
         Text(
             "La cuenta de cargo está congelada",
-            "La cuenta que se carga está congelada hasta que el operador la libere.",
-            "La cuenta {account}, que se carga, está congelada hasta que el operador la "
+            "La cuenta que se carga está congelada y no admite cargos hasta que el operador la "
+            "libere.",
+            "La cuenta {account} está congelada y no admite cargos hasta que el operador la "
             "libere.",
         ),
         Text(
             "A conta de débito está bloqueada",
-            "A conta debitada está bloqueada até que o operador a libere.",
-            "A conta {account}, debitada, está bloqueada até que o operador a libere.",
+            "A conta debitada está bloqueada e não aceita débitos até que o operador a libere.",
+            "A conta {account} está bloqueada e não aceita débitos até que o operador a "
+            "libere.",
         ),
         Text(
             "The debit account is frozen",
-            "The account to be debited is frozen until the operator releases it.",
-            "Account {account}, to be debited, is frozen until the operator releases it.",
+            "The account to be debited is frozen: no debits until the operator releases it.",
+            "Account {account} is frozen: no debits until the operator releases it.",
         ),
     ),
     "credit_account_frozen": (
         Text(
             "La cuenta de abono está congelada",
-            "La cuenta que se abona está congelada hasta que el operador la libere.",
-            "La cuenta {account}, que se abona, está congelada hasta que el operador la "
+            "La cuenta que se abona está congelada y no admite abonos hasta que el operador la "
+            "libere.",
+            "La cuenta {account} está congelada y no admite abonos hasta que el operador la "
             "libere.",
         ),
         Text(
             "A conta de crédito está bloqueada",
-            "A conta creditada está bloqueada até que o operador a libere.",
-            "A conta {account}, creditada, está bloqueada até que o operador a libere.",
+            "A conta creditada está bloqueada e não aceita créditos até que o operador a "
+            "libere.",
+            "A conta {account} está bloqueada e não aceita créditos até que o operador a "
+            "libere.",
         ),
         Text(
             "The credit account is frozen",
-            "The account to be credited is frozen until the operator releases it.",
-            "Account {account}, to be credited, is frozen until the operator releases it.",
+            "The account to be credited is frozen: no credits until the operator releases it.",
+            "Account {account} is frozen: no credits until the operator releases it.",
         ),
     ),
     "exceeds_credit_limit": (
@@ -318,6 +484,20 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "The credit passes the account's upper limit.",
             "The credit passes the upper limit of account {account}: {available} {currency} "
             "would be accepted.",
+        ),
+    ),
+    "entry_refused": (
+        Text(
+            "La póliza se rechazó",
+            "Otro movimiento de la misma póliza se rechazó, y van todos o ninguno.",
+        ),
+        Text(
+            "O lançamento foi recusado",
+            "Outro movimento do mesmo lançamento foi recusado, e vão todos ou nenhum.",
+        ),
+        Text(
+            "The entry was refused",
+            "Another transfer of the same entry was refused, and they stand or fall together.",
         ),
     ),
     # ---- requests that cannot be read

@@ -31,6 +31,7 @@ COLUMNS: Final = (
     ("batch_number", ">i8"),
     ("position", ">i2"),
     ("business_date", ">i4"),
+    ("phase", ">i2"),
 )
 FIRST_DAY: Final = date(2000, 1, 1).toordinal()  # PostgreSQL counts days from it.
 
@@ -89,4 +90,6 @@ def pack_slice(
     else:
         days = [day.toordinal() for day in business_dates[start:end]]
         rows["business_date"] = np.array(days, np.int64) - FIRST_DAY
+    if posted.phases:  # Else all are posted, which is the template's 0.
+        rows["phase"] = np.array(posted.phases[start:end], np.int64)
     return packed

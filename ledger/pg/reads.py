@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ledger.core.ports import Movement, StoredBatch, TransferRow
+from ledger.core.terms import Link
 from ledger.pg import batches, queries
 from ledger.pg.follower import Follower
 from ledger.pg.pool import Database
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 TRANSFERS = queries.get("reads", "transfers")
 BY_REFERENCE = queries.get("reads", "by_reference")
+LINKS = queries.get("reads", "links")
 DETAILS = queries.get("reads", "details")
 BALANCE_BELOW = queries.get("reads", "balance_below")
 BALANCE_BEFORE = queries.get("reads", "balance_before")
@@ -64,6 +66,19 @@ class PgReads:
         self, ledger_id: int, numbers: Collection[int]
     ) -> Mapping[int, StoredBatch]:
         return await batches.batches_by_number(self._database, ledger_id, numbers)
+
+    async def links(
+        self, ledger_id: int, sequences: Collection[int]
+    ) -> Mapping[int, list[Link]]:
+        asked = set(sequences)
+        if not asked:
+            return {}
+        found: dict[int, list[Link]] = {}
+        for row in await self._database.fetch(LINKS, ledger_id, list(asked)):
+            link = Link(*row)
+            for sequence in asked & {link.target, link.sequence}:
+                found.setdefault(sequence, []).append(link)
+        return found
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
         rows = await self._database.fetch(DETAILS, ledger_id, list(sequences))

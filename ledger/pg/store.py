@@ -35,11 +35,13 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.lines import Snapshot
+from ledger.core.model import Phase
 from ledger.core.ports import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
+from ledger.core.terms import Past
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import queries
 from ledger.pg.batches import batches_by_id
-from ledger.pg.copy import pack_transfers
+from ledger.pg.copy import COLUMNS, pack_transfers
 from ledger.pg.frames import pack, unpack
 from ledger.pg.pool import Database
 from ledger.pg.sqlstates import ERRORS, answering
@@ -55,6 +57,7 @@ INSERT_BATCHES = queries.get("writer", "insert_batches")
 INSERT_ACCOUNTS = queries.get("writer", "insert_accounts")
 INSERT_REFERENCES = queries.get("writer", "insert_references")
 INSERT_DETAILS = queries.get("writer", "insert_details")
+INSERT_LINKS = queries.get("writer", "insert_links")
 INSERT_TILES = queries.get("writer", "insert_tiles")
 INSERT_SNAPSHOTS = queries.get("writer", "insert_snapshots")
 MOVE_HEAD = queries.get("writer", "move_head")
@@ -65,6 +68,7 @@ CREATE_HEAD = queries.get("store", "create_head")
 FIND_UNOPENED = queries.get("store", "find_unopened")
 HEAD = queries.get("store", "head")
 USED_REFERENCES = queries.get("store", "used_references")
+PAST = queries.get("store", "past")
 DETAIL_SALTS = queries.get("store", "detail_salts")
 KEEP_CHECKPOINT = queries.get("store", "keep_checkpoint")
 CHECKPOINT = queries.get("store", "checkpoint")
@@ -85,6 +89,18 @@ ROLLBACK: Final = "ROLLBACK"
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
 # Up to here an INSERT is faster than a COPY, which takes one more round trip.
 INSERT_MAX: Final = 256
+# Named in a COPY, so that it bears a column that a later release adds.
+TRANSFER_COLUMNS: Final = [name for name, _ in COLUMNS]
+LEAF_COLUMNS: Final = ["ledger_id", "leaf_index", "line", "hash"]
+ACCOUNT_COLUMNS: Final = [
+    "ledger_id",
+    "number",
+    "code",
+    "currency",
+    "nature",
+    "kind",
+    "holder",
+]
 END_WAIT_MS: Final = 10_000  # For each session of an old writer.
 END_TRIES_MAX: Final = 10
 REPLAY_LEAVES: Final = 4_096
@@ -270,6 +286,7 @@ class PgStore:
             (INSERT_TILES, [list(c) for c in zip(*_tiles(group), strict=True)]),
             (INSERT_REFERENCES, [list(c) for c in zip(*_references(group), strict=True)]),
             (INSERT_DETAILS, [list(c) for c in zip(*_details(group), strict=True)]),
+            (INSERT_LINKS, [list(c) for c in zip(*_links(group), strict=True)]),
         ):
             if columns and columns[0]:
                 await session.execute(query, ledger_id, *columns)
@@ -285,13 +302,16 @@ class PgStore:
     ) -> None:
         """The leaves and the accounts they open, by COPY where there are many."""
         rows = list(zip(indexes, group.leaves, group.hashes, strict=True))
-        for table, query, some in (
-            ("leaves", INSERT_LEAVES, rows),
-            ("accounts", INSERT_ACCOUNTS, _accounts(group)),
+        for table, names, query, some in (
+            ("leaves", LEAF_COLUMNS, INSERT_LEAVES, rows),
+            ("accounts", ACCOUNT_COLUMNS, INSERT_ACCOUNTS, _accounts(group)),
         ):
             if len(some) > INSERT_MAX:
                 await session.copy_records_to_table(
-                    table, schema_name="tequio", records=[(ledger_id, *row) for row in some]
+                    table,
+                    schema_name="tequio",
+                    columns=names,
+                    records=[(ledger_id, *row) for row in some],
                 )
             elif some:
                 columns = [list(column) for column in zip(*some, strict=True)]
@@ -304,7 +324,11 @@ class PgStore:
         if count > INSERT_MAX:
             stream = _handed_over(pack_transfers(ledger_id, new))
             await session.copy_to_table(
-                "transfers", schema_name="tequio", source=stream, format="binary"
+                "transfers",
+                schema_name="tequio",
+                columns=TRANSFER_COLUMNS,
+                source=stream,
+                format="binary",
             )
         elif count:
             await session.execute(INSERT_TRANSFERS, ledger_id, *transfer_columns(new))
@@ -375,6 +399,24 @@ class PgStore:
             USED_REFERENCES, ledger_id, list(sources), list(texts), before
         )
         return {(row["source"], row["reference"]) for row in rows}
+
+    async def past(
+        self, ledger_id: int, sequences: Collection[int], before: int
+    ) -> Mapping[int, Past]:
+        if not sequences:
+            return {}
+        rows = await self._database.fetch(PAST, ledger_id, list(sequences), before)
+        return {
+            row["sequence"]: Past(
+                debit=row["debit_account"],
+                credit=row["credit_account"],
+                amount=row["amount"],
+                phase=row["phase"],
+                taken=row["taken"],
+                is_link=row["is_link"],
+            )
+            for row in rows
+        }
 
     async def detail_salts(
         self, ledger_id: int, sequences: Collection[int]
@@ -461,7 +503,7 @@ async def _handed_over(slices: Iterator[bytes | bytearray]) -> AsyncIterator[byt
 
 def transfer_columns(new: Sequence[NewBatch]) -> Columns:
     """The posted transfers of some batches, as INSERT_TRANSFERS takes them."""
-    columns: Columns = [[] for _ in range(9)]
+    columns: Columns = [[] for _ in range(10)]
     for batch in new:
         posted, days = batch.posted, batch.business_dates
         if posted is None:
@@ -479,6 +521,7 @@ def transfer_columns(new: Sequence[NewBatch]) -> Columns:
                 [posted.number] * count,
                 posted.positions,
                 [days] * count if isinstance(days, date) else days,
+                posted.phases or [Phase.POSTED] * count,
             ),
             strict=True,
         ):
@@ -518,7 +561,7 @@ def _is_small(group: Group) -> bool:
     return (
         len(group.batches) == len(group.leaves)
         and not group.tiles
-        and not any(batch.references or batch.details for batch in group.batches)
+        and not any(b.references or b.details or b.links for b in group.batches)
         and _count(group.batches) <= INSERT_MAX
     )
 
@@ -558,3 +601,11 @@ def _references(group: Group) -> list[tuple[str, str, int]]:
 
 def _details(group: Group) -> list[tuple[int, bytes, str]]:
     return [detail for batch in group.batches for detail in batch.details]
+
+
+def _links(group: Group) -> list[tuple[int, int, int]]:
+    return [
+        (link.target, link.sequence, link.amount)
+        for batch in group.batches
+        for link in batch.links
+    ]

@@ -23,9 +23,10 @@ SELECT
     coalesce(array_agg(credit_account), '{}') AS credit,
     coalesce(array_agg(amount), '{}') AS amount,
     coalesce(array_agg(debit_balance), '{}') AS debit_balance,
-    coalesce(array_agg(credit_balance), '{}') AS credit_balance
+    coalesce(array_agg(credit_balance), '{}') AS credit_balance,
+    coalesce(array_agg(phase), '{}') AS phases
 FROM (
-    SELECT debit_account, credit_account, amount, debit_balance, credit_balance
+    SELECT debit_account, credit_account, amount, debit_balance, credit_balance, phase
     FROM tequio.transfers
     WHERE ledger_id = $1 AND sequence >= $2 AND sequence < $3
     ORDER BY sequence

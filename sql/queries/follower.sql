@@ -56,4 +56,5 @@ SELECT coalesce(sum(size), 0)::bigint FROM tequio.heads;
 
 -- name: analyze
 ANALYZE
-    tequio.heads, tequio.leaves, tequio.batches, tequio.transfers, tequio.transfer_references;
+    tequio.heads, tequio.leaves, tequio.batches, tequio.transfers, tequio.transfer_references,
+    tequio.links;

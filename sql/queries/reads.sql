@@ -2,13 +2,13 @@
 --
 -- An account's transfers are filtered out of a range of sequences, which stops early when the
 -- page is full. Absent conditions are NULL: every plan is made for its values, so they fall
--- away.
+-- away. Where amounts are summed up, only those of posted rows are: phase 0.
 
 -- name: transfers
 -- $1 ledger, $2 after which sequence, $3 account, $4 first and $5 last business date or NULL
 -- each, $6 at most.
 SELECT sequence, debit_account, credit_account, amount, debit_balance, credit_balance,
-    batch_number, position, business_date
+    batch_number, position, business_date, phase
 FROM tequio.transfers
 WHERE ledger_id = $1
     AND sequence > $2
@@ -21,7 +21,7 @@ LIMIT $6;
 -- name: by_reference
 -- $1 ledger, $2 reference, $3 at most.
 SELECT transfers.sequence, debit_account, credit_account, amount, debit_balance,
-    credit_balance, batch_number, position, business_date
+    credit_balance, batch_number, position, business_date, phase
 FROM (
     SELECT sequence FROM tequio.transfer_references
     WHERE ledger_id = $1 AND reference = $2
@@ -36,9 +36,15 @@ ORDER BY transfers.sequence;
 SELECT sequence, text FROM tequio.details
 WHERE ledger_id = $1 AND sequence = ANY ($2::bigint[]);
 
+-- name: links
+-- $1 ledger, $2 sequences.  Those from and to any of them, in order.
+SELECT target, sequence, amount FROM tequio.links
+WHERE ledger_id = $1 AND (target = ANY ($2::bigint[]) OR sequence = ANY ($2::bigint[]))
+ORDER BY sequence;
+
 -- name: balance_below
 -- $1 ledger, $2 account, $3 sequence or NULL.  One row, or none: it never moved before.
--- The account's last transfer has the balance; looked for from the end.
+-- The account's last row has the balance, whatever its phase; looked for from the end.
 SELECT CASE WHEN debit_account = $2 THEN debit_balance ELSE credit_balance END
 FROM tequio.transfers
 WHERE ledger_id = $1
@@ -55,6 +61,7 @@ FROM tequio.transfers
 WHERE ledger_id = $1
     AND ($3::bigint IS NULL OR sequence < $3)
     AND business_date < $4
+    AND phase = 0
     AND (debit_account = $2 OR credit_account = $2);
 
 -- name: movements
@@ -68,6 +75,6 @@ FROM tequio.transfers
 CROSS JOIN LATERAL (
     VALUES (debit_account, amount, 0::bigint), (credit_account, 0::bigint, amount)
 ) AS posting (account, debit, credit)
-WHERE ledger_id = $1
+WHERE ledger_id = $1 AND phase = 0
 GROUP BY account
 ORDER BY account;

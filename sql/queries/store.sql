@@ -34,6 +34,22 @@ JOIN tequio.transfer_references AS used
     AND used.source = asked.source
 WHERE used.sequence < $4;
 
+-- name: past
+-- $1 ledger, $2 sequences, $3 below which all that counts stands.  At most one row for each.
+SELECT sequence, debit_account, credit_account, amount, phase,
+    (
+        SELECT coalesce(sum(links.amount), 0)::bigint FROM tequio.links
+        WHERE links.ledger_id = $1
+            AND links.target = transfers.sequence
+            AND links.sequence < $3
+    ) AS taken,
+    EXISTS (
+        SELECT FROM tequio.links
+        WHERE links.ledger_id = $1 AND links.sequence = transfers.sequence
+    ) AS is_link
+FROM tequio.transfers
+WHERE ledger_id = $1 AND sequence = ANY ($2::bigint[]) AND sequence < $3;
+
 -- name: detail_salts
 -- $1 ledger, $2 sequences.
 SELECT sequence, salt FROM tequio.details

@@ -28,12 +28,12 @@ RETURNING size, root, epoch;
 -- $1 ledger, then a column each.
 INSERT INTO tequio.transfers (
     ledger_id, sequence, debit_account, credit_account, amount, debit_balance,
-    credit_balance, batch_number, position, business_date
+    credit_balance, batch_number, position, business_date, phase
 )
 SELECT $1, new.*
 FROM unnest(
     $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-    $7::bigint[], $8::bigint[], $9::smallint[], $10::date[]
+    $7::bigint[], $8::bigint[], $9::smallint[], $10::date[], $11::smallint[]
 ) AS new;
 
 -- name: insert_leaves
@@ -70,6 +70,11 @@ SELECT $1, new.* FROM unnest($2::text[], $3::text[], $4::bigint[]) AS new;
 INSERT INTO tequio.details (ledger_id, sequence, salt, text)
 SELECT $1, new.* FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS new;
 
+-- name: insert_links
+-- $1 ledger, then a column each: target, sequence, amount.
+INSERT INTO tequio.links (ledger_id, target, sequence, amount)
+SELECT $1, new.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS new;
+
 -- name: insert_tiles
 -- $1 ledger, then a column each: level, index, hashes.
 INSERT INTO tequio.tiles (ledger_id, level, tile_index, hashes)
@@ -90,22 +95,22 @@ RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 -- name: write_posts
 -- Everything of a small group of posts in one round trip, instead of five: it takes effect
 -- as a whole or, where the head is elsewhere, is rolled back by whoever sees no row.
--- $1 ledger; $2 to $10 transfers, $11 to $13 leaves, $14 to $20 batches, a column each; $21 $22
--- size and note of the checkpoint; $23 to $27 as move_head has them.  One row, or none.
+-- $1 ledger; $2 to $11 transfers, $12 to $14 leaves, $15 to $21 batches, a column each; $22 $23
+-- size and note of the checkpoint; $24 to $28 as move_head has them.  One row, or none.
 WITH posted AS (
     INSERT INTO tequio.transfers (
         ledger_id, sequence, debit_account, credit_account, amount, debit_balance,
-        credit_balance, batch_number, position, business_date
+        credit_balance, batch_number, position, business_date, phase
     )
     SELECT $1, new.*
     FROM unnest(
         $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-        $7::bigint[], $8::bigint[], $9::smallint[], $10::date[]
+        $7::bigint[], $8::bigint[], $9::smallint[], $10::date[], $11::smallint[]
     ) AS new
 ),
 written AS (
     INSERT INTO tequio.leaves (ledger_id, leaf_index, line, hash)
-    SELECT $1, new.* FROM unnest($11::bigint[], $12::bytea[], $13::bytea[]) AS new
+    SELECT $1, new.* FROM unnest($12::bigint[], $13::bytea[], $14::bytea[]) AS new
 ),
 spent AS (
     INSERT INTO tequio.batches (
@@ -113,16 +118,16 @@ spent AS (
     )
     SELECT $1, new.*
     FROM unnest(
-        $14::uuid[], $15::bigint[], $16::bigint[], $17::bigint[], $18::integer[],
-        $19::bytea[], $20::bytea[]
+        $15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::integer[],
+        $20::bytea[], $21::bytea[]
     ) AS new
 ),
 kept AS (
     INSERT INTO tequio.checkpoints (ledger_id, size, note)
-    SELECT $1, $21::bigint, $22::bytea WHERE $22 <> ''::bytea
+    SELECT $1, $22::bigint, $23::bytea WHERE $23 <> ''::bytea
     ON CONFLICT (ledger_id) DO UPDATE SET size = excluded.size, note = excluded.note
     WHERE tequio.checkpoints.size < excluded.size
 )
-UPDATE tequio.heads SET size = $26, root = $27
-WHERE ledger_id = $1 AND size = $23 AND root = $24 AND epoch = $25
+UPDATE tequio.heads SET size = $27, root = $28
+WHERE ledger_id = $1 AND size = $24 AND root = $25 AND epoch = $26
 RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;

@@ -156,6 +156,7 @@ async def open_office(
             keys,
             settings=settings,
             draw=house.random.randbytes,
+            now=lambda: house.now / 1e6,
         )
         runner = make_runner(app)
         await runner.setup()

@@ -98,6 +98,7 @@ class Plain:
     now: int = 0
     accounts: dict[str, Account] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    recorded: int = 0  # Rows that were there before the batch.
     expired: set[int] = field(default_factory=set)
 
     # ---- counted from the rows
@@ -205,7 +206,7 @@ class Plain:
         """
         if batch.sums is not None and self.sums_differ(batch):
             return {None: No("control_sums_differ")}
-        before = len(self.rows)
+        self.recorded = len(self.rows)
         refused: dict[int | None, No] = {}
         for together in groups_of(batch):
             mark = len(self.rows)
@@ -217,7 +218,7 @@ class Plain:
                     refused[position] = no
                     break
             if refused and batch.mode == "atomic":
-                del self.rows[before:]
+                del self.rows[self.recorded :]
                 return {position: no}
         return refused
 
@@ -375,7 +376,7 @@ class Plain:
 
     def set_status(self, code: str, status: str) -> No | None:
         account = self.accounts[code]
-        if account.status == "closed":
+        if account.status == "closed" and status != "open":
             return No("account_closed", code)
         if status == "closed" and self.balance(code) != 0:
             return No("account_not_at_zero", code)
@@ -510,7 +511,7 @@ def target_can_be_taken_back(plain: Plain, batch: Batch, position: int) -> No | 
     line = batch.lines[position]
     if line.action != "reverse":
         return None
-    if line.target > batch_began(plain, position):
+    if line.target > plain.recorded:
         return No("target_not_found")
     target = plain.rows[line.target - 1]
     if target.phase != "posted" or target.takes or line.target in plain.suspended():
@@ -519,10 +520,6 @@ def target_can_be_taken_back(plain: Plain, batch: Batch, position: int) -> No | 
         return No("target_differs")
     left = target.amount - plain.taken(line.target)
     return No("exceeds_target", available=left) if line.amount > left else None
-
-
-def batch_began(plain: Plain, position: int) -> int:
-    raise NotImplementedError
 
 
 def target_can_be_cleared(plain: Plain, batch: Batch, position: int) -> No | None:

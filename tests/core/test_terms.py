@@ -282,6 +282,34 @@ def test_the_rest_is_taken_from_the_named_account(book: Book) -> None:
     assert (nothing_left.amount, nothing_left.notes[0].amount) == ([13_000], 0)
 
 
+def test_the_rest_is_flagged_where_it_passes_a_soft_bound(book: Book) -> None:
+    """The shop takes the whole amount, whichever account the two parts of it come from."""
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["shop"],
+        reason="assembly",
+        by="x",
+        lower=0,
+        upper=10_000,
+        soft=Side.CREDIT,
+    )
+    book.apply(line)
+    asked = under("ana", "shop", "100.01", up_to=Side.DEBIT, rest="bridge")
+    outcome = done(post(book, batch(asked)))
+    assert outcome.amount == [10_000, 1]
+    assert outcome.notes[0].flags == (Flag.BALANCE_LIMIT_PASSED,)
+
+
+def test_nothing_is_not_posted(book: Book) -> None:
+    """Where `up_to` leaves nothing, no hold is kept and no suspense account stands in."""
+    for more in ({}, {"suspense": "bridge"}):
+        asked = under("shop", "ana", "1.00", up_to=Side.DEBIT, **more)
+        assert code(post(book, batch(asked))) == "exceeds_credit_limit"
+    assert code(post(book, batch(hold("shop", "ana", "1.00", up_to=Side.DEBIT)))) == (
+        "exceeds_credit_limit"
+    )
+
+
 # ---- reversals
 
 
@@ -354,7 +382,7 @@ def test_where_the_money_is_spent_the_caller_chooses(book: Book) -> None:
     rest = under("shop", "ana", "60.00", up_to=Side.DEBIT, rest="bridge", **back)
     outcome = done(post(book, batch(rest), past=known))
     assert outcome.amount == [1_000, 5_000]
-    assert taken(rest, outcome) == [(number, 6_000)]
+    assert taken(rest, outcome) == [(number, 1_000), (number, 5_000)]
     book.unpost(outcome)
     some = done(
         post(book, batch(under("shop", "ana", "60.00", up_to=Side.DEBIT, **back)), past=known)

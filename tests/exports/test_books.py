@@ -28,7 +28,7 @@ from ledger.exports.names import (
     hledger_account,
 )
 from ledger.journal.directory import BrokenExport
-from tests.building import NO_BOUND, Building, a_bit_of_everything, many
+from tests.building import NO_BOUND, Building, a_bit_of_everything, many, under_terms
 
 CODES = st.text("AXZaxz019._:-", min_size=1, max_size=8)
 
@@ -216,7 +216,7 @@ def awkward() -> Building:
     return it
 
 
-@pytest.fixture(params=["everything", "awkward", "many", "empty"])
+@pytest.fixture(params=["everything", "awkward", "many", "empty", "terms"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Building:
     """A ledger whose export lies in tmp_path / "journal"."""
     it = {
@@ -224,6 +224,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Building:
         "awkward": awkward,
         "many": lambda: many(1_500, [500, 1, 1, 40]),
         "empty": Building,
+        "terms": under_terms,
     }[request.param]()
     it.export(tmp_path / "journal")
     return it
@@ -327,6 +328,77 @@ def test_kinds_may_share_a_name_but_accounts_do_not() -> None:
 
     assert beancount_account(account("time_bank")) == "Liabilities:MXN:Time-bank:X-xa--b"
     assert hledger_account(account("time_bank")) == "liabilities:MXN:time_bank:a-b"
+
+
+def test_what_was_only_held_is_not_in_the_books(tmp_path: Path) -> None:
+    it = under_terms()
+    it.export(tmp_path / "journal")
+    written = write_hledger(tmp_path / "journal", tmp_path / "books.journal")
+    text = (tmp_path / "books.journal").read_text()
+    held = {number for number, row in it.past.items() if row.phase}
+    assert held == {3, 6, 7, 8, 25}
+    assert written.transfers == len(it.past) - len(held) == 20
+    for number in it.past:
+        assert (f"* ({number}) " in text) is (number not in held)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "about", "facts", "postings"),
+    [
+        (5, "post", "posts:3", ["member:ana  15.00", "member:shop  -15.00"]),
+        (9, "payment E-1", "entry:1", ["member:ana  50.00", "member:shop  -50.00"]),
+        (12, "reverse", "reverses:2", ["member:shop  40.00", "member:ana  -40.00"]),
+        (15, "rest", "beside:14 reverses:2", ["suspense:bridge  30.00", "member:ana  -30.00"]),
+        (16, "rest", "", ["suspense:bridge  5.00", "member:ana  -5.00"]),
+        (18, "payment", "suspense:credit", ["cash:cash  7.00", "suspense:bridge  -7.00"]),
+        (20, "clear", "clears:18", ["suspense:bridge  4.00", "member:ana  -4.00"]),
+        (22, "payment", "entry:1 rate:1/17", ["exchange:dollars  0.05", "member:eva  -0.05"]),
+        (
+            24,
+            "payment",
+            "flags:credit_limit_passed",
+            ["member:shop  400.00", "cash:cash  -400.00"],
+        ),
+    ],
+)
+def test_what_the_books_say_of_a_row_under_terms(
+    sequence: int, about: str, facts: str, postings: list[str], tmp_path: Path
+) -> None:
+    """Its own accounts and amount, and beside them what it was about."""
+    under_terms().export(tmp_path / "journal")
+    write_hledger(tmp_path / "journal", tmp_path / "books.journal")
+    text = (tmp_path / "books.journal").read_text()
+    head, tags, *moved = text.partition(f"* ({sequence}) ")[2].split("\n")[:4]
+    assert head == about
+    found = tags.split(f"sequence:{sequence}, ")[1].split(", ")[3:]
+    assert [tag for tag in found if not tag.startswith("reference:")] == facts.split()
+    for line, wanted in zip(moved, postings, strict=True):
+        assert f":{wanted} " in line
+
+    write_beancount(tmp_path / "journal", tmp_path / "books.beancount")
+    loader = pytest.importorskip("beancount.loader")
+    entries, errors, _ = loader.load_file(str(tmp_path / "books.beancount"))
+    assert errors == []
+    entry = next(e for e in entries if e.meta.get("sequence") == sequence)
+    assert f"{entry.payee} {entry.narration}".rstrip() == about
+    every = {"filename", "lineno", "__tolerances__", "sequence", "batch", "leaf", "line"}
+    meta = {name: str(value) for name, value in entry.meta.items() if name not in every}
+    assert meta == dict(fact.split(":") for fact in facts.split())
+
+
+def test_a_reference_refused_for_an_earlier_batch_makes_books(tmp_path: Path) -> None:
+    """Whoever replays must know which references were taken, here as in verify."""
+    it = Building(unique_references=True)
+    it.currency("MXN")
+    ana, ben = it.account("ana", "MXN", lower=-100), it.account("ben", "MXN")
+    it.post([it.pay(ana, ben, 1, reference="R-1")])
+    it.post(
+        [it.pay(ana, ben, 1, reference="R-1"), it.pay(ana, ben, 1, reference="R-2")],
+        mode=Mode.EACH,
+        used=frozenset({("", "R-1")}),
+    )
+    it.export(tmp_path / "journal")
+    assert write_hledger(tmp_path / "journal", tmp_path / "books.journal").transfers == 2
 
 
 def test_broken_journals_make_no_books(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ OTHER_KEYS = {
     ("migrations", ("number",)): "of the database, not of a ledger",
     ("migrations", ("name",)): "the same table",
 }
-JOURNAL = ["leaves", "transfers", "batches", "accounts", "tiles", "snapshots"]
+JOURNAL = ["leaves", "transfers", "batches", "accounts", "tiles", "snapshots", "links"]
 MAY_DELETE = {"details", "snapshot_chunks"}
 MAY_UPDATE = {"ledgers", "heads", "checkpoints", "cursors", "api_keys"}
 

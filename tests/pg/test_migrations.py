@@ -11,6 +11,7 @@ import pytest
 
 from ledger.pg.faults import MigrationRefused
 from ledger.pg.migrations import migrate, read_migrations
+from ledger.pg.sql_files import sql_directory
 
 FIRST = "-- one\nCREATE TABLE IF NOT EXISTS one (id int);\n"
 SECOND = (
@@ -182,3 +183,62 @@ async def test_the_second_waits_for_the_first(
         with pytest.raises(MigrationRefused, match="another process still migrates"):
             await migrate(empty_database, tmp_path, turn_wait_s=0.05)
     assert await migrate(empty_database, tmp_path, turn_wait_s=0.05) == []
+
+
+# ---- ours
+
+# Every column, constraint and index of our tables.
+CATALOGUE = """
+    SELECT 'column', attrelid::regclass::text, attname::text, attnotnull::text
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = 'tequio'::regnamespace AND attnum > 0
+    UNION ALL
+    SELECT 'constraint', conrelid::regclass::text, conname::text, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'tequio'::regnamespace
+    ORDER BY 1, 2, 3, 4
+"""
+
+# How 0001 wrote a transfer: the columns of the release before 0002.
+A_TRANSFER = """
+    INSERT INTO tequio.transfers (
+        ledger_id, sequence, debit_account, credit_account, amount, debit_balance,
+        credit_balance, batch_number, position, business_date
+    )
+    VALUES (1, $1, 1, 2, 5, -5, 5, 1, 0, '2026-03-02')
+"""
+
+
+async def test_ours_bear_being_run_twice(
+    empty_database: str, connection: asyncpg.Connection
+) -> None:
+    """As after a crash between a file's last statement and its record; rows stay."""
+    every = [migration.name for migration in read_migrations(sql_directory("migrations"))]
+    assert await migrate(empty_database, sql_directory("migrations")) == every
+    await connection.execute(A_TRANSFER, 1)
+    await connection.execute("INSERT INTO tequio.links VALUES (1, 1, 2, 5)")
+    catalogue = await connection.fetch(CATALOGUE)
+    await connection.execute("DELETE FROM tequio.migrations")
+    assert await migrate(empty_database, sql_directory("migrations")) == every
+    assert await connection.fetch(CATALOGUE) == catalogue
+    assert await connection.fetchval("SELECT phase FROM tequio.transfers") == 0
+    assert await connection.fetchval("SELECT amount FROM tequio.links") == 5
+
+
+async def test_rows_from_before_there_were_phases_are_posted(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """And the release before, which names no phase, still inserts posted rows."""
+    ours = sql_directory("migrations")
+    (tmp_path / "0001_ledger.sql").write_bytes((ours / "0001_ledger.sql").read_bytes())
+    await migrate(empty_database, tmp_path)
+    await connection.execute(A_TRANSFER, 1)
+    assert "0002_terms.sql" in await migrate(empty_database, ours)
+    await connection.execute(A_TRANSFER, 2)
+    rows = await connection.fetch("SELECT sequence, phase FROM tequio.transfers")
+    assert sorted(map(tuple, rows)) == [(1, 0), (2, 0)]
+    is_checked = await connection.fetchval(
+        "SELECT convalidated FROM pg_constraint WHERE conname = 'phase_is_known'"
+    )
+    assert is_checked is True
+    with pytest.raises(asyncpg.CheckViolationError):
+        await connection.execute("INSERT INTO tequio.links VALUES (1, 2, 2, 5)")

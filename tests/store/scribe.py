@@ -1,6 +1,6 @@
 """A ledger for the store's tests: real lines and rows by the book, gathered into groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -17,10 +17,12 @@ from ledger.core.lines import (
     Manifest,
     Opening,
     Snapshot,
+    Terms,
     Transfer,
 )
 from ledger.core.model import Account, CurrencyKind, Mode, Nature
 from ledger.core.ports import Group, Head, NewBatch, NewTile
+from ledger.core.terms import NO_PAST, Past, links_of
 from ledger.journal.batches import write_body, write_outcomes
 from ledger.journal.canonical import encode_line
 from ledger.journal.merkle import leaf_hash, root_of
@@ -30,7 +32,12 @@ NOW = 1_772_409_600_000_000  # Microseconds; any time the database's clock has p
 
 
 def transfer(
-    debit: int, credit: int, amount: int, reference: str = "", day: date | None = None
+    debit: int,
+    credit: int,
+    amount: int,
+    reference: str = "",
+    day: date | None = None,
+    terms: Terms | None = None,
 ) -> Transfer:
     return Transfer(
         debit_account=debit,
@@ -39,6 +46,7 @@ def transfer(
         kind="payment",
         reference=reference,
         business_date=UNSET if day is None else day,
+        terms=UNSET if terms is None else terms,
     )
 
 
@@ -101,6 +109,7 @@ class Scribe:
         mode: Mode = Mode.ATOMIC,
         source: str = "core",
         details: Sequence[tuple[int, bytes, str]] = (),
+        past: Mapping[int, Past] = NO_PAST,
     ) -> NewBatch:
         manifest = Manifest(
             origin=f"example.org/caja/batch/{batch}",
@@ -112,7 +121,9 @@ class Scribe:
             source=source,
         )
         body = write_body(manifest, transfers)
-        posted = self.book.post(manifest, transfers, recorded_at=NOW, business_date=DAY)
+        posted = self.book.post(
+            manifest, transfers, recorded_at=NOW, business_date=DAY, past=past
+        )
         assert isinstance(posted, Posted), posted
         index = self.put(
             BatchPosted(
@@ -138,13 +149,14 @@ class Scribe:
             posted=posted,
             business_dates=[DAY if day is UNSET else day for day in days],
             references=[
-                (transfers[position].reference, posted.first_sequence + i)
-                for i, position in enumerate(posted.positions)
+                (transfers[position].reference, sequence)
+                for position, sequence in posted.sequences()
                 if transfers[position].reference
             ]
             if self.book.opening is not None and self.book.opening.unique_references
             else (),
             details=details,
+            links=links_of(transfers, posted),
         )
         self._batches.append(new)
         return new

@@ -1,7 +1,7 @@
 """One contract for all who keep a ledger: PostgreSQL, and the memory the other tests trust."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,11 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.model import Mode, Role
+from ledger.core.lines import Terms
+from ledger.core.model import Action, Mode, Phase, Role, Side
 from ledger.core.ports import Caller, Group, Movement, NewTile, Store
+from ledger.core.terms import Link, Past
+from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
 from ledger.journal.merkle import EMPTY_ROOT, leaf_hash
 from ledger.memory import MemoryStore
@@ -30,9 +33,13 @@ from ledger.pg.frames import MAGIC
 from ledger.pg.pool import Database
 from ledger.pg.store import PgStore
 from tests.store.places import MemoryPlace, PgPlace, Place, commit_without_standby
-from tests.store.scribe import DAY, Scribe, transfer
+from tests.store.scribe import DAY, NOW, Scribe, transfer
 
 FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
+
+HOLD = Terms(action=Action.HOLD, expires=NOW + 1)
+POSTED, HELD, RELEASED = Phase
+NOTHING: list[object] = [[], [], [], [], b"", {}]  # Of `everything`.
 
 
 @pytest.fixture
@@ -71,6 +78,7 @@ async def everything(place: Place, store: Store, ledger_id: int) -> list[object]
         await place.reads.batch_ids(ledger_id, after=-1, limit=1000),
         await store.snapshots(ledger_id),
         await store.checkpoint(ledger_id),
+        await place.reads.links(ledger_id, range(10)),
     ]
 
 
@@ -99,7 +107,7 @@ async def test_an_empty_journal(place: Place) -> None:
     assert ledger_id is not None
     head = await store.take(ledger_id, "test")
     assert (head.ledger_id, head.size, head.root) == (ledger_id, 0, EMPTY_ROOT)
-    assert await everything(place, store, ledger_id) == [[], [], [], [], b""]
+    assert await everything(place, store, ledger_id) == NOTHING
 
 
 async def test_a_ledger_that_is_not_there(place: Place) -> None:
@@ -107,7 +115,7 @@ async def test_a_ledger_that_is_not_there(place: Place) -> None:
     with pytest.raises(KeyError):
         await store.take(77, "test")
     await store.release(77)
-    assert await everything(place, store, 77) == [[], [], [], [], b""]
+    assert await everything(place, store, 77) == NOTHING
     assert await place.reads.by_reference(77, "R-1", 10) == []
 
 
@@ -203,7 +211,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
     await store.commit(group)
     after = await everything(place, store, ledger_id)
     assert seen == [before]
-    leaves, rows, ids, snapshots, checkpoint = after
+    leaves, rows, ids, snapshots, checkpoint, _ = after
     assert isinstance(leaves, list)
     assert [leaf.line for leaf in leaves] == scribe.leaves
     assert [leaf.body for leaf in leaves[6:]] == [
@@ -247,6 +255,7 @@ async def test_rows_come_back_as_they_were_posted(place: Place, count: int) -> N
         [1] * count,
         list(range(count)),
         days,
+        [POSTED] * count,
     ]
     stored = (await store.lookup(scribe.head.ledger_id, [FIRST, SECOND]))[FIRST]
     assert type(stored.batch) is UUID
@@ -259,6 +268,35 @@ async def test_rows_come_back_as_they_were_posted(place: Place, count: int) -> N
     ]
     assert list(stored.debit_balance) == posted.debit_balance
     assert list(stored.credit_balance) == posted.credit_balance
+    assert list(stored.phases) == [POSTED] * count
+
+
+@pytest.mark.parametrize("count", [4, 3000])
+@pytest.mark.parametrize("details", [[], [(1, b"a" * 16, "Renta")]], ids=["plain", "described"])
+async def test_phases_come_back(place: Place, count: int, details: Any) -> None:
+    """The three ways into PostgreSQL: one statement for all, an INSERT, a COPY in slices."""
+    store = place.store()
+    scribe = await begun(store)
+    every_third = [
+        transfer(1, 2, 1 + i, "R-1", terms=HOLD if i % 3 == 1 else None) for i in range(count)
+    ]
+    new = scribe.post(FIRST, *every_third, details=details)
+    void = Terms(action=Action.VOID, target=2)
+    scribe.post(SECOND, transfer(1, 2, 2, "R-1", terms=void))
+    await store.commit(scribe.group())
+    expected = [HELD if i % 3 == 1 else POSTED for i in range(count)]
+    assert new.posted is not None
+    assert new.posted.phases == expected
+    ledger_id = scribe.head.ledger_id
+    for rows in (
+        await place.reads.transfers(ledger_id, after=0, limit=10_000),
+        await place.reads.by_reference(ledger_id, "R-1", 10_000),
+    ):
+        assert [row.phase for row in rows] == [*expected, RELEASED]
+    found = await store.lookup(ledger_id, [FIRST, SECOND])
+    assert list(found[FIRST].phases) == expected
+    assert list(found[SECOND].phases) == [RELEASED]
+    assert read_posted(found[FIRST]) == new.posted
 
 
 async def test_the_widest_numbers(place: Place) -> None:
@@ -323,14 +361,37 @@ def _used_id(group: Group) -> Group:
     return replace(group, batches=[replace(group.batches[0], batch=FIRST)])
 
 
+def _no_phase(group: Group) -> Group:
+    posted = group.batches[0].posted
+    assert posted is not None
+    unknown = replace(posted, phases=[3] * len(posted.amount))
+    return replace(group, batches=[replace(group.batches[0], posted=unknown)])
+
+
+def _linked(*links: Link) -> Callable[[Group], Group]:
+    def spoil(group: Group) -> Group:
+        return replace(group, batches=[replace(group.batches[0], links=links)])
+
+    return spoil
+
+
 @pytest.mark.parametrize("count", [1, 300])
-@pytest.mark.parametrize("spoil", [_wrong_hash, _same_account, _no_amount, _used_id])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(_wrong_hash, _same_account, _no_amount, _used_id, _no_phase),
+        pytest.param(_linked(Link(2, 3, 0)), id="link_of_nothing"),
+        pytest.param(_linked(Link(3, 3, 1)), id="link_to_itself"),
+        pytest.param(_linked(Link(1, 3, 1), Link(2, 3, 1)), id="link_to_two"),
+        pytest.param(_linked(Link(1, 2, 1)), id="link_that_is_there"),
+    ],
+)
 async def test_what_the_database_itself_refuses(place: Place, spoil: Any, count: int) -> None:
     """The second pair of eyes: nothing is recorded, and the writer may go on."""
     store = place.store()
     scribe = await begun(store)
-    scribe.post(FIRST, transfer(1, 2, 5))
-    await store.commit(scribe.group())
+    scribe.post(FIRST, transfer(1, 2, 5), transfer(1, 2, 5))
+    await store.commit(_linked(Link(1, 2, 5))(scribe.group()))
     before = await everything(place, store, scribe.head.ledger_id)
     scribe.post(SECOND, *[transfer(1, 2, 5)] * count)
     group = scribe.group()
@@ -534,6 +595,80 @@ async def test_references_that_must_be_unique_are_there_with_their_batch(place: 
     assert [row.amount for row in rows] == [5, 7]
 
 
+async def test_what_later_transfers_took_of_earlier_ones(place: Place) -> None:
+    """As it stood before a sequence, however much is recorded since."""
+    store = place.store()
+    scribe = await begun(store)
+    paid = Past(debit=1, credit=2, amount=100)
+    held = Past(debit=3, credit=4, amount=50, phase=HELD)
+    back = Terms(action=Action.REVERSE, target=1)
+    scribe.post(FIRST, transfer(1, 2, 100), transfer(3, 4, 50, terms=HOLD))
+    scribe.post(SECOND, transfer(2, 1, 30, terms=back), past={1: paid})
+    await store.commit(scribe.group())
+    scribe.post(THIRD, transfer(2, 1, 20, terms=back), transfer(1, 2, 7), past={1: paid})
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    third = Past(debit=2, credit=1, amount=30, is_link=True)
+    fourth = Past(debit=2, credit=1, amount=20, is_link=True)
+    fifth = Past(debit=1, credit=2, amount=7)
+    all_of_it = {1: replace(paid, taken=50), 2: held, 3: third, 4: fourth, 5: fifth}
+    asked = [5, 2, 3, 1, 4, 77]
+    assert await store.past(ledger_id, asked, 100) == all_of_it
+    assert await store.past(ledger_id, [4, 3], 100) == {3: third, 4: fourth}
+    assert await store.past(ledger_id, asked, 5) == {
+        n: past for n, past in all_of_it.items() if n < 5
+    }
+    assert await store.past(ledger_id, asked, 4) == {
+        1: replace(paid, taken=30),
+        2: held,
+        3: third,
+    }
+    assert await store.past(ledger_id, asked, 3) == {1: paid, 2: held}
+    assert await store.past(ledger_id, asked, 1) == await store.past(ledger_id, [], 9) == {}
+    (found,) = (await store.past(ledger_id, [1], 100)).values()
+    assert type(found.taken) is int
+    first, second = Link(1, 3, 30), Link(1, 4, 20)
+    reads = place.reads
+    assert await reads.links(ledger_id, [1, 2, 3, 5, 77]) == {1: [first, second], 3: [first]}
+    assert await reads.links(ledger_id, [4]) == {4: [second]}
+    assert await reads.links(ledger_id, [2, 5]) == await reads.links(ledger_id, []) == {}
+
+
+async def test_links_of_links_in_order_of_sequence(place: Place) -> None:
+    """The store keeps what it is given: which transfers may be taken back, core decides."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, *[transfer(1, 2, 9)] * 4)
+    links = [Link(1, 2, 5), Link(2, 3, 4), Link(2, 4, 1)]
+    await store.commit(_linked(*links)(scribe.group()))
+    ledger_id = scribe.head.ledger_id
+    assert await place.reads.links(ledger_id, {2, 3}) == {2: links, 3: [links[1]]}
+    assert await store.past(ledger_id, {2}, 9) == {
+        2: Past(debit=1, credit=2, amount=9, taken=5, is_link=True)
+    }
+
+
+async def test_links_stay_in_their_ledger(place: Place) -> None:
+    """Two ledgers have the same sequences and nothing else in common."""
+    store = place.store()
+    caja = await begun(store)
+    norte_id = await store.create("norte")
+    assert norte_id is not None
+    norte = Scribe(await store.take(norte_id, "test"))
+    norte.open_accounts(4)
+    norte.post(FIRST, *[transfer(3, 4, 2)] * 3)
+    await store.commit(norte.group())
+    caja.post(FIRST, *[transfer(1, 2, 9)] * 2)
+    await store.commit(_linked(Link(1, 2, 9))(caja.group()))
+    untouched = Past(debit=3, credit=4, amount=2)
+    assert await store.past(norte_id, [1, 2], 9) == {1: untouched, 2: untouched}
+    assert await place.reads.links(norte_id, [1, 2]) == {}
+    assert await store.past(caja.head.ledger_id, [3], 9) == {}
+    norte.post(SECOND, *[transfer(3, 4, 2)])
+    await store.commit(_linked(Link(1, 2, 1))(norte.group()))  # The same, and no other's.
+    assert (await store.past(caja.head.ledger_id, [1], 9))[1].taken == 9
+
+
 # ---- reads
 
 
@@ -601,6 +736,69 @@ async def test_movements_of_all_who_ever_moved(place: Place) -> None:
         Movement(4, 0, 7, 0),
     ]
     assert sum(m.opening for m in movements) == 0
+
+
+async def test_holds_and_voids_are_in_no_total(place: Place) -> None:
+    """Whatever is asked, the answer is the one before anything was held."""
+    store = place.store()
+    scribe = await a_week(store)
+    ledger_id, reads = scribe.head.ledger_id, place.reads
+    days = [DAY + timedelta(days=n) for n in range(-3, 2)]
+
+    async def totals() -> list[object]:
+        return [
+            *[
+                await reads.balance_before(ledger_id, account, sequence=sequence, day=day)
+                for account in range(1, 5)
+                for sequence in (None, 6, 100)
+                for day in (None, *days)
+            ],
+            *[await reads.movements(ledger_id, first, last) for first in days for last in days],
+        ]
+
+    before = await totals()
+    void = Terms(action=Action.VOID, target=6)
+    for batch, held in ((10, HOLD), (11, void)):
+        day = DAY - timedelta(days=1)
+        scribe.post(UUID(int=batch), transfer(1, 2, 40, day=day, terms=held))
+    scribe.post(UUID(int=12), transfer(4, 3, 30, terms=HOLD))
+    await store.commit(scribe.group())
+    rows = await reads.transfers(ledger_id, after=5, limit=10)
+    assert [row.phase for row in rows] == [HELD, RELEASED, HELD]
+    assert await totals() == before
+    part = Terms(action=Action.POST, target=8)
+    scribe.post(UUID(int=13), transfer(4, 3, 12, terms=part))
+    await store.commit(scribe.group())
+    assert await reads.balance_before(ledger_id, 3, sequence=None, day=None) == 17
+    assert await reads.balance_before(ledger_id, 3, sequence=None, day=days[-1]) == 17
+
+
+async def test_who_only_held_never_moved(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 40, terms=HOLD))
+    await store.commit(scribe.group())
+    assert await place.reads.movements(scribe.head.ledger_id, DAY, DAY) == []
+    balance = await place.reads.balance_before(
+        scribe.head.ledger_id, 1, sequence=None, day=None
+    )
+    assert balance == 0
+
+
+async def test_a_reference_is_its_transfers_and_not_what_was_made_beside_it(
+    place: Place,
+) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.book.balance[1], scribe.book.floor[1] = 5, 0
+    rest = Terms(up_to=Side.DEBIT, rest=3)
+    scribe.post(FIRST, transfer(1, 2, 8, "R-1", terms=rest), transfer(2, 4, 1, "R-1"))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=10)
+    assert [(row.position, row.amount) for row in rows] == [(0, 5), (0, 3), (1, 1)]
+    rows = await place.reads.by_reference(ledger_id, "R-1", 10)
+    assert [row.sequence for row in rows] == [1, 3]
 
 
 async def test_references_in_order_of_sequence(place: Place) -> None:
@@ -705,6 +903,21 @@ async def test_a_transaction_that_was_aborted_unnoticed(pg_place: PgPlace) -> No
     with pytest.raises(OutcomeUnknown, match="ROLLBACK"):
         await store.commit(scribe.group())
     assert await store.lookup(scribe.head.ledger_id, [FIRST]) == {}
+
+
+async def test_a_column_more_is_no_harm(pg_place: PgPlace, database: str) -> None:
+    """The next release's migrations come before it: our COPY must bear what they add."""
+    owner = await asyncpg.connect(database)
+    for table in ("transfers", "leaves", "accounts"):
+        await owner.execute(f"ALTER TABLE tequio.{table} ADD COLUMN later smallint DEFAULT 7")
+    await owner.close()
+    store = pg_place.store()
+    scribe = await begun(store)
+    scribe.open_accounts(300)
+    scribe.post(FIRST, *[transfer(1, 2, 5)] * 300)
+    await store.commit(scribe.group())
+    rows = await pg_place.reads.transfers(scribe.head.ledger_id, after=0, limit=1000)
+    assert len(rows) == 300
 
 
 async def test_long_bodies_are_compressed_and_short_ones_plain(pg_place: PgPlace) -> None:
