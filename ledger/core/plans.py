@@ -61,6 +61,16 @@ class Plans(Part):
         """Whether an account has any, waiting or begun."""
         return account in self._waiting_of or account in self.begun
 
+    def of(self, account: int) -> list[tuple[int, LimitPlanned, bool]]:
+        """The plans of an account with their leaves, and whether they have begun."""
+        return [
+            *((plan, each, True) for plan, each in self.begun.get(account, {}).items()),
+            *(
+                (plan, self.waiting[plan], False)
+                for plan in sorted(self._waiting_of.get(account, ()))
+            ),
+        ]
+
     # ---- as time asks
 
     def due(self) -> int | None:

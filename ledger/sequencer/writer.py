@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
+from ledger.core.changes import Closing, as_batch
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
     ClockAhead,
@@ -54,9 +55,11 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Give, Look, Pending, Post
 from ledger.sequencer.posting import (
+    Decided,
     Moment,
     all_refused,
     decide,
+    decide_own,
     poster_of,
     preview,
     receipt_again,
@@ -281,6 +284,49 @@ class Writer:
             local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
             self._day = quarter, local.date()
         return self._day[1]
+
+    def today(self) -> date:
+        """The ledger's day."""
+        return self._day_of(self.now())
+
+    def midnight(self, day: date) -> int:
+        """The first moment of a day in the ledger's time zone, in microseconds since 1970.
+
+        Where clocks are set forward at midnight it is the moment at which they are.
+        """
+        return int(datetime.combine(day, time(), self._zone).timestamp()) * 1_000_000
+
+    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Move what a closing account has, and close it; or neither, and say why."""
+        asked = as_batch(closing, self._chance(16))
+        decided = decide_own(
+            self.book,
+            asked,
+            caller,
+            self.moment(asked),
+            lambda book: book.refuse(closing.status),
+        )
+        if not isinstance(decided, Decided):
+            return decided
+        self._open.add(decided.receipt.leaf)
+        self._open.batches.append(decided.batch)
+        self._open.transfers += 1
+        self.record(closing.status)
+        return None
+
+    def preview_closing(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Why an account cannot be closed so, or None; the book stays as it is."""
+        asked = as_batch(closing, self._chance(16))
+        moment = self.moment(asked)
+        outcome = decide_own(
+            self.book,
+            asked,
+            caller,
+            moment,
+            lambda book: book.refuse(closing.status),
+            dry_run=True,
+        )
+        return outcome if isinstance(outcome, Refusal) else None
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
