@@ -298,14 +298,7 @@ class Writer:
 
     def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
         """Move what a closing account has, and close it; or neither, and say why."""
-        asked = as_batch(closing, self._chance(16))
-        decided = decide_own(
-            self.book,
-            asked,
-            caller,
-            self.moment(asked),
-            lambda book: book.refuse(closing.status),
-        )
+        decided = self._closing_decided(closing, caller)
         if not isinstance(decided, Decided):
             return decided
         self._open.add(decided.receipt.leaf)
@@ -316,17 +309,24 @@ class Writer:
 
     def preview_closing(self, closing: Closing, caller: Caller) -> Refusal | None:
         """Why an account cannot be closed so, or None; the book stays as it is."""
+        outcome = self._closing_decided(closing, caller, dry_run=True)
+        assert not isinstance(outcome, Decided), "a dry run decides nothing"
+        return outcome
+
+    def _closing_decided(
+        self, closing: Closing, caller: Caller, *, dry_run: bool = False
+    ) -> Decided | Refusal | None:
         asked = as_batch(closing, self._chance(16))
-        moment = self.moment(asked)
-        outcome = decide_own(
+        now = closing.status.recorded_at  # Of both lines.
+        moment = Moment(now, self._day_of(now), self._chance(chance_needed(asked)))
+        return decide_own(
             self.book,
             asked,
             caller,
             moment,
             lambda book: book.refuse(closing.status),
-            dry_run=True,
+            dry_run=dry_run,
         )
-        return outcome if isinstance(outcome, Refusal) else None
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
