@@ -382,7 +382,7 @@ class MemoryReads:
         return sum(
             _signed(row, account)
             for row in self._database.ledger(ledger_id).rows()
-            if row.phase == Phase.POSTED
+            if Phase(row.phase).moves
             and (sequence is None or row.sequence < sequence)
             and (day is None or row.business_date < day)
         )
@@ -390,7 +390,7 @@ class MemoryReads:
     async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
         totals: dict[int, list[int]] = {}
         for row in self._database.ledger(ledger_id).rows():
-            if row.phase != Phase.POSTED:
+            if not Phase(row.phase).moves:
                 continue
             for account, place in ((row.debit_account, 1), (row.credit_account, 2)):
                 total = totals.setdefault(account, [0, 0, 0])

@@ -35,11 +35,12 @@ from ledger.core.ports import Caller, LedgerView, SoftBounds
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NONE: Final = "none"  # A bound that is not there.
 
-PhaseName = Literal["posted", "held", "released"]
+PhaseName = Literal["posted", "held", "released", "adjusted"]
 PHASES: Final[dict[int, PhaseName]] = {
     Phase.POSTED: "posted",
     Phase.HELD: "held",
     Phase.RELEASED: "released",
+    Phase.ADJUSTED: "adjusted",
 }
 
 
@@ -178,6 +179,7 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
     amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
     suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    business_date: date | UnsetType = UNSET  # Where its own day was closed.
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET
     last_sequence: int | UnsetType = UNSET  # Where there are several.
@@ -302,7 +304,7 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
-    Only those in phase `posted` moved anything. `target` is the hold or transfer that the
+    Those in phase `held` or `released` moved nothing. `target` is the hold or transfer that the
     action is about; `reversed_by` and `cleared_by` may grow.
     """
 

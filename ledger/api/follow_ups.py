@@ -225,7 +225,7 @@ def _last_first(posted: Posted, groups: Sequence[int]) -> list[Row]:
             zip(posted.positions, posted.debit, posted.credit, posted.amount, strict=True),
             posted.first_sequence,
         )
-        if not posted.phases or posted.phases[sequence - posted.first_sequence] == Phase.POSTED
+        if not posted.phases or Phase(posted.phases[sequence - posted.first_sequence]).moves
     ]
     return rows[::-1]
 

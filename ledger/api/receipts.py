@@ -208,6 +208,7 @@ def _otherwise(note: Note, rows: Sequence[int], posted: Posted, view: _View) -> 
     facts = {
         "phase": None if phase == Phase.POSTED else PHASES[phase],
         "suspense": note.suspense,
+        "business_date": note.business_date,
         "flags": list(note.flags),
         "beside": [
             BesideAnswer(

@@ -180,7 +180,7 @@ async def get_statement(call: Call) -> web.Response:
         rows = [row for row in rows if row.sequence < query.before]
     page = rows[: query.limit]
     goes_on = page[-1].sequence if len(rows) > query.limit else None
-    posted = [row for row in page if row.phase == Phase.POSTED]
+    posted = [row for row in page if Phase(row.phase).moves]
     told = await _tell(call, ledger_id, posted)
     return answer(_statement(call.faces(), number, opening, told, goes_on))
 

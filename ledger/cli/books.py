@@ -39,9 +39,11 @@ ACCOUNT: Final = (
     "kind",
     "status",
     "balance",
+    "available",
     "lower_bound",
     "upper_bound",
 )
+ONE_ACCOUNT: Final = (*ACCOUNT, "soft_bounds", "pending_debits", "pending_credits")
 KEY: Final = ("key", "role", "poster", "accounts")
 STATEMENT: Final = (
     "sequence",
@@ -280,7 +282,8 @@ async def list_accounts(place: Place, ledger: str, limit: int) -> None:
 @speaks_to_service
 async def show_account(place: Place, code: str, ledger: str) -> None:
     async with place.client() as client:
-        place.one(await client.get(path_of("ledgers", ledger, "accounts", code)), ACCOUNT)
+        found = await client.get(path_of("ledgers", ledger, "accounts", code))
+    place.one(found, ONE_ACCOUNT)
 
 
 async def change(
@@ -290,9 +293,9 @@ async def change(
     async with place.client() as client:
         answer, _ = await client.send("PATCH", path, asked, query=dry_query(dry_run))
     if dry_run:
-        place.dry(answer, "account", ACCOUNT)
+        place.dry(answer, "account", ONE_ACCOUNT)
     else:
-        place.one(answer, ACCOUNT)
+        place.one(answer, ONE_ACCOUNT)
 
 
 reason_option = click.option(
@@ -316,9 +319,30 @@ def _status_command(name: str, status: str, en: str, es: str) -> None:
         await change(place, ledger, code, {"status": status, "reason": reason}, dry_run)
 
 
-_status_command(
-    "freeze", "frozen", "Let nothing in or out for now.", "No deja entrar ni salir nada."
+@account_group.command(
+    "freeze",
+    help=t(
+        "Let nothing in or out for now, or only one of these.",
+        "No deja entrar ni salir nada, o sólo una de las dos cosas.",
+    ),
 )
+@click.argument("code")
+@ledger_option
+@click.option(
+    "--only",
+    type=click.Choice(["debits", "credits"]),
+    help=t("Let only debits, or only credits, not pass.", "Sólo cargos, o sólo abonos."),
+)
+@reason_option
+@dry_run_option
+@speaks_to_service
+async def freeze_account(
+    place: Place, code: str, ledger: str, only: str | None, reason: str, dry_run: bool
+) -> None:
+    status = f"frozen_{only}" if only else "frozen"
+    await change(place, ledger, code, {"status": status, "reason": reason}, dry_run)
+
+
 _status_command("unfreeze", "open", "Open a frozen account again.", "Libera una cuenta.")
 _status_command(
     "close",
@@ -335,6 +359,14 @@ _status_command(
 @ledger_option
 @click.option("--lower", help=t("Such as -500.00, or none.", "Como -500.00, o none."))
 @click.option("--upper", help=t("Such as 2000.00, or none.", "Como 2000.00, o none."))
+@click.option(
+    "--soft",
+    type=click.Choice(["none", "lower", "upper", "both"]),
+    help=t(
+        "Which of them may be passed, and is then flagged.",
+        "Cuáles se pueden pasar, y entonces queda señalado.",
+    ),
+)
 @reason_option
 @dry_run_option
 @speaks_to_service
@@ -344,6 +376,7 @@ async def limit_account(
     ledger: str,
     lower: str | None,
     upper: str | None,
+    soft: str | None,
     reason: str,
     dry_run: bool,
 ) -> None:
@@ -352,9 +385,11 @@ async def limit_account(
         asked["lower_bound"] = lower
     if upper is not None:
         asked["upper_bound"] = upper
+    if soft is not None:
+        asked["soft_bounds"] = soft
     if len(asked) == 1:
         raise click.UsageError(
-            t("Give --lower, --upper or both.", "Dé --lower, --upper o ambos.")
+            t("Give --lower, --upper or --soft.", "Dé --lower, --upper o --soft.")
         )
     await change(place, ledger, code, asked, dry_run)
 

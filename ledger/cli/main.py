@@ -34,6 +34,33 @@ COMMANDS = {
         "posting:batch_group",
         t("Post batches; receipts and proofs.", "Registra lotes; recibos y pruebas."),
     ),
+    "post-hold": (
+        "follow_ups:post_hold",
+        t("Post a hold, or a part of it.", "Aplica una retención, o una parte."),
+    ),
+    "void": (
+        "follow_ups:void_hold",
+        t("Give back what a hold keeps.", "Libera una retención."),
+    ),
+    "reverse": (
+        "follow_ups:reverse",
+        t("Take back a transfer or a whole batch.", "Reversa un movimiento o un lote entero."),
+    ),
+    "clear": (
+        "follow_ups:clear",
+        t(
+            "Move what is in suspense where it belongs.",
+            "Depura una partida de la cuenta puente.",
+        ),
+    ),
+    "holds": ("follow_ups:holds", t("Holds that are open.", "Retenciones vigentes.")),
+    "suspense": (
+        "follow_ups:suspense",
+        t(
+            "What is in suspense, and since when.",
+            "Partidas en cuentas puente y su antigüedad.",
+        ),
+    ),
     "trial-balance": (
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),

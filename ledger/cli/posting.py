@@ -1,8 +1,9 @@
 """Commands that post and find transfers: one at a time, or as a batch from a JSON file."""
 
 import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,6 +20,8 @@ from ledger.cli.show import (
 )
 from ledger.cli.words import Stop, t
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 TRANSFER: Final = (
     "sequence",
     "business_date",
@@ -28,20 +31,26 @@ TRANSFER: Final = (
     "currency",
     "kind",
     "reference",
+    "phase",
 )
 SLIP: Final = (
     "sequence",
+    "last_sequence",
+    "phase",
     "debit_account",
     "credit_account",
     "amount",
     "currency",
     "debit_balance",
     "credit_balance",
+    "suspense",
+    "flags",
     "business_date",
     "recorded_at",
     "id",
     "leaf_index",
 )
+BESIDE: Final = ("sequence", "debit_account", "credit_account", "amount", "kind")
 BATCH: Final = (
     "id",
     "batch_number",
@@ -55,6 +64,87 @@ BATCH: Final = (
 )
 BATCHES: Final = ("leaf_index", "id", "recorded_at", "poster", "count", "posted", "code")
 OUTCOME: Final = ("position", "sequence", "debit_balance", "credit_balance", "code", "sentence")
+OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "last_sequence")  # Where it is so.
+
+
+def said_of_it(command: F) -> F:
+    """What may be said of any transfer besides accounts and amount; its id; --dry-run."""
+    for option in reversed(
+        (
+            click.option("--reference", help=t("Your own number for it.", "Su propio número.")),
+            click.option(
+                "--description",
+                help=t(
+                    "Free text; it can be erased later.",
+                    "Texto libre; después se puede borrar.",
+                ),
+            ),
+            click.option(
+                "--business-date", help=t("Which day it counts for.", "Para qué día cuenta.")
+            ),
+            click.option("--value-date", help=t("Since when interest counts.", "Fecha valor.")),
+            click.option(
+                "--entered-by",
+                help=t("Who entered it, a code.", "Quién capturó, un código."),
+            ),
+            click.option(
+                "--approved-by",
+                help=t("Who approved it, a code.", "Quién autorizó, un código."),
+            ),
+            click.option(
+                "--id",
+                "sent_id",
+                type=click.UUID,
+                help=t("Its id; else a new one.", "Su id; si no, uno nuevo."),
+            ),
+            dry_run_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+async def send_once(
+    place: Place, path: str, asked: Mapping[str, Any], sent_id: uuid.UUID | None, dry_run: bool
+) -> dict[str, Any]:
+    """Send what carries an id; where no answer came, say which id makes a repeat safe."""
+    used_id = str(sent_id or uuid.uuid4())
+    async with place.client() as client:
+        try:
+            answer, _ = await client.send(
+                "POST", path, {"id": used_id, **asked}, query=dry_query(dry_run)
+            )
+        except Stop as stop:
+            if not dry_run and sent_id is None and not getattr(stop, "code", ""):
+                again = t("To try again: --id", "Para volver a intentar: --id")
+                click.echo(f"{again} {used_id}", err=True)
+            raise
+    found: dict[str, Any] = answer
+    return found
+
+
+def print_slip(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+    """A transfer that was posted, or would be, in the form that was asked for."""
+    if dry_run:
+        place.dry(answer, "outcomes", _columns(answer, ("debit_balance", "credit_balance")))
+        if not place.json:
+            _print_beside(place, answer["outcomes"][0])
+    elif place.json:
+        print_json(answer)
+    else:
+        place.one(answer["receipt"], SLIP)
+        _print_beside(place, answer["receipt"])
+
+
+def _columns(answer: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    outcomes = answer["outcomes"]
+    return (*names, *(n for n in OTHERWISE if any(n in outcome for outcome in outcomes)))
+
+
+def _print_beside(place: Place, done: Mapping[str, Any]) -> None:
+    if "beside" in done:
+        place.console.print(t("\nBesides:", "\nAdemás:"))
+        place.console.print(table(done["beside"], BESIDE))
 
 
 @click.group(help=t("Post and find transfers.", "Registra y busca movimientos."))
@@ -82,43 +172,57 @@ def transfer_group() -> None:
 @click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
 @click.option("--currency", required=True, help=t("Such as MXN.", "Por ejemplo MXN."))
 @click.option("--kind", required=True, help=t("Such as deposit.", "Por ejemplo deposito."))
-@click.option("--reference", help=t("Your own number for it.", "Su propio número."))
 @click.option(
-    "--description",
-    help=t("Free text; it can be erased later.", "Texto libre; después se puede borrar."),
+    "--hold-until",
+    help=t(
+        "Only keep it back until then, such as 2026-10-05T18:00:00-06:00.",
+        "Sólo lo retiene hasta entonces, por ejemplo 2026-10-05T18:00:00-06:00.",
+    ),
 )
-@click.option("--business-date", help=t("Which day it counts for.", "Para qué día cuenta."))
-@click.option("--value-date", help=t("Since when interest counts.", "Fecha valor."))
-@click.option("--entered-by", help=t("Who entered it, a code.", "Quién capturó, un código."))
-@click.option("--approved-by", help=t("Who approved it, a code.", "Quién autorizó, un código."))
 @click.option(
-    "--id",
-    "transfer_id",
-    type=click.UUID,
-    help=t("Its id; else a new one.", "Su id; si no, uno nuevo."),
+    "--up-to",
+    type=click.Choice(["debit", "credit", "both"]),
+    help=t(
+        "As much as the limits of that side allow.",
+        "Hasta donde alcancen los límites de ese lado.",
+    ),
 )
-@dry_run_option
+@click.option(
+    "--rest",
+    help=t("With --up-to: the account that takes the rest.", "Con --up-to: cuenta del resto."),
+)
+@click.option(
+    "--suspense",
+    help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
+)
+@said_of_it
 @speaks_to_service
 async def post_transfer(
-    place: Place, ledger: str, transfer_id: uuid.UUID | None, dry_run: bool, **given: str | None
+    place: Place,
+    ledger: str,
+    sent_id: uuid.UUID | None,
+    dry_run: bool,
+    hold_until: str | None,
+    up_to: str | None,
+    rest: str | None,
+    suspense: str | None,
+    **given: str | None,
 ) -> None:
-    sent_id = str(transfer_id or uuid.uuid4())
-    asked = {"id": sent_id, **{name: value for name, value in given.items() if value}}
+    terms = present(
+        action="hold" if hold_until else None,
+        expires=hold_until,
+        up_to=up_to,
+        rest=rest,
+        suspense=suspense,
+    )
+    asked = {**present(**given), **({"terms": terms} if terms else {})}
     path = path_of("ledgers", ledger, "transfers")
-    async with place.client() as client:
-        try:
-            answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
-        except Stop as stop:
-            if not dry_run and transfer_id is None and not getattr(stop, "code", ""):
-                again = t("To try again: --id", "Para volver a intentar: --id")
-                click.echo(f"{again} {sent_id}", err=True)
-            raise
-    if dry_run:
-        place.dry(answer, "outcomes", ("debit_balance", "credit_balance"))
-    elif place.json:
-        print_json(answer)
-    else:
-        place.one(answer["receipt"], SLIP)
+    print_slip(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+
+
+def present(**given: Any) -> dict[str, Any]:
+    """What was given."""
+    return {name: value for name, value in given.items() if value}
 
 
 @transfer_group.command("show", help=t("One, by its sequence.", "Uno, por su folio."))
@@ -181,8 +285,13 @@ async def post_batch(place: Place, file: Path, ledger: str, dry_run: bool) -> No
     path = path_of("ledgers", ledger, "batches")
     async with place.client() as client:
         answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
+    print_batch(place, answer, dry_run)
+
+
+def print_batch(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+    """A batch that was posted, or would be, in the form that was asked for."""
     if dry_run:
-        place.dry(answer, "outcomes", OUTCOME)
+        place.dry(answer, "outcomes", _columns(answer, OUTCOME))
     elif place.json:
         print_json(answer)
     else:
@@ -199,6 +308,11 @@ def _print_batch(place: Place, answer: dict[str, Any]) -> None:
     if refused:
         place.console.print(t("\nRefused:", "\nRechazados:"))
         place.console.print(table(refused, ("position", "code", "sentence")))
+    otherwise = [o for o in receipt.get("outcomes", ()) if any(name in o for name in OTHERWISE)]
+    if otherwise:
+        place.console.print(t("\nOtherwise than asked, or held:", "\nDistinto, o retenido:"))
+        columns = _columns({"outcomes": otherwise}, ("position", "sequence"))
+        place.console.print(table(otherwise, columns))
 
 
 @batch_group.command("show", help=t("One batch, by its id.", "Un lote, por su id."))

@@ -33,17 +33,22 @@ AMOUNTS: Final = frozenset(
         "credits",
         "debit_balance",
         "debits",
+        "left",
         "lower_bound",
         "opening_balance",
         "opening_credit",
         "opening_debit",
+        "pending_credits",
+        "pending_debits",
         "upper_bound",
     }
 )
 NUMBERS: Final = AMOUNTS | {
     "accounts",
+    "age_days",
     "batch_number",
     "batches",
+    "last_sequence",
     "leaf_index",
     "number",
     "position",
@@ -57,23 +62,38 @@ NUMBERS: Final = AMOUNTS | {
 HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "account": ("account", "cuenta"),
     "accounts": ("accounts", "cuentas"),
+    "action": ("action", "acción"),
+    "age_days": ("days", "días"),
     "amount": ("amount", "importe"),
+    "approved_by": ("approved by", "autorizó"),
+    "available": ("available", "disponible"),
     "balance": ("balance", "saldo"),
     "balanced": ("balanced", "cuadra"),
     "batches": ("batches", "lotes"),
+    "beside": ("besides", "además"),
     "business_date": ("business date", "fecha contable"),
+    "cleared_by": ("cleared by", "depurado por"),
     "closing_balance": ("closing", "saldo final"),
     "closing_credit": ("closing credit", "final acreedor"),
     "closing_debit": ("closing debit", "final deudor"),
     "code": ("code", "código"),
     "credit_account": ("credit account", "cuenta de abono"),
+    "credit_balance": ("credit balance", "saldo de abono"),
     "credits": ("credits", "abonos"),
     "currency": ("currency", "moneda"),
     "debit_account": ("debit account", "cuenta de cargo"),
+    "debit_balance": ("debit balance", "saldo de cargo"),
     "debits": ("debits", "cargos"),
+    "description": ("description", "descripción"),
+    "entered_by": ("entered by", "capturó"),
+    "entry": ("entry", "póliza"),
+    "expires": ("until", "vence"),
+    "flags": ("flags", "avisos"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
+    "last_sequence": ("last sequence", "último folio"),
     "leaf_index": ("leaf", "hoja"),
+    "left": ("left", "queda"),
     "lower_bound": ("lower bound", "límite inferior"),
     "name": ("name", "nombre"),
     "nature": ("nature", "naturaleza"),
@@ -82,32 +102,62 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_debit": ("opening debit", "inicial deudor"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
+    "pending_credits": ("held for it", "retenido a favor"),
+    "pending_debits": ("held back", "retenido"),
+    "phase": ("phase", "fase"),
+    "position": ("position", "posición"),
     "posted": ("posted", "registrados"),
     "poster": ("poster", "quien registra"),
     "public_key": ("public key", "llave pública"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
+    "reversed_by": ("reversed by", "reversado por"),
     "role": ("role", "papel"),
     "scale": ("scale", "decimales"),
     "sentence": ("why", "por qué"),
     "sequence": ("sequence", "folio"),
     "side": ("side", "lado"),
+    "since": ("since", "desde"),
     "size": ("leaves", "hojas"),
+    "soft_bounds": ("soft bounds", "límites flexibles"),
     "status": ("status", "estado"),
+    "suspense": ("in suspense", "cuenta puente"),
+    "target": ("of", "sobre el folio"),
     "time_zone": ("time zone", "zona horaria"),
     "transfers": ("transfers", "movimientos"),
     "upper_bound": ("upper bound", "límite superior"),
+    "value_date": ("value date", "fecha valor"),
 }
 
 VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("action", "clear"): "depuración",
+    ("action", "hold"): "retención",
+    ("action", "post"): "aplicación de retención",
+    ("action", "reverse"): "reverso",
+    ("action", "void"): "liberación de retención",
+    ("flags", "balance_limit_passed"): "pasa del tope de saldo",
+    ("flags", "credit_limit_passed"): "pasa del límite de crédito",
     ("nature", "debit"): "deudora",
     ("nature", "credit"): "acreedora",
+    ("phase", "adjusted"): "ajuste",
+    ("phase", "held"): "retenido",
+    ("phase", "posted"): "registrado",
+    ("phase", "released"): "liberado",
     ("side", "debit"): "cargo",
     ("side", "credit"): "abono",
+    ("soft_bounds", "none"): "ninguno",
+    ("soft_bounds", "lower"): "inferior",
+    ("soft_bounds", "upper"): "superior",
+    ("soft_bounds", "both"): "ambos",
     ("status", "open"): "abierta",
     ("status", "frozen"): "congelada",
+    ("status", "frozen_credits"): "congelada para abonos",
+    ("status", "frozen_debits"): "congelada para cargos",
     ("status", "closed"): "cerrada",
+    ("suspense", "debit"): "en el cargo",
+    ("suspense", "credit"): "en el abono",
 }
+MOMENTS: Final = frozenset({"expires", "recorded_at", "since"})
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -130,11 +180,13 @@ def cell(name: str, value: object) -> str:
     if isinstance(value, bool):
         return t("yes", "sí") if value else "no"
     if isinstance(value, list):
-        return " ".join(map(str, value))
+        return ", ".join(cell(name, one) for one in value)
+    if isinstance(value, dict):
+        return " ".join(f"{head_of(n)} {cell(n, one)}" for n, one in value.items())
     text = str(value)
     if name in AMOUNTS:
         return money(text)
-    if name == "recorded_at":
+    if name in MOMENTS:
         return text[:19].replace("T", " ")
     return escape(t(text, VALUES.get((name, text), text)))
 

@@ -23,6 +23,7 @@ from ledger.core.model import (
     Action,
     BatchCount,
     CurrencyCode,
+    Late,
     Mode,
     OpaqueId,
     SequenceNumber,
@@ -48,6 +49,7 @@ class AskedTerms(
     `up_to` posts as much as the bounds of that side allow, and `rest` is the account that
     takes what is left. `suspense` is the account that stands in where the other refuses.
     `rate` says that the amount is n/d of the one before it in the entry, rounded down.
+    `adjusting` is for the last day of a year, when that is closed: its thirteenth month.
     """
 
     action: Action | UnsetType = UNSET
@@ -59,6 +61,7 @@ class AskedTerms(
     rest: Text | UnsetType = UNSET
     suspense: Text | UnsetType = UNSET
     rate: Rate | UnsetType = UNSET
+    adjusting: bool = False
 
 
 class AskedTransfer(
@@ -94,6 +97,7 @@ class AskedBatch(
     control_sums: (
         Annotated[dict[CurrencyCode, Text], Meta(max_length=CURRENCIES_SUMMED_MAX)] | UnsetType
     ) = UNSET
+    late: Late | UnsetType = UNSET
 
     def without_descriptions(self) -> "AskedBatch":
         """The same request with its free text left out, for a digest that outlives erasure."""

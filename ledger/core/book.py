@@ -13,7 +13,9 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
+from ledger.core.days import Days, Rows, late_of
 from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
@@ -42,6 +44,7 @@ from ledger.core.model import (
     NO_UPPER,
     Account,
     Currency,
+    Late,
     Mode,
     Side,
     Status,
@@ -52,7 +55,17 @@ from ledger.core.payments import Payments
 from ledger.core.plans import Bounds, Plans
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.suspense import Suspense
-from ledger.core.terms import NO_PAST, Note, Past, Posting
+from ledger.core.terms import (
+    NO_NOTE,
+    NO_PAST,
+    Note,
+    Past,
+    Posting,
+    day_of,
+    is_adjusting,
+    kinds_of,
+    moving_rows,
+)
 from ledger.core.undo import Undo
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
@@ -143,9 +156,11 @@ class Book:
         self.earned = Earned(self)
         self.payments = Payments(lambda account: self.holds.pending_debits.get(account, 0))
         self.orders = Orders()
+        self.days = Days()
         self.parts: tuple[Part, ...] = (  # As in a snapshot.
             self.holds,
             self.suspense,
+            self.days,
             self.plans,
             self.earned,
             self.payments,
@@ -154,7 +169,8 @@ class Book:
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
-        self._undo: Undo | None = None  # Of the last batch, if it was posted under terms.
+        self._undo: Undo | None = None  # Of the last batch, if it was posted under terms,
+        self._counted: Rows | None = None  # and what it counted for its days.
 
     # ---- reading
 
@@ -459,8 +475,11 @@ class Book:
         refusal = self._refuse_control_sums(manifest, debit, credit, amount)
         if refusal is not None:
             return refusal
-        barred = self._barred(manifest, transfers, business_date, used)
-        self._undo = None
+        if not self.days.is_open(business_date, business_date):
+            return Refusal(code=RefusalCode.NO_DAY_OPEN)
+        moved: dict[int, date] = {}
+        barred = self._barred(manifest, transfers, business_date, used, moved)
+        self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
             posting = Posting(
                 self,
@@ -471,10 +490,17 @@ class Book:
                 business_date=business_date,
                 past=past,
             )
-            return self._post_under_terms(posting, manifest.mode)
-        if manifest.mode is Mode.ATOMIC:
-            return self._post_all(debit, credit, amount, barred)
-        return self._post_each(debit, credit, amount, barred)
+            outcome = self._post_under_terms(posting, manifest.mode)
+        elif manifest.mode is Mode.ATOMIC:
+            outcome = self._post_all(debit, credit, amount, barred)
+        else:
+            outcome = self._post_each(debit, credit, amount, barred)
+        if isinstance(outcome, Refusal):
+            return outcome
+        posted = _moved(outcome, moved) if moved else outcome
+        self._counted = self._rows(manifest, transfers, posted, business_date)
+        self.days.count(self._counted)
+        return posted
 
     def unpost(self, posted: Posted) -> None:
         """Take back the last batch posted, before its leaf was applied."""
@@ -483,8 +509,39 @@ class Book:
             self._walk_back(posted.debit, posted.credit, posted.amount)
         else:
             self._undo.back_to(0)
+        assert self._counted is not None
+        self.days.count(self._counted, -1)
         self.batches -= 1
         self.transfers -= len(posted.amount)
+
+    def _rows(
+        self,
+        manifest: Manifest,
+        transfers: Sequence[Transfer],
+        posted: Posted,
+        business_date: date,
+    ) -> Rows:
+        """What of a batch counts for its days: one key where it has one, else a row each."""
+        kinds = {t.kind for t in transfers}
+        days = {t.business_date for t in transfers}
+        is_plain = len(kinds) == len(days) == 1 and not (posted.phases or posted.notes)
+        if is_plain and len(self.currencies) == 1:
+            day = days.pop()
+            return Rows(
+                source=_or(manifest.source, ""),
+                currencies=self._currency_codes[0],
+                kinds=kinds.pop(),
+                days=_or(day, business_date),
+                amounts=posted.amount,
+            )
+        at, all_kinds = list(moving_rows(posted)), kinds_of(transfers, posted)
+        return Rows(
+            source=_or(manifest.source, ""),
+            currencies=[self.currency_of(posted.debit[i]) for i in at],
+            kinds=[all_kinds[i] for i in at],
+            days=[day_of(transfers, posted, i, business_date) for i in at],
+            amounts=[posted.amount[i] for i in at],
+        )
 
     def _has_terms(
         self, transfers: Sequence[Transfer], debit: list[int], credit: list[int]
@@ -647,16 +704,18 @@ class Book:
         transfers: Sequence[Transfer],
         business_date: date,
         used: Container[tuple[str, str]],
+        moved: dict[int, date],
     ) -> dict[int, Refusal]:
-        """Positions refused for their reference or date, whatever the balances are."""
+        """Positions refused for their reference or dates, whatever the balances are.
+
+        Those that count for a later day than their own are noted in `moved`.
+        """
         barred: dict[int, Refusal] = {}
-        dates = {t.business_date for t in transfers}
-        if any(day is not UNSET and day > business_date for day in dates):
-            for position, t in enumerate(transfers):
-                if t.business_date is not UNSET and t.business_date > business_date:
-                    barred[position] = Refusal(
-                        code=RefusalCode.BUSINESS_DATE_NOT_OPEN, position=position
-                    )
+        stated = {t.business_date for t in transfers}
+        if any(d is not UNSET and not self.days.is_open(d, business_date) for d in stated):
+            self._bar_days(manifest, transfers, business_date, barred, moved)
+        if any(t.value_date is not UNSET for t in transfers):
+            self._bar_value_dates(transfers, business_date, barred, moved)
         assert self.opening is not None, "a book is opened before it posts"
         if self.opening.unique_references:
             source = _or(manifest.source, "")
@@ -668,6 +727,42 @@ class Book:
                     )
                 seen.add(t.reference)
         return barred
+
+    def _bar_days(
+        self,
+        manifest: Manifest,
+        transfers: Sequence[Transfer],
+        business_date: date,
+        barred: dict[int, Refusal],
+        moved: dict[int, date],
+    ) -> None:
+        late = late_of(manifest)
+        for position, t in enumerate(transfers):
+            if t.business_date is UNSET or is_adjusting(t):
+                continue
+            day: date | None = t.business_date
+            if not self.days.is_open(t.business_date, business_date):
+                is_moved = late is Late.NEXT_OPEN_DAY
+                day = self.days.next_open(t.business_date, business_date) if is_moved else None
+            if day is None:
+                barred[position] = Refusal(
+                    code=RefusalCode.BUSINESS_DATE_NOT_OPEN, position=position
+                )
+            elif day != t.business_date:
+                moved[position] = day
+
+    def _bar_value_dates(
+        self,
+        transfers: Sequence[Transfer],
+        business_date: date,
+        barred: dict[int, Refusal],
+        moved: Mapping[int, date],
+    ) -> None:
+        for position, t in enumerate(transfers):
+            day = moved.get(position, _or(t.business_date, business_date))
+            if t.value_date is not UNSET and not self.days.is_value_allowed(t.value_date, day):
+                refusal = Refusal(code=RefusalCode.VALUE_DATE_TOO_EARLY, position=position)
+                barred.setdefault(position, refusal)
 
     def _why(
         self, position: int, d: int, c: int, amount: int, barred: Mapping[int, Refusal]
@@ -728,6 +823,15 @@ class Book:
 def is_reopening(line: AnyLeaf) -> bool:
     """Whether this opens an account, which is all that may become of a closed one."""
     return isinstance(line, StatusChanged) and line.status is Status.OPEN
+
+
+def _moved(posted: Posted, moved: Mapping[int, date]) -> Posted:
+    """The same, with the later days noted of those that were posted."""
+    notes = dict(posted.notes)
+    for position in {*posted.positions} & moved.keys():
+        note = notes.get(position, NO_NOTE)
+        notes[position] = replace(note, business_date=moved[position])
+    return replace(posted, notes=notes)
 
 
 def _or(value: T | UnsetType, otherwise: T) -> T:

@@ -26,8 +26,10 @@ from ledger.core.model import (
     Count,
     CurrencyCode,
     CurrencyKind,
+    DaysBy,
     Flag,
     Hash,
+    Late,
     LedgerCode,
     Micros,
     Mode,
@@ -48,6 +50,7 @@ RULES: Final = (
     1  # The version of the rules this code keeps; a ledger's first leaf names its own.
 )
 ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
+TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
 LEAF_MAX = 65_534  # Bytes of a leaf, so that it fits an entry bundle of the log.
 
@@ -84,6 +87,8 @@ class Terms(
     suspense: AccountPlace | UnsetType = UNSET
     # The amount is this rate of the amount before it in the entry.
     rate: Rate | UnsetType = UNSET
+    # For the last day of a year, though it is closed: its thirteenth month.
+    adjusting: bool = False
 
 
 class Transfer(
@@ -134,6 +139,7 @@ class Manifest(Line, frozen=True, kw_only=True, tag="manifest"):
     source: OpaqueId | UnsetType = UNSET
     branch: OpaqueId | UnsetType = UNSET
     control_sums: ControlSums | UnsetType = UNSET  # Minor units, by currency.
+    late: Late | UnsetType = UNSET  # Absent: what is for a closed day is refused.
 
 
 class Leaf(Line, frozen=True, kw_only=True):
@@ -329,6 +335,58 @@ class HoldsExpired(Leaf, frozen=True, kw_only=True, tag="expired"):
     holds: Annotated[list[SequenceNumber], Meta(min_length=1, max_length=EXPIRED_MAX)]
 
 
+class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
+    """How the ledger keeps its days from now on; all of it."""
+
+    by: OpaqueId
+    days: DaysBy
+    # Minutes after midnight, of the ledger's time zone, when the next day begins.
+    cut_off: Annotated[int, Meta(ge=15, le=1425, multiple_of=15)] | UnsetType = UNSET
+    # How many days before the business date interest may run from. Absent: any.
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class DayOpened(Leaf, frozen=True, kw_only=True, tag="day_opened"):
+    """A business day takes transfers, where days are opened by command."""
+
+    date: date
+    by: OpaqueId
+
+
+class DayTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many rows of a currency, kind and source a day has, and their sum."""
+
+    amount: TotalText
+    count: Count
+    currency: CurrencyCode
+    kind: Word
+    source: str
+
+
+class DayClosed(Leaf, frozen=True, kw_only=True, tag="day_closed"):
+    """A business day is over, and what it came to.
+
+    `totals` is SHA-256 over its DayTotal lines in order, each with a line feed; the first of
+    them stand in `shown`.
+    """
+
+    date: date
+    by: OpaqueId
+    count: Count
+    totals: Hash
+    shown: Annotated[list[DayTotal], Meta(max_length=TOTALS_SHOWN_MAX)]
+
+
+class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
+    """A month is closed for now, reopened, or closed for ever. Month 13 is for adjustments."""
+
+    year: Annotated[int, Meta(ge=1970, le=9999)]
+    month: Annotated[int, Meta(ge=1, le=13)]
+    mark: Literal["preliminary", "reopened", "final"]
+    by: OpaqueId
+    act: Act | UnsetType = UNSET
+
+
 class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
     """The state after the first `size` leaves, as a root over its lines (JOURNAL.md)."""
 
@@ -351,6 +409,10 @@ AnyLeaf = (
     | BatchPosted
     | BatchRefused
     | HoldsExpired
+    | SettingsChanged
+    | DayOpened
+    | DayClosed
+    | PeriodMarked
     | Snapshot
 )
 
@@ -378,6 +440,7 @@ class Outcome(
     # When it is not the line's. 0: no row of its own, the sequence is of the first beside.
     amount: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] | UnsetType = UNSET
     suspense: OneSide | UnsetType = UNSET  # Which side stood in.
+    business_date: date | UnsetType = UNSET  # When its own day was closed.
     flags: Annotated[list[Flag], Meta(min_length=1)] | UnsetType = UNSET
     beside: Annotated[list[Beside], Meta(min_length=1, max_length=8)] | UnsetType = UNSET
     code: Word | UnsetType = UNSET
@@ -501,6 +564,34 @@ class StateOrder(Line, frozen=True, kw_only=True, tag="state_order"):
     order: Reference
 
 
+class StateDays(Line, frozen=True, kw_only=True, tag="state_days"):
+    """Which days are closed and open, in a snapshot."""
+
+    open: list[date]
+    settings: SettingsChanged | UnsetType = UNSET
+    closed_through: date | UnsetType = UNSET
+    opened_through: date | UnsetType = UNSET
+
+
+class StateDayTotal(Line, frozen=True, kw_only=True, tag="state_day_total"):
+    """What a day that is not closed has come to, by day, currency, kind and source."""
+
+    date: date
+    amount: TotalText
+    count: Count
+    currency: CurrencyCode
+    kind: Word
+    source: str
+
+
+class StatePeriod(Line, frozen=True, kw_only=True, tag="state_period"):
+    """How a month was marked last."""
+
+    year: int
+    month: int
+    mark: Literal["preliminary", "reopened", "final"]
+
+
 AnyState = (
     StateHead
     | StateCurrency
@@ -512,4 +603,7 @@ AnyState = (
     | StateEarned
     | StatePayments
     | StateOrder
+    | StateDays
+    | StateDayTotal
+    | StatePeriod
 )

@@ -90,11 +90,31 @@ class Side(StrEnum):
 
 
 class Phase(IntEnum):
-    """What a transfer's row says of its amount. Only posted rows move balances."""
+    """What a transfer's row says of its amount. Posted and adjusted rows move balances."""
 
     POSTED = 0
     HELD = 1
     RELEASED = 2  # By a void: the amount that had remained.
+    ADJUSTED = 3  # Posted, as an adjustment to a year whose days are closed.
+
+    @property
+    def moves(self) -> bool:
+        """Whether a row of it moves balances."""
+        return self in (Phase.POSTED, Phase.ADJUSTED)
+
+
+class DaysBy(StrEnum):
+    """Who opens a business day: the clock at midnight or the cut-off, or a command."""
+
+    CLOCK = "clock"
+    COMMAND = "command"
+
+
+class Late(StrEnum):
+    """What becomes of a transfer for a day that is closed."""
+
+    REFUSE = "refuse"
+    NEXT_OPEN_DAY = "next_open_day"
 
 
 class Flag(StrEnum):

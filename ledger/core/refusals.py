@@ -30,8 +30,17 @@ class RefusalCode(StrEnum):
     LIMIT_PLAN_OVER = "limit_plan_over"
     LIMIT_PLAN_NOT_FOUND = "limit_plan_not_found"
     LIMIT_NOT_DUE = "limit_not_due"  # Of a line that says a plan begins or ends.
+    ACT_MISSING = "act_missing"
+    DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
+    DAY_NOT_NEW = "day_not_new"
+    DAY_NOT_OPEN = "day_not_open"
+    DAY_BEFORE_IS_OPEN = "day_before_is_open"
+    DAY_TOTALS_DIFFER = "day_totals_differ"
+    PERIOD_NOT_MARKED_SO = "period_not_marked_so"
+    PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    NO_DAY_OPEN = "no_day_open"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
@@ -43,6 +52,7 @@ class RefusalCode(StrEnum):
     ACCOUNTS_OF_DIFFERENT_CURRENCIES = "accounts_of_different_currencies"
     REFERENCE_USED = "reference_used"
     BUSINESS_DATE_NOT_OPEN = "business_date_not_open"
+    VALUE_DATE_TOO_EARLY = "value_date_too_early"
     TERMS_ACCOUNT_NOT_USABLE = "terms_account_not_usable"  # For the rest, or as suspense.
     HOLD_NOT_OPEN = "hold_not_open"
     HOLD_EXPIRED = "hold_expired"

@@ -62,6 +62,7 @@ class Note(Struct, frozen=True, kw_only=True):
     suspense: OneSide | None = None
     flags: tuple[Flag, ...] = ()
     beside: tuple[Beside, ...] = ()
+    business_date: date | None = None
 
 
 NO_NOTE: Final = Note()
@@ -88,6 +89,7 @@ def misplaced_term(terms: "Terms | AskedTerms") -> str:
         "rest": terms.rest is not UNSET
         and not (moves and terms.up_to in (Side.DEBIT, Side.CREDIT)),
         "suspense": terms.suspense is not UNSET and not (moves and terms.rest is UNSET),
+        "adjusting": terms.adjusting and not moves,
         "rate": terms.rate is not UNSET and (action is not UNSET or terms.entry is UNSET),
     }
     return next((name for name, is_wrong in wrong.items() if is_wrong), "")
@@ -122,6 +124,40 @@ def links_of(transfers: Sequence[Transfer], posted: "Posted") -> list[Link]:
             moved = enumerate(filter(None, amounts), sequence)
             links += [Link(terms.target, row, amount) for row, amount in moved]
     return links
+
+
+def is_adjusting(transfer: Transfer) -> bool:
+    """Whether a transfer is for the thirteenth month of its year."""
+    return transfer.terms is not UNSET and transfer.terms.adjusting
+
+
+def moving_rows(posted: "Posted") -> Iterator[int]:
+    """The rows of a batch, from 0, that moved balances."""
+    phases = posted.phases or [Phase.POSTED] * len(posted.amount)
+    return (i for i, phase in enumerate(phases) if Phase(phase).moves)
+
+
+def kinds_of(transfers: Sequence[Transfer], posted: "Posted") -> list[str]:
+    """The kind of each row: a transfer's own, or that of what it made besides."""
+    kinds: list[str] = []
+    for position, _ in posted.sequences():
+        note = posted.notes.get(position, NO_NOTE)
+        if note.amount != 0:
+            kinds.append(transfers[position].kind)
+        kinds += [row.kind for row in note.beside]
+    return kinds
+
+
+def day_of(
+    transfers: Sequence[Transfer], posted: "Posted", row: int, business_date: date
+) -> date:
+    """The business date that a row counts for, where `business_date` is its batch's."""
+    position = posted.positions[row]
+    note = posted.notes.get(position, NO_NOTE)
+    own = transfers[position].business_date
+    if note.business_date is not None:
+        return note.business_date
+    return business_date if own is UNSET else own
 
 
 class Posting:
@@ -246,6 +282,10 @@ class Posting:
         for number in (terms.rest, terms.suspense):
             if number is not UNSET and not self._is_usable(number, d, c):
                 return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, number or None)
+        if terms.adjusting:
+            day = self._transfers[position].business_date
+            if day is UNSET or not self._book.days.is_adjusting_open(day):
+                return self._no(position, RefusalCode.BUSINESS_DATE_NOT_OPEN)
         if terms.expires is not UNSET and terms.expires <= self._recorded_at:
             return self._no(position, RefusalCode.HOLD_EXPIRED)
         if terms.rate is not UNSET:
@@ -358,7 +398,7 @@ class Posting:
         past = self._past.get(target)
         if past is None:
             return self._no(position, RefusalCode.TARGET_NOT_FOUND)
-        if past.phase != Phase.POSTED or past.is_link or target in self._book.suspense.open:
+        if not Phase(past.phase).moves or past.is_link or target in self._book.suspense.open:
             return self._no(position, RefusalCode.TARGET_NOT_REVERSIBLE)
         if (past.debit, past.credit) != (c, d):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
@@ -543,7 +583,9 @@ class Posting:
     ) -> int:
         """Write a row and, where it is posted, move the balances; its sequence."""
         book, sequence = self._book, self._next_sequence
-        if phase is Phase.POSTED:
+        if phase is Phase.POSTED and self._terms(position).adjusting:
+            phase = Phase.ADJUSTED
+        if phase.moves:
             self.undo.put(book.balance, d, book.balance[d] - amount)
             self.undo.put(book.balance, c, book.balance[c] + amount)
         self.positions.append(position)

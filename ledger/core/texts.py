@@ -198,7 +198,99 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("O plano não começa nem termina", "Ainda não é hora, ou diz outros limites."),
         Text("The plan is not due", "It is not yet time, or the line says other bounds."),
     ),
+    "act_missing": (
+        Text("Falta el acta", "Reabrir un periodo cita el acta que lo autoriza."),
+        Text("Falta a ata", "Reabrir um período cita a ata que o autoriza."),
+        Text("The act is missing", "To reopen a period, cite the act that decided it."),
+    ),
+    "days_kept_by_clock": (
+        Text("Los días los abre el reloj", "En este libro los días se abren por sí solos."),
+        Text("Os dias são abertos pelo relógio", "Neste livro os dias se abrem sozinhos."),
+        Text("The clock opens the days", "In this ledger days open by themselves."),
+    ),
+    "day_not_new": (
+        Text(
+            "Ese día ya pasó",
+            "Ese día, o uno posterior, ya se abrió o se cerró; abra uno que siga.",
+        ),
+        Text(
+            "Esse dia já passou",
+            "Esse dia, ou um posterior, já foi aberto ou fechado; abra um que venha depois.",
+        ),
+        Text(
+            "That day is past",
+            "That day, or a later one, was opened or closed before; open one that follows.",
+        ),
+    ),
+    "day_not_open": (
+        Text("Ese día no está abierto", "Sólo se cierra un día que está abierto."),
+        Text("Esse dia não está aberto", "Só se fecha um dia que está aberto."),
+        Text("That day is not open", "Only a day that is open can be closed."),
+    ),
+    "day_before_is_open": (
+        Text(
+            "Hay un día anterior abierto",
+            "Los días se cierran en orden, y un periodo cuando todos los suyos están cerrados.",
+        ),
+        Text(
+            "Há um dia anterior aberto",
+            "Os dias se fecham em ordem, e um período quando todos os seus estão fechados.",
+        ),
+        Text(
+            "A day before it is open",
+            "Days are closed in order, and a period when all of its days are.",
+        ),
+    ),
+    "day_totals_differ": (
+        Text(
+            "Los totales del día no coinciden",
+            "El número de movimientos dado no es el que tiene el día.",
+        ),
+        Text(
+            "Os totais do dia não coincidem",
+            "O número de movimentos dado não é o que o dia tem.",
+        ),
+        Text(
+            "The day's totals differ",
+            "The number of transfers given is not the number that the day has.",
+        ),
+    ),
+    "period_not_marked_so": (
+        Text(
+            "El periodo no está en ese paso",
+            "Un periodo se cierra primero de forma preliminar; sólo entonces se reabre o se "
+            "cierra en definitiva.",
+        ),
+        Text(
+            "O período não está nesse passo",
+            "Um período se fecha primeiro de forma preliminar; só então se reabre ou se fecha "
+            "em definitivo.",
+        ),
+        Text(
+            "The period is not at that step",
+            "A period is closed preliminarily first; only then it is reopened, or made final.",
+        ),
+    ),
+    "period_final": (
+        Text("El periodo está cerrado en definitiva", "Un cierre definitivo no se deshace."),
+        Text("O período está fechado em definitivo", "Um fechamento definitivo não se desfaz."),
+        Text("The period is final", "What was closed for ever is not opened again."),
+    ),
     # ---- refusals: a batch as a whole
+    "no_day_open": (
+        Text(
+            "No hay ningún día abierto",
+            "En este libro los días se abren por orden del operador, y ninguno está abierto.",
+        ),
+        Text(
+            "Não há nenhum dia aberto",
+            "Neste livro os dias são abertos pelo operador, e nenhum está aberto.",
+        ),
+        Text(
+            "No day is open",
+            "In this ledger the operator opens the days, and none is open.",
+        ),
+    ),
     "id_used_by_another_batch": (
         Text(
             "Ese identificador ya se usó",
@@ -303,9 +395,33 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         ),
     ),
     "business_date_not_open": (
-        Text("Ese día no está abierto", "La fecha contable no está abierta: aún no llega."),
-        Text("Esse dia não está aberto", "A data contábil não está aberta: ainda não chegou."),
-        Text("That day is not open", "The business date is not open: it is still to come."),
+        Text(
+            "Ese día no está abierto",
+            "La fecha contable no está abierta: aún no llega, o ya se cerró.",
+        ),
+        Text(
+            "Esse dia não está aberto",
+            "A data contábil não está aberta: ainda não chegou, ou já foi fechada.",
+        ),
+        Text(
+            "That day is not open",
+            "The business date is not open: it is still to come, or closed already.",
+        ),
+    ),
+    "value_date_too_early": (
+        Text(
+            "La fecha valor es muy anterior",
+            "La fecha valor es anterior a la fecha contable por más días de los que admite el "
+            "libro.",
+        ),
+        Text(
+            "A data valor é muito anterior",
+            "A data valor é anterior à data contábil por mais dias do que o livro admite.",
+        ),
+        Text(
+            "The value date is too early",
+            "The value date is more days before the business date than the ledger allows.",
+        ),
     ),
     "terms_account_not_usable": (
         Text(

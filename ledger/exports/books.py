@@ -212,7 +212,7 @@ class _Books:
         for i, position in enumerate(posted.positions):
             if position != before:
                 before, own = position, i
-            if posted.phases and posted.phases[i] != Phase.POSTED:
+            if posted.phases and not Phase(posted.phases[i]).moves:
                 continue
             line = transfers[position]
             kind, facts = line.kind, NO_FACTS

@@ -3,8 +3,9 @@
     body = manifest LF transfer LF transfer LF ...
     root = Merkle root over the lines without their line feeds; transfer i is leaf i + 1
 
-The root is what a poster signs, and what the batch's leaf in the journal names. Outcomes
-of an `each` batch have a tree of their own, one line for every position.
+The root is what a poster signs, and what the batch's leaf in the journal names. Where some
+transfers were refused, or done otherwise than they stand, the outcomes have a tree of their
+own, one line for every position.
 """
 
 from collections.abc import Sequence
@@ -104,6 +105,7 @@ def _posted_outcome(position: int, sequence: int, note: Note | None) -> Outcome:
         suspense=UNSET if note.suspense is None else note.suspense,
         flags=list(note.flags) or UNSET,
         beside=list(note.beside) or UNSET,
+        business_date=UNSET if note.business_date is None else note.business_date,
     )
 
 
@@ -179,4 +181,5 @@ def _note(line: Outcome) -> Note:
         suspense=None if line.suspense is UNSET else line.suspense,
         flags=() if line.flags is UNSET else tuple(line.flags),
         beside=() if line.beside is UNSET else tuple(line.beside),
+        business_date=None if line.business_date is UNSET else line.business_date,
     )

@@ -66,7 +66,7 @@ def decode_transfers(data: bytes) -> list[Transfer]:
 
 
 def decode_outcomes(data: bytes) -> list[Outcome]:
-    """The outcome lines of an `each` batch. Raises MalformedLine."""
+    """The outcome lines of a batch. Raises MalformedLine."""
     return _decode_many(_outcome_decoder, data)
 
 

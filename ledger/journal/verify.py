@@ -398,7 +398,7 @@ class _Check:
         else:
             phases = posted.phases or repeat(Phase.POSTED, len(posted.amount))
             for debit, amount, phase in zip(posted.debit, posted.amount, phases, strict=True):
-                if phase != Phase.POSTED:
+                if not Phase(phase).moves:
                     continue
                 count, total = sums.get(number(debit), (0, 0))
                 sums[number(debit)] = count + 1, total + amount

@@ -25,7 +25,7 @@ from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transfer
 from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
 from ledger.core.refusals import Refusal
-from ledger.core.terms import NO_PAST, Past
+from ledger.core.terms import NO_PAST, Past, day_of
 from ledger.journal.batches import (
     read_body,
     read_links,
@@ -229,8 +229,7 @@ def request_digest(salt: bytes, asked: AskedBatch) -> bytes:
 def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
     if all(line.business_date is UNSET for line in lines):
         return day
-    days = [lines[position].business_date for position in posted.positions]
-    return [day if own is UNSET else own for own in days]
+    return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
 
 
 def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:
@@ -314,11 +313,12 @@ def _same_manifest(manifest: Manifest, asked: AskedBatch, book: Book) -> bool:
         recorded_at=0,
         salt=manifest.salt,
     )
-    return (again.mode, again.source, again.branch, again.control_sums) == (
+    return (again.mode, again.source, again.branch, again.control_sums, again.late) == (
         manifest.mode,
         manifest.source,
         manifest.branch,
         manifest.control_sums,
+        manifest.late,
     )
 
 

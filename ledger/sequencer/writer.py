@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing, as_batch
+from ledger.core.days import A_DAY
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
     ClockAhead,
@@ -35,7 +37,7 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.frozen import Frozen
-from ledger.core.lines import AnyLeaf, BatchPosted, Opening, Snapshot
+from ledger.core.lines import AnyLeaf, BatchPosted, Opening, SettingsChanged, Snapshot
 from ledger.core.ports import (
     Caller,
     Head,
@@ -268,26 +270,31 @@ class Writer:
     def moment(self, asked: AskedBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
-        return Moment(now, self._day_of(now), self._chance(chance_needed(asked)))
+        day = self.book.days.current(self._day_of(now))
+        return Moment(now, day, self._chance(chance_needed(asked)))
 
     def _set_zone(self, name: str) -> None:
         self._zone = ZoneInfo(name)
         self._day = (-1, date.min)
 
     def _day_of(self, now: int) -> date:
-        """The date in the ledger's time zone. It is kept for the quarter of an hour.
+        """The date in the ledger's time zone; after its cut-off the next day's.
 
-        No zone has begun a day at another minute since 1972.
+        It is kept for the quarter of an hour: no zone has begun a day at another minute
+        since 1972, and a cut-off is at a quarter.
         """
         quarter = now // QUARTER_US
         if self._day[0] != quarter:
             local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
-            self._day = quarter, local.date()
+            settings = self.book.days.settings
+            cut_off = UNSET if settings is None else settings.cut_off
+            is_after = cut_off is not UNSET and 60 * local.hour + local.minute >= cut_off
+            self._day = quarter, local.date() + is_after * A_DAY
         return self._day[1]
 
     def today(self) -> date:
-        """The ledger's day."""
-        return self._day_of(self.now())
+        """The business day that a batch would have now."""
+        return self.book.days.current(self._day_of(self.now()))
 
     def midnight(self, day: date) -> int:
         """The first moment of a day in the ledger's time zone, in microseconds since 1970.
@@ -318,7 +325,8 @@ class Writer:
     ) -> Decided | Refusal | None:
         asked = as_batch(closing, self._chance(16))
         now = closing.status.recorded_at  # Of both lines.
-        moment = Moment(now, self._day_of(now), self._chance(chance_needed(asked)))
+        day = self.book.days.current(self._day_of(now))
+        moment = Moment(now, day, self._chance(chance_needed(asked)))
         return decide_own(
             self.book,
             asked,
@@ -334,6 +342,8 @@ class Writer:
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
             self._set_zone(leaf.time_zone)
+        elif isinstance(leaf, SettingsChanged):
+            self._day = (-1, date.min)
         self._open.add(leaf)
         if self.book.accounts > accounts:
             self._open.accounts.append(self.book.account(self.book.accounts))

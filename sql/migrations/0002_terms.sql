@@ -10,14 +10,15 @@
 
 -- ---- rows that are not posted
 
--- 0 posted, 1 held, 2 released by a void (model.Phase). Only posted rows move balances; the
--- balances in the others are what they were. The amount of a released row is what was left.
+-- 0 posted, 1 held, 2 released by a void, 3 posted as an adjustment to a year that is closed
+-- (model.Phase). Only 0 and 3 move balances; the balances in the others are what they were.
+-- The amount of a released row is what was left.
 ALTER TABLE tequio.transfers ADD COLUMN IF NOT EXISTS phase smallint NOT NULL DEFAULT 0;
 
 -- First for new rows, which takes the lock, then for those that are there, which does not.
 ALTER TABLE tequio.transfers
     DROP CONSTRAINT IF EXISTS phase_is_known,
-    ADD CONSTRAINT phase_is_known CHECK (phase BETWEEN 0 AND 2) NOT VALID;
+    ADD CONSTRAINT phase_is_known CHECK (phase BETWEEN 0 AND 3) NOT VALID;
 
 ALTER TABLE tequio.transfers VALIDATE CONSTRAINT phase_is_known;
 

@@ -2,7 +2,7 @@
 --
 -- An account's transfers are filtered out of a range of sequences, which stops early when the
 -- page is full. Absent conditions are NULL: every plan is made for its values, so they fall
--- away. Where amounts are summed up, only those of posted rows are: phase 0.
+-- away. Where amounts are summed up, only rows that moved are: phase 0 and 3.
 
 -- name: transfers
 -- $1 ledger, $2 after which sequence, $3 account, $4 first and $5 last business date or NULL
@@ -61,7 +61,7 @@ FROM tequio.transfers
 WHERE ledger_id = $1
     AND ($3::bigint IS NULL OR sequence < $3)
     AND business_date < $4
-    AND phase = 0
+    AND phase IN (0, 3)
     AND (debit_account = $2 OR credit_account = $2);
 
 -- name: movements
@@ -75,7 +75,7 @@ FROM tequio.transfers
 CROSS JOIN LATERAL (
     VALUES (debit_account, amount, 0::bigint), (credit_account, 0::bigint, amount)
 ) AS posting (account, debit, credit)
-WHERE ledger_id = $1 AND phase = 0
+WHERE ledger_id = $1 AND phase IN (0, 3)
 GROUP BY account
 ORDER BY account;
 

@@ -30,7 +30,10 @@ ACCOUNTS = f"{CAJA}/accounts"
 # The JSON door gives every batch a day from now, so none can come too late. A batch with a
 # manifest of its poster's can; that door is not open over HTTP. That holds expire, nobody
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
+DAYS = {code for code in RefusalCode if code.startswith(("act_", "day", "period_", "no_day"))}
 NOT_OVER_HTTP = {
+    *DAYS,  # Which no route opens, closes or sets yet.
+    RefusalCode.VALUE_DATE_TOO_EARLY,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
     RefusalCode.LIMIT_NOT_DUE,

@@ -532,6 +532,20 @@ async def test_available_is_the_balance_less_what_is_held_and_the_bound(
         assert (await send(office, 5, *reversed(into), "10.00")).status == 201
 
 
+# ---- the thirteenth month
+
+
+async def test_an_adjustment_to_a_year_moves_balances_like_any_other(office: Office) -> None:
+    asked = pay("ana", "eva", "5.00", business_date="2022-12-31", terms={"adjusting": True})
+    posted = await office.ask("POST", TRANSFERS, {"id": uid(2), **asked})
+    assert posted.body["receipt"]["phase"] == "adjusted"
+    assert (await read(office, 2))["phase"] == "adjusted"
+    statement = (await office.ask("GET", f"{ACCOUNTS}/ana/statement")).body
+    assert [one["balance"] for one in statement["transfers"]] == ["100.00", "95.00"]
+    assert (await reverse(office, 3)).status == 201
+    assert (await account(office, "ana"))["balance"] == "100.00"
+
+
 # ---- form
 
 

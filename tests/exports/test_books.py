@@ -384,6 +384,8 @@ def test_what_the_books_say_of_a_row_under_terms(
     every = {"filename", "lineno", "__tolerances__", "sequence", "batch", "leaf", "line"}
     meta = {name: str(value) for name, value in entry.meta.items() if name not in every}
     assert meta == dict(fact.split(":") for fact in facts.split())
+    for name, value in meta.items():
+        assert isinstance(entry.meta[name], Decimal) is value.isdigit()
 
 
 def test_a_reference_refused_for_an_earlier_batch_makes_books(tmp_path: Path) -> None:

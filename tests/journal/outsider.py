@@ -216,7 +216,7 @@ class Outsider:
                 raise Refused("rate_differs")
             bought = before["amount"] * terms["rate"]["n"] // terms["rate"]["d"]
             if bought != amount:
-                raise Refused("rate_differs", available=bought)
+                raise Refused("rate_differs", available=bought if bought < 2**53 else None)
 
     def move(self, terms: Line, d: int, c: int, amount: int) -> Line:
         side, target = terms.get("up_to"), terms.get("target", 0)

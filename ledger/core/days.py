@@ -1,0 +1,305 @@
+"""Business days and periods: which day a transfer may count for, and what each day came to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Final, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from ledger.core.lines import (
+    AnyLeaf,
+    AnyState,
+    DayClosed,
+    DayOpened,
+    DayTotal,
+    Manifest,
+    PeriodMarked,
+    SettingsChanged,
+    StateDays,
+    StateDayTotal,
+    StatePeriod,
+)
+from ledger.core.model import DaysBy, Late
+from ledger.core.parts import Part
+from ledger.core.refusals import Refusal, RefusalCode
+
+A_DAY: Final = timedelta(days=1)
+ADJUSTMENTS: Final = 13  # The month after the year's last, for adjustments to the year.
+
+T = TypeVar("T")
+Key = tuple[str, str, str]  # Currency, kind, source.
+
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """What of a batch counts for the days: columns of its posted rows."""
+
+    source: str
+    currencies: list[str] | str
+    kinds: list[str] | str
+    days: list[date] | date
+    amounts: Sequence[int]
+
+    def by_key(self) -> dict[tuple[date, str, str], Sequence[int]]:
+        """The amounts by day, currency and kind; most batches have one of each."""
+        match self.days, self.currencies, self.kinds:
+            case date() as day, str() as currency, str() as kind:
+                return {(day, currency, kind): self.amounts}
+        count = len(self.amounts)
+        found: dict[tuple[date, str, str], list[int]] = {}
+        for *key, amount in zip(
+            _each(self.days, count),
+            _each(self.currencies, count),
+            _each(self.kinds, count),
+            self.amounts,
+            strict=True,
+        ):
+            found.setdefault(tuple(key), []).append(amount)  # type: ignore[arg-type]
+        return dict(found)
+
+
+class Days(Part):
+    """Open and closed days, periods, and the totals of every day that is not closed.
+
+    By the clock a day is open until it is closed, in order; by command only those are that
+    were opened. A closed month takes transfers again only while it is reopened.
+    """
+
+    takes = (SettingsChanged, DayOpened, DayClosed, PeriodMarked)
+    keeps = (StateDays, StateDayTotal, StatePeriod)
+
+    def __init__(self) -> None:
+        self.settings: SettingsChanged | None = None
+        self.closed_through = date.min  # The latest day that was closed,
+        self.opened_through = date.min  # or opened by command.
+        self.open: set[date] = set()  # By command.
+        self.periods: dict[tuple[int, int], str] = {}  # The last mark of each.
+        self.totals: dict[
+            date, dict[Key, list[int]]
+        ] = {}  # Count and sum of what is not closed.
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Days) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment] # It changes.
+
+    # ---- which day
+
+    @property
+    def by_command(self) -> bool:
+        """Whether days are opened by command, not by the clock."""
+        return self.settings is not None and self.settings.days is DaysBy.COMMAND
+
+    def current(self, today: date) -> date:
+        """The day of what gives none; `today` is the clock's, after the cut-off."""
+        if self.by_command:
+            return max(self.open, default=today)
+        return max(today, self._after(self.closed_through))
+
+    def is_open(self, day: date, current: date) -> bool:
+        """Whether a day takes transfers while `current` is the ledger's day."""
+        if self.periods.get((day.year, day.month)) == "reopened":
+            return True
+        if self.by_command:
+            return day in self.open
+        return self.closed_through < day <= current
+
+    def next_open(self, day: date, current: date) -> date | None:
+        """The first open day that is not before `day`."""
+        if self.is_open(day, current):
+            return day
+        if self.by_command:
+            return min((other for other in self.open if other > day), default=None)
+        following = max(day, self._after(self.closed_through))
+        return following if following <= current else None
+
+    def is_adjusting_open(self, day: date) -> bool:
+        """Whether the year that ends on a day takes adjustments."""
+        is_last = (day.month, day.day) == (12, 31)
+        return is_last and self.periods.get((day.year, ADJUSTMENTS)) != "final"
+
+    def is_value_allowed(self, value: date, day: date) -> bool:
+        """Whether interest may run from a date before the business date."""
+        back = UNSET if self.settings is None else self.settings.value_days_back
+        return back is UNSET or (day - value).days <= back
+
+    @staticmethod
+    def _after(day: date) -> date:
+        return day + A_DAY if day < date.max else day
+
+    # ---- what a day comes to
+
+    def count(self, rows: Rows, sign: int = 1) -> None:
+        """Add what a batch posted to its days; or take it away, where it is undone."""
+        for (day, currency, kind), amounts in rows.by_key().items():
+            self._add(rows, day, currency, kind, sign, amounts)
+
+    def _add(
+        self, rows: Rows, day: date, currency: str, kind: str, sign: int, some: Sequence[int]
+    ) -> None:
+        totals = self.totals.setdefault(day, {})
+        total = totals.setdefault((currency, kind, rows.source), [0, 0])
+        total[0] += sign * len(some)
+        total[1] += sign * sum(some)
+        if not total[0]:
+            del totals[(currency, kind, rows.source)]
+            if not totals:
+                del self.totals[day]
+
+    def totals_of(self, days: Iterable[date]) -> list[DayTotal]:
+        """Counts and sums over some days by currency, kind and source, in their order."""
+        sums: dict[Key, list[int]] = {}
+        for day in days:
+            for key, (count, amount) in self.totals.get(day, {}).items():
+                total = sums.setdefault(key, [0, 0])
+                total[0] += count
+                total[1] += amount
+        return [
+            DayTotal(
+                amount=str(amount), count=count, currency=currency, kind=kind, source=source
+            )
+            for (currency, kind, source), (count, amount) in sorted(sums.items())
+        ]
+
+    # ---- as the journal says
+
+    def refuse(self, line: AnyLeaf) -> Refusal | None:
+        """Why a day or period cannot be marked so."""
+        match line:
+            case DayOpened() if not self.by_command:
+                return Refusal(code=RefusalCode.DAYS_KEPT_BY_CLOCK)
+            case DayOpened() if line.date <= max(self.opened_through, self.closed_through):
+                return Refusal(code=RefusalCode.DAY_NOT_NEW)
+            case DayClosed():
+                return self._refuse_closing(line)
+            case PeriodMarked():
+                return self._refuse_period(line)
+        return None
+
+    def _refuse_closing(self, line: DayClosed) -> Refusal | None:
+        if self.by_command and line.date not in self.open:
+            return Refusal(code=RefusalCode.DAY_NOT_OPEN)
+        if not self.by_command and line.date <= self.closed_through:
+            return Refusal(code=RefusalCode.DAY_NOT_OPEN)
+        if not self.by_command and any(day < line.date for day in self._unclosed()):
+            return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
+        if line.count != sum(total.count for total in self.totals_of([line.date])):
+            return Refusal(code=RefusalCode.DAY_TOTALS_DIFFER)
+        return None
+
+    def _unclosed(self) -> list[date]:
+        """Days after the last closed one on which something was posted."""
+        return sorted(day for day in self.totals if day > self.closed_through)
+
+    def _refuse_period(self, line: PeriodMarked) -> Refusal | None:
+        mark = self.periods.get((line.year, line.month))
+        before = {
+            "preliminary": (None, "reopened"),
+            "reopened": ("preliminary",),
+            "final": ("preliminary",),
+        }
+        if mark == "final":
+            return Refusal(code=RefusalCode.PERIOD_FINAL)
+        if mark not in before[line.mark]:
+            return Refusal(code=RefusalCode.PERIOD_NOT_MARKED_SO)
+        if line.mark == "preliminary" and not self._is_over(line.year, line.month):
+            return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
+        if line.mark == "reopened" and line.act is UNSET:
+            return Refusal(code=RefusalCode.ACT_MISSING)
+        return None
+
+    def _is_over(self, year: int, month: int) -> bool:
+        """Whether all days of a month are closed; of month 13, whether its year is."""
+        last = last_day(year, min(month, 12))
+        return self.closed_through >= last and not any(day <= last for day in self.open)
+
+    def apply(self, line: AnyLeaf) -> None:
+        """Take a mark."""
+        match line:
+            case SettingsChanged():
+                self.settings = line
+            case DayOpened():
+                self.open.add(line.date)
+                self.opened_through = line.date
+            case DayClosed():
+                self.open.discard(line.date)
+                self.closed_through = max(self.closed_through, line.date)
+                self.totals.pop(line.date, None)
+            case PeriodMarked():
+                self.periods[line.year, line.month] = line.mark
+                if line.mark != "reopened":
+                    self._drop(line.year, line.month)
+
+    def _drop(self, year: int, month: int) -> None:
+        """Forget what a month came to once it is closed again."""
+        for day in [d for d in self.totals if (d.year, d.month) == (year, month)]:
+            if day <= self.closed_through:
+                del self.totals[day]
+
+    def state(self) -> list[AnyState]:
+        """All of it as lines of a snapshot."""
+        if self == Days():
+            return []
+        return [
+            StateDays(
+                settings=UNSET if self.settings is None else self.settings,
+                closed_through=_unset(self.closed_through),
+                opened_through=_unset(self.opened_through),
+                open=sorted(self.open),
+            ),
+            *(
+                StateDayTotal(
+                    date=day,
+                    amount=total.amount,
+                    count=total.count,
+                    currency=total.currency,
+                    kind=total.kind,
+                    source=total.source,
+                )
+                for day in sorted(self.totals)
+                for total in self.totals_of([day])
+            ),
+            *(
+                StatePeriod(year=year, month=month, mark=mark)  # type: ignore[arg-type]
+                for (year, month), mark in sorted(self.periods.items())
+            ),
+        ]
+
+    def restore(self, line: AnyState) -> None:
+        """Take one of these lines back."""
+        match line:
+            case StateDays():
+                self.settings = None if line.settings is UNSET else line.settings
+                self.closed_through = _or_min(line.closed_through)
+                self.opened_through = _or_min(line.opened_through)
+                self.open = set(line.open)
+            case StateDayTotal():
+                totals = self.totals.setdefault(line.date, {})
+                key = line.currency, line.kind, line.source
+                totals[key] = [line.count, int(line.amount)]
+            case StatePeriod():
+                self.periods[line.year, line.month] = line.mark
+
+
+def last_day(year: int, month: int) -> date:
+    """The last day of a month, the 29th of February where there is one."""
+    if month == 12:
+        return date(year, 12, 31)
+    return date(year, month + 1, 1) - A_DAY
+
+
+def late_of(manifest: Manifest) -> Late:
+    """What the poster wants of transfers for a day that is closed."""
+    return Late.REFUSE if manifest.late is UNSET else manifest.late
+
+
+def _each(value: list[T] | T, count: int) -> list[T]:
+    """One value for each row, where all have the same."""
+    return value if isinstance(value, list) else [value] * count
+
+
+def _unset(day: date) -> date | UnsetType:
+    return UNSET if day == date.min else day
+
+
+def _or_min(day: date | UnsetType) -> date:
+    return date.min if day is UNSET else day

@@ -1,0 +1,209 @@
+"""Business days, cut to the day: what is open, what is late, and what a day came to."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from ledger.core.asked import AskedTerms
+from ledger.core.book import Book, Posted
+from ledger.core.lines import Act, DayClosed, DayOpened, PeriodMarked, SettingsChanged
+from ledger.core.model import DaysBy, Late, Phase
+from ledger.core.refusals import Refusal
+from ledger.journal.snapshots import chunks_of, restore_chunk
+from tests.core.books import NOW, TODAY, add, batch, opened, pay, post
+
+DAY = timedelta(days=1)
+ACT = Act(date=TODAY, hash=bytes(32), number="A-1")
+
+
+@pytest.fixture
+def book() -> Book:
+    book = opened(currencies=("MXN", "USD"))
+    add(book, "cash", None, None)
+    add(book, "ana", 0, None)
+    add(book, "bridge", None, None)
+    return book
+
+
+def code(outcome: Posted | Refusal | None) -> str:
+    assert isinstance(outcome, Refusal), outcome
+    return outcome.code.value
+
+
+def done(outcome: Posted | Refusal) -> Posted:
+    assert isinstance(outcome, Posted), outcome
+    return outcome
+
+
+def closing(book: Book, day: date) -> DayClosed:
+    totals = book.days.totals_of([day])
+    count = sum(total.count for total in totals)
+    return DayClosed(
+        recorded_at=NOW, date=day, by="x", count=count, totals=bytes(32), shown=totals
+    )
+
+
+def settle(book: Book, **settings: object) -> None:
+    line = SettingsChanged(recorded_at=NOW, by="x", **{"days": DaysBy.CLOCK, **settings})  # type: ignore[arg-type]
+    assert book.refuse(line) is None
+    book.apply(line)
+
+
+def test_a_closed_day_takes_nothing_more(book: Book) -> None:
+    late = pay("cash", "ana", "1.00", business_date=TODAY - DAY)
+    done(post(book, batch(late)))
+    book.apply(closing(book, TODAY - DAY))
+    assert code(post(book, batch(late))) == "business_date_not_open"
+    assert code(post(book, batch(pay("cash", "ana", "1.00", business_date=TODAY + DAY)))) == (
+        "business_date_not_open"
+    )
+    done(post(book, batch(pay("cash", "ana", "1.00", business_date=TODAY))))
+
+
+def test_what_is_late_goes_to_the_next_open_day_where_asked(book: Book) -> None:
+    book.apply(closing(book, TODAY - DAY))
+    late = pay("cash", "ana", "1.00", business_date=TODAY - 9 * DAY)
+    outcome = done(post(book, batch(late, pay("cash", "ana", "2.00"), late=Late.NEXT_OPEN_DAY)))
+    assert {p: note.business_date for p, note in outcome.notes.items()} == {0: TODAY}
+    assert [(t.count, t.amount) for t in book.days.totals_of([TODAY])] == [(2, "300")]
+
+
+def test_a_day_closes_with_what_it_came_to(book: Book) -> None:
+    done(post(book, batch(pay("cash", "ana", "1.00"), pay("ana", "cash", "0.25", kind="fee"))))
+    done(post(book, batch(pay("cash", "ana", "2.00"), source="branch-7")))
+    undone = done(post(book, batch(pay("cash", "ana", "4.00"))))
+    book.unpost(undone)
+    line = closing(book, TODAY)
+    assert [(t.kind, t.source, t.count, t.amount) for t in line.shown] == [
+        ("fee", "", 1, "25"),
+        ("payment", "", 1, "100"),
+        ("payment", "branch-7", 1, "200"),
+    ]
+    wrong = DayClosed(
+        recorded_at=NOW, date=TODAY, by="x", count=2, totals=bytes(32), shown=line.shown
+    )
+    assert code(book.refuse(wrong)) == "day_totals_differ"
+    book.apply(line)
+    assert book.days.totals == {}
+    assert book.days.current(TODAY) == TODAY + DAY
+    assert code(book.refuse(line)) == "day_not_open"
+
+
+def test_rows_beside_and_holds_count_as_what_they_are(book: Book) -> None:
+    done(post(book, batch(pay("cash", "ana", "1.00"))))
+    terms = AskedTerms(up_to="debit", rest="bridge")  # type: ignore[arg-type]
+    done(post(book, batch(pay("ana", "cash", "3.00", terms=terms))))
+    assert [(t.kind, t.count, t.amount) for t in book.days.totals_of([TODAY])] == [
+        ("payment", 2, "200"),
+        ("rest", 1, "200"),
+    ]
+
+
+def test_days_close_in_order_but_empty_ones_close_by_themselves(book: Book) -> None:
+    done(post(book, batch(pay("cash", "ana", "1.00", business_date=TODAY - 5 * DAY))))
+    assert code(book.refuse(closing(book, TODAY - DAY))) == "day_before_is_open"
+    book.apply(closing(book, TODAY - 5 * DAY))
+    assert book.refuse(closing(book, TODAY - DAY)) is None
+
+
+def test_by_command_only_opened_days_take_transfers(book: Book) -> None:
+    assert code(book.refuse(DayOpened(recorded_at=NOW, date=TODAY, by="x"))) == (
+        "days_kept_by_clock"
+    )
+    settle(book, days=DaysBy.COMMAND)
+    assert code(post(book, batch(pay("cash", "ana", "1.00")))) == "no_day_open"
+    book.apply(DayOpened(recorded_at=NOW, date=TODAY, by="x"))
+    book.apply(DayOpened(recorded_at=NOW, date=TODAY + DAY, by="x"))
+    assert code(book.refuse(DayOpened(recorded_at=NOW, date=TODAY, by="x"))) == "day_not_new"
+    assert book.days.current(TODAY) == TODAY + DAY
+    for day in (TODAY, TODAY + DAY):  # Two are open, for a late branch.
+        one = pay("cash", "ana", "1.00", business_date=day)
+        done(post(book, batch(one), today=TODAY + DAY))
+    book.apply(closing(book, TODAY))
+    late = batch(pay("cash", "ana", "1.00", business_date=TODAY), late=Late.NEXT_OPEN_DAY)
+    assert done(post(book, late, today=TODAY + DAY)).notes[0].business_date == TODAY + DAY
+
+
+@pytest.mark.parametrize(("back", "fits"), [(None, 400), (3, 3), (0, 0)])
+def test_value_dates_go_back_as_far_as_the_ledger_allows(
+    book: Book, back: int | None, fits: int
+) -> None:
+    settle(book, **({} if back is None else {"value_days_back": back}))
+    done(post(book, batch(pay("cash", "ana", "1.00", value_date=TODAY - fits * DAY))))
+    if back is not None:
+        early = pay("cash", "ana", "1.00", value_date=TODAY - (fits + 1) * DAY)
+        assert code(post(book, batch(early))) == "value_date_too_early"
+
+
+def mark(book: Book, year: int, month: int, how: str, *, act: bool = False) -> str:
+    """Mark a period; the code of the refusal, or nothing."""
+    line = PeriodMarked(
+        recorded_at=NOW,
+        year=year,
+        month=month,
+        mark=how,
+        by="x",
+        **({"act": ACT} if act else {}),  # type: ignore[arg-type]
+    )
+    refusal = book.refuse(line)
+    if refusal is None:
+        book.apply(line)
+    return "" if refusal is None else refusal.code.value
+
+
+def test_a_month_closes_for_now_is_reopened_and_closes_for_ever(book: Book) -> None:
+    """February of a leap year: its 29th must be closed before the month is."""
+    for day in (date(2024, 2, 28), date(2024, 2, 29)):
+        assert mark(book, 2024, 2, "preliminary") == "day_before_is_open"
+        book.apply(closing(book, day))
+    late = batch(pay("cash", "ana", "1.00", business_date=date(2024, 2, 29)))
+    assert mark(book, 2024, 2, "preliminary") == ""
+    assert code(post(book, late, today=date(2024, 3, 5))) == "business_date_not_open"
+    assert mark(book, 2024, 2, "reopened") == "act_missing"
+    assert mark(book, 2024, 2, "reopened", act=True) == ""
+    done(post(book, late, today=date(2024, 3, 5)))
+    assert mark(book, 2024, 2, "final") == "period_not_marked_so"
+    assert mark(book, 2024, 2, "preliminary") == ""
+    assert mark(book, 2024, 2, "final") == ""
+    assert mark(book, 2024, 2, "reopened", act=True) == "period_final"
+    assert code(post(book, late, today=date(2024, 3, 5))) == "business_date_not_open"
+
+
+def test_month_thirteen_takes_adjustments_while_january_posts(book: Book) -> None:
+    book.apply(closing(book, date(2023, 12, 31)))
+    assert mark(book, 2023, 12, "preliminary") == ""
+    adjusting = pay(
+        "cash",
+        "ana",
+        "1.00",
+        business_date=date(2023, 12, 31),
+        terms=AskedTerms(adjusting=True),
+    )
+    outcome = done(post(book, batch(adjusting), today=date(2024, 1, 9)))
+    assert outcome.phases == [Phase.ADJUSTED]
+    assert book.balance[book.numbers["ana"]] == 100
+    done(post(book, batch(pay("cash", "ana", "1.00")), today=date(2024, 1, 9)))
+    for day in (date(2023, 12, 30), None):
+        dated = {} if day is None else {"business_date": day}
+        other = pay("cash", "ana", "1.00", terms=AskedTerms(adjusting=True), **dated)
+        assert (
+            code(post(book, batch(other), today=date(2024, 1, 9))) == "business_date_not_open"
+        )
+    assert mark(book, 2023, 13, "preliminary") == ""
+    assert mark(book, 2023, 13, "final") == ""
+    assert (
+        code(post(book, batch(adjusting), today=date(2024, 1, 9))) == "business_date_not_open"
+    )
+
+
+def test_a_snapshot_keeps_days(book: Book) -> None:
+    settle(book, value_days_back=3, cut_off=990)
+    done(post(book, batch(pay("cash", "ana", "1.00"), pay("ana", "cash", "0.25", kind="fee"))))
+    book.apply(closing(book, TODAY - 40 * DAY))
+    assert mark(book, 2023, 9, "preliminary") == ""
+    copy = Book()
+    copy.opening = book.opening
+    for chunk in chunks_of(book):
+        restore_chunk(copy, chunk)
+    assert list(copy.state()) == list(book.state())
+    assert copy.days == book.days
