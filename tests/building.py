@@ -31,7 +31,7 @@ from ledger.core.lines import (
     Terms,
     Transfer,
 )
-from ledger.core.model import Action, CurrencyKind, Mode, Nature, Phase, Side, Status
+from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past, links_of
 from ledger.exports.journal import Exported, JournalWriter
@@ -226,7 +226,12 @@ class Building:
         return UUID(int=self._batches)
 
     def manifest(
-        self, batch: UUID, count: int, mode: Mode = Mode.ATOMIC, source: str = ""
+        self,
+        batch: UUID,
+        count: int,
+        mode: Mode = Mode.ATOMIC,
+        source: str = "",
+        late: Late | UnsetType = UNSET,
     ) -> Manifest:
         return Manifest(
             origin=batch_origin(ORIGIN, batch),
@@ -236,6 +241,7 @@ class Building:
             mode=mode,
             salt=self.salt(),
             source=source or UNSET,
+            late=late,
         )
 
     def write(
@@ -245,9 +251,10 @@ class Building:
         mode: Mode = Mode.ATOMIC,
         batch: UUID | None = None,
         source: str = "",
+        late: Late | UnsetType = UNSET,
     ) -> tuple[UUID, Manifest, Body]:
         batch = batch or self.next_batch()
-        manifest = self.manifest(batch, len(transfers), mode, source)
+        manifest = self.manifest(batch, len(transfers), mode, source, late)
         return batch, manifest, write_body(manifest, transfers)
 
     def post(
@@ -258,10 +265,11 @@ class Building:
         source: str = "",
         signed_by: str = "",
         used: frozenset[tuple[str, str]] = frozenset(),
+        late: Late | UnsetType = UNSET,
     ) -> Posted:
         """Post a batch that the rules accept."""
         recorded_at = self.tick()
-        batch, manifest, body = self.write(transfers, mode=mode, source=source)
+        batch, manifest, body = self.write(transfers, mode=mode, source=source, late=late)
         posted = self.book.post(
             manifest,
             transfers,

@@ -20,6 +20,7 @@ from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
+from ledger.core.levies import Levies
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
@@ -157,10 +158,12 @@ class Book:
         self.payments = Payments(lambda account: self.holds.pending_debits.get(account, 0))
         self.orders = Orders()
         self.days = Days()
-        self.parts: tuple[Part, ...] = (  # As in a snapshot.
+        self.levies = Levies(self)
+        self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
             self.days,
+            self.levies,
             self.plans,
             self.earned,
             self.payments,
@@ -803,15 +806,17 @@ class Book:
             return None
         return Refusal(code=code, position=position, account=account)
 
-    def why_not(self, position: int, d: int, c: int, amount: int) -> Refusal | None:
+    def why_not(
+        self, position: int, d: int, c: int, amount: int, *, comes_back: int = 0
+    ) -> Refusal | None:
         """Why this amount cannot pass between these accounts as they stand now."""
         refusal = self.why_shut(position, d, c)
         if refusal is not None:
             return refusal
         account = c
-        if self.balance[d] - amount < self.floor[d]:
+        if self.balance[d] + comes_back - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
-            available = max(0, self.balance[d] - self.floor[d])
+            available = max(0, self.balance[d] + comes_back - self.floor[d])
         elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])

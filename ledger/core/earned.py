@@ -64,15 +64,19 @@ class Earned(Part):
             and (rule.kinds is UNSET or movement.kind in rule.kinds)
         ):
             undo.put(self.received, account, self.received[account] + movement.amount)
-        for number in (movement.debit, account):
-            if number in self.rules:
-                self._book.refold(undo, number)
+            self.follow(undo, account)
+
+    def follow(self, undo: Undo, *accounts: int) -> None:
+        """Let the bounds of these accounts follow what changed, where they have a rule."""
+        for account in accounts:
+            if account in self.rules:
+                self._book.refold(undo, account)
 
     def taken_back(self, undo: Undo, target: int, account: int, amount: int) -> None:
         """Count what was reversed of a payment, whatever its kind: rows know none."""
         if account in self.rules and target >= self._since[account]:
             undo.put(self.received, account, max(0, self.received[account] - amount))
-            self._book.refold(undo, account)
+            self.follow(undo, account)
 
     # ---- as the journal says
 

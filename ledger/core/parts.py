@@ -29,6 +29,7 @@ class Movement(Struct, frozen=True, kw_only=True):
     phase: Phase = Phase.POSTED
     of_hold: bool = False
     action: Action | None = None  # What the transfer is, where it is not simply posted.
+    is_exempt: bool = False  # From levies: taken back, cleared, or by way of suspense.
 
 
 class Part:

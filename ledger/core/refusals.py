@@ -24,6 +24,8 @@ class RefusalCode(StrEnum):
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
     ACCOUNT_HAS_HOLDS = "account_has_holds"
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
+    LEVY_NOT_FOUND = "levy_not_found"
+    RATE_ABOVE_ONE = "rate_above_one"
     BOUNDS_CROSSED = "bounds_crossed"
     LIMIT_IS_EARNED = "limit_is_earned"
     LIMIT_IS_PLANNED = "limit_is_planned"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, Struct
 
 from ledger.core.holds import Hold
+from ledger.core.levies import given_back
 from ledger.core.lines import Beside, Terms, Transfer
 from ledger.core.model import Action, Flag, OneSide, Phase, Side
 from ledger.core.parts import Movement
@@ -44,7 +45,7 @@ class Past(Struct, frozen=True, kw_only=True):
     """A transfer recorded before the batch that names it.
 
     `taken` is what later ones took back of it or cleared; `is_link` says that it was one
-    of these itself.
+    of these itself, `is_levy` that it was levied on another. `levies` were levied on it.
     """
 
     debit: int
@@ -53,6 +54,8 @@ class Past(Struct, frozen=True, kw_only=True):
     phase: int = Phase.POSTED
     taken: int = 0
     is_link: bool = False
+    is_levy: bool = False
+    levies: tuple[Beside, ...] = ()
 
 
 class Note(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,14 @@ class Note(Struct, frozen=True, kw_only=True):
 
 
 NO_NOTE: Final = Note()
+
+
+def levies_at(note: Note, row: int) -> tuple[tuple[Beside, ...], bool]:
+    """What was levied on a row of a transfer, from 0, and whether it was levied itself."""
+    beside = row - (note.amount != 0)
+    if beside >= 0:
+        return (), note.beside[beside].kind != REST
+    return tuple(row for row in note.beside if row.kind != REST), False
 
 
 class Link(Struct, frozen=True):
@@ -398,7 +409,12 @@ class Posting:
         past = self._past.get(target)
         if past is None:
             return self._no(position, RefusalCode.TARGET_NOT_FOUND)
-        if not Phase(past.phase).moves or past.is_link or target in self._book.suspense.open:
+        if (
+            not Phase(past.phase).moves
+            or past.is_link
+            or past.is_levy
+            or target in self._book.suspense.open
+        ):
             return self._no(position, RefusalCode.TARGET_NOT_REVERSIBLE)
         if (past.debit, past.credit) != (c, d):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
@@ -425,9 +441,12 @@ class Posting:
         """Move the amount, or what the bounds allow of it, by way of what the terms name."""
         amount = self._allowed(terms, d, c, asked)
         rest = asked - amount if terms.rest is not UNSET else 0
+        back = self._levies_back(terms, amount + rest)
+        comes_back = sum(levy.amount for levy in back if levy.credit_account == d)
         suspense: OneSide | None = None
         if amount or not rest:
-            refusal = self._why_not(self._movement(position, d, c, max(amount, 1)))
+            movement = self._movement(position, d, c, max(amount, 1))
+            refusal = self._why_not(movement, comes_back)
             if refusal is not None and amount and terms.suspense is not UNSET:
                 suspense = _SUSPENDABLE.get(refusal.code)
                 if suspense is not None:
@@ -439,9 +458,11 @@ class Posting:
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
-            movement = self._movement(position, d, c, amount)
+            is_exempt = suspense is not None or terms.action is not UNSET
+            movement = self._movement(position, d, c, amount, is_exempt=is_exempt)
             self._row(position, d, c, amount)
             beside += self._beside(movement)
+        beside += back
         passed = self._move_beside(position, beside)
         if isinstance(passed, Refusal):
             return passed
@@ -461,6 +482,25 @@ class Posting:
         d, c = (terms.rest, c) if terms.up_to == Side.DEBIT else (d, terms.rest)
         return Beside(amount=rest, credit_account=c, debit_account=d, kind=REST)
 
+    def _levies_back(self, terms: Terms, amount: int) -> list[Beside]:
+        """What was levied on the target of a reversal goes back in proportion."""
+        if terms.action is not Action.REVERSE:
+            return []
+        target = terms.target or 0
+        past = self._past[target]
+        taken = past.taken + self._taken.get(target, 0)
+        back = [given_back(levy.amount, past.amount, taken, amount) for levy in past.levies]
+        return [
+            Beside(
+                amount=part,
+                credit_account=levy.debit_account,
+                debit_account=levy.credit_account,
+                kind=levy.kind,
+            )
+            for levy, part in zip(past.levies, back, strict=True)
+            if part
+        ]
+
     # ---- what parts of the book have to say
 
     def _movement(
@@ -472,6 +512,7 @@ class Posting:
         *,
         phase: Phase = Phase.POSTED,
         of_hold: bool = False,
+        is_exempt: bool = False,
     ) -> Movement:
         terms = self._terms(position)
         return Movement(
@@ -485,12 +526,20 @@ class Posting:
             phase=phase,
             of_hold=of_hold,
             action=None if terms.action is UNSET else terms.action,
+            is_exempt=is_exempt,
         )
 
-    def _why_not(self, movement: Movement) -> Refusal | None:
-        """Why status, bounds or another rule keep an amount from moving."""
+    def _why_not(self, movement: Movement, comes_back: int = 0) -> Refusal | None:
+        """Why status, bounds or another rule keep an amount from moving.
+
+        What comes back to the debited account in the same entry counts as if it were there.
+        """
         refusal = self._book.why_not(
-            movement.position, movement.debit, movement.credit, movement.amount
+            movement.position,
+            movement.debit,
+            movement.credit,
+            movement.amount,
+            comes_back=comes_back,
         )
         for part in self._book.parts:
             refusal = refusal or part.why_not(movement)
@@ -588,6 +637,7 @@ class Posting:
         if phase.moves:
             self.undo.put(book.balance, d, book.balance[d] - amount)
             self.undo.put(book.balance, c, book.balance[c] + amount)
+            book.earned.follow(self.undo, d, c)
         self.positions.append(position)
         self.debit.append(d)
         self.credit.append(c)

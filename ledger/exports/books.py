@@ -22,7 +22,7 @@ from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, Transfer
 from ledger.core.model import Account, Action, Currency, Phase
-from ledger.core.terms import Note
+from ledger.core.terms import NO_NOTE, Note, day_of
 from ledger.journal.batches import read_body
 from ledger.journal.checkpoints import Checkpoint, parse_body
 from ledger.journal.directory import (
@@ -36,7 +36,6 @@ from ledger.journal.notes import parse_note
 from ledger.journal.replay import History, References, replay
 
 EPOCH: Final = date(1970, 1, 1)
-NO_NOTE: Final = Note()
 
 Facts = tuple[tuple[str, str], ...]  # Names and values, without a quote, comma or colon.
 NO_FACTS: Final[Facts] = ()
@@ -221,7 +220,7 @@ class _Books:
                 kind, facts = _told(line, note, i - own, posted.first_sequence + own)
             debit, credit = posted.debit[i], posted.credit[i]
             number = currency_of(debit)
-            day = leaf.business_date if line.business_date is UNSET else line.business_date
+            day = day_of(transfers, posted, i, leaf.business_date)
             self.moved += 1
             yield Entered(
                 posted.first_sequence + i,

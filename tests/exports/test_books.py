@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.amounts import show_amount
-from ledger.core.model import Account, CurrencyKind, Mode, Nature, Status
+from ledger.core.lines import DayClosed
+from ledger.core.model import Account, CurrencyKind, Late, Mode, Nature, Status
 from ledger.exports.beancount import write_beancount
 from ledger.exports.hledger import write_hledger
 from ledger.exports.names import (
@@ -386,6 +387,32 @@ def test_what_the_books_say_of_a_row_under_terms(
     assert meta == dict(fact.split(":") for fact in facts.split())
     for name, value in meta.items():
         assert isinstance(entry.meta[name], Decimal) is value.isdigit()
+
+
+def test_what_came_late_counts_for_the_next_open_day(tmp_path: Path) -> None:
+    """The day in the books is the one in the outcome, not the closed one that was asked."""
+    it = Building()
+    it.currency("MXN", 2)
+    it.account("0001", "MXN", nature=Nature.DEBIT, kind="cash", lower=NO_BOUND)
+    it.account("ana:1", "MXN")
+    closed = date(2026, 11, 20)
+    it.post([it.pay(1, 2, 11, business_date=closed)])
+    totals = it.book.days.totals_of([closed])
+    it.add(
+        DayClosed(
+            recorded_at=it.tick(),
+            date=closed,
+            by="op-1",
+            count=1,
+            totals=bytes(32),
+            shown=totals,
+        )
+    )
+    it.post([it.pay(1, 2, 77, business_date=closed)], late=Late.NEXT_OPEN_DAY)
+    it.export(tmp_path / "journal")
+    write_hledger(tmp_path / "journal", tmp_path / "books.journal")
+    assert "2026-11-21 * (2) payment" in (tmp_path / "books.journal").read_text()
+    hledger("-f", str(tmp_path / "books.journal"), "check", "--strict")
 
 
 def test_a_reference_refused_for_an_earlier_batch_makes_books(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A reader of journals made after JOURNAL.md alone: json, and the page's rules for batches.
 
 It imports nothing of ours and is as plain as the page. Tests hold the ledger to it. What
-refuses a whole batch (control sums, times, references, dates) is not in it.
+refuses a whole batch (control sums, times, references) is not in it, nor are business days.
 """
 
 import json
