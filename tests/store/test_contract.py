@@ -18,8 +18,8 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Terms
-from ledger.core.model import Action, Mode, Phase, Role, Side
+from ledger.core.lines import LimitChanged, StatusChanged, Terms
+from ledger.core.model import Action, Mode, Phase, Role, Side, Status
 from ledger.core.ports import Caller, Group, Movement, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
