@@ -93,9 +93,9 @@ class Payments(Part):
         return bool(self.limits) and not self.limits.keys().isdisjoint(debit)
 
     def why_not(self, movement: Movement) -> Refusal | None:
-        """Why this payment is too much, or None."""
+        """Why this payment is too much, or None. Not asked of a hold that is posted."""
         account = movement.debit
-        if account not in self.limits or movement.of_hold or _is_back(movement):
+        if account not in self.limits or _is_back(movement):
             return None
         available = min(self.left(account, movement.business_date).values())
         if movement.amount <= available:

@@ -323,7 +323,8 @@ def test_only_what_is_posted_counts_and_only_its_kinds(book: Book) -> None:
     take(book, rule(book, kinds=["sale"], d=1))
     earn(book, "5.00", kind="loan")
     assert limit(book) == 1_000
-    held = done(post(book, batch(hold("shop", "ana", "5.00")))).first_sequence
+    asked = as_dict(hold("shop", "ana", "5.00")) | {"kind": "sale"}
+    held = done(post(book, batch(AskedTransfer(**asked)))).first_sequence
     assert limit(book) == 1_000
     part = under("shop", "ana", "2.00", action=Action.POST, target=held)
     done(post(book, batch(AskedTransfer(**{**as_dict(part), "kind": "sale"}))))
@@ -349,6 +350,25 @@ def test_a_reversal_takes_growth_back_but_never_below_what_is_used(book: Book) -
     assert limit(book) == 3_000
     earn(book, "30.00")
     assert limit(book) == 4_000  # What was received since.
+
+
+def test_what_one_gets_back_was_not_earned(book: Book) -> None:
+    take(book, rule(book))
+    number = spend(book, "5.00")
+    assert isinstance(number, Posted)
+    target = number.first_sequence
+    back = under("shop", "ana", "5.00", action=Action.REVERSE, target=target)
+    done(post(book, batch(back), past={target: Past(debit=1, credit=2, amount=500)}))
+    assert (book.earned.received[1], limit(book)) == (0, 1_000)
+
+
+def test_what_is_used_above_the_rule_shrinks_with_every_payment(book: Book) -> None:
+    done(spend(book, "100.00"))
+    take(book, rule(book, kinds=["sale"]))
+    assert limit(book) == 10_000
+    earn(book, "30.00", kind="loan")
+    assert (limit(book), book.earned.received[1]) == (7_000, 0)
+    assert code(spend(book, "0.01")) == "exceeds_credit_limit"
 
 
 def test_what_a_receivable_made_up_for_is_taken_back_too(book: Book) -> None:

@@ -1,13 +1,14 @@
 """Limits by days of the ledger, and the closing of accounts, as the writer carries them out."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ledger.core.asked import AskedTerms
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
 from ledger.core.lines import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
-from ledger.core.model import Account, Status
+from ledger.core.model import Account, Action, Status
 from ledger.core.ports import (
     AskedAccount,
     AskedAct,
@@ -280,6 +281,17 @@ async def test_what_keeps_an_account_from_closing(house: House) -> None:
         await limits(desk, "ana", payments=AskedPayments(day="100.00"))
         assert await refused(desk, "ana", status=Status.CLOSED, remaining_to="eva") == (
             "exceeds_payment_limit"
+        )
+
+
+async def test_an_account_with_holds_is_not_closed(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        end = datetime(2030, 1, 1, tzinfo=UTC)
+        held = pay("ana", "eva", "1.00", terms=AskedTerms(action=Action.HOLD, expires=end))
+        await desk.post("caja", batch(1, pay("cash", "ana", "5.00"), held), OPERATOR)
+        assert await refused(desk, "ana", status=Status.CLOSED, remaining_to="ben") == (
+            "account_has_holds"
         )
 
 
