@@ -284,6 +284,8 @@ class Book:
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this leaf may not follow from the state, or None. Asked live and at replay."""
         match line:
+            case BatchPosted():
+                return None  # The most common; `post` saw to it.
             case CurrencyAdded() if line.code in self.currencies:
                 return Refusal(code=RefusalCode.CURRENCY_CODE_USED)
             case AccountOpened() if line.code in self.numbers:
@@ -355,6 +357,10 @@ class Book:
         if refusal is not None:
             raise JournalBroken(f"leaf {self.size}", f"against the rules: {refusal.code}")
         match line:
+            case BatchPosted():
+                first = self.transfers - line.posted + 1
+                if (line.number, line.first_sequence) != (self.batches, first):
+                    raise JournalBroken(f"leaf {self.size}", "a batch out of order")
             case Opening():
                 self.opening = line
             case CurrencyAdded():
@@ -373,10 +379,6 @@ class Book:
                 if line.status is Status.CLOSED:
                     self.plans.drop_all(line.account)
                 self._refresh(line.account)
-            case BatchPosted():
-                first = self.transfers - line.posted + 1
-                if (line.number, line.first_sequence) != (self.batches, first):
-                    raise JournalBroken(f"leaf {self.size}", "a batch out of order")
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
         self.recorded_at = line.recorded_at

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
+from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.holds import Hold
 from ledger.core.levies import given_back
 from ledger.core.lines import Beside, Terms, Transfer
@@ -292,7 +293,8 @@ class Posting:
         """Why the terms cannot be kept, whatever the balances are."""
         for number in (terms.rest, terms.suspense):
             if number is not UNSET and not self._is_usable(number, d, c):
-                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, number or None)
+                account = number if 0 < number <= self._book.accounts else None
+                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, account)
         if terms.adjusting:
             day = self._transfers[position].business_date
             if day is UNSET or not self._book.days.is_adjusting_open(day):
@@ -322,7 +324,10 @@ class Posting:
         )
 
     def _bought(self, position: int, terms: Terms, d: int) -> int | None:
-        """What the amount before this one in the entry buys, in minor units rounded down."""
+        """What the amount before this one in the entry buys, in minor units rounded down.
+
+        None where there is none, or where no amount is so large.
+        """
         assert terms.rate is not UNSET
         before = position - 1
         if before < 0 or self._terms(before).entry != terms.entry or terms.entry is UNSET:
@@ -331,7 +336,8 @@ class Posting:
             d
         ):
             return None
-        return self._columns[2][before] * terms.rate.n // terms.rate.d
+        bought = self._columns[2][before] * terms.rate.n // terms.rate.d
+        return bought if bought <= AMOUNT_MAX else None
 
     def _no(
         self,

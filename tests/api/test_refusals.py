@@ -32,7 +32,9 @@ ACCOUNTS = f"{CAJA}/accounts"
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
 DAYS = {code for code in RefusalCode if code.startswith(("act_", "day", "period_", "no_day"))}
 NOT_OVER_HTTP = {
-    *DAYS,  # Which no route opens, closes or sets yet.
+    *DAYS,  # Which no route opens, closes or sets yet;
+    RefusalCode.LEVY_NOT_FOUND,  # nor levies.
+    RefusalCode.RATE_ABOVE_ONE,
     RefusalCode.VALUE_DATE_TOO_EARLY,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
