@@ -410,7 +410,7 @@ class Plain:
 
     def set_status(self, code: str, status: str) -> No | None:
         account = self.accounts[code]
-        if account.status == "closed":
+        if account.status == "closed" and status != "open":
             return No("account_closed", code)
         if status == "closed" and self.balance(code) != 0:
             return No("account_not_at_zero", code)
