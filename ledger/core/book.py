@@ -151,7 +151,8 @@ class Book:
 
     def state(self) -> Iterator[StateLine]:
         """The whole state as the lines of a snapshot, in their order."""
-        return iter(self.frozen().lines(0, None))
+        frozen = self.frozen()
+        return iter(frozen.slice(0, frozen.count).lines())
 
     def restore(self, line: StateLine) -> None:
         """Take one line of a snapshot, in order, into a book that holds only those before.
@@ -507,7 +508,7 @@ class Frozen:
             transfers=book.transfers,
             recorded_at=book.recorded_at,
         )
-        self._first: list[StateLine] = [
+        self._first: list[StateHead | StateCurrency] = [
             self.head,
             *(
                 StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
@@ -526,29 +527,74 @@ class Frozen:
         """How many lines there are."""
         return len(self._first) + self.accounts
 
-    def lines(self, start: int, stop: int | None) -> list[StateLine]:
-        """Lines `start` to `stop`, the last not included."""
-        stop = self.count if stop is None else min(stop, self.count)
-        first = self._first[start:stop]
-        offset = len(self._first) - 1  # Line n is account n - offset.
-        accounts = range(max(1, start - offset), max(1, stop - offset))
-        return [*first, *map(self._account, accounts)]
-
-    def _account(self, number: int) -> StateAccount:
+    def slice(self, start: int, stop: int) -> "StateSlice":
+        """Lines `start` to `stop`, the last not included, as far as there are so many."""
         book = self._book
-        lower, upper = self._lower[number], self._upper[number]
-        return StateAccount(
-            number=number,
-            code=book.codes[number],
-            currency=self._currencies[book._currency[number]],
-            nature=_NATURES[book._nature[number]],
-            kind=book._kinds[book._kind[number]],
-            holder=bytes(book._holders[16 * number : 16 * number + 16]),
-            status=_STATUSES[self._status[number]],
-            balance=str(self._balance[number]),
-            lower=UNSET if lower == NO_LOWER else lower,
-            upper=UNSET if upper == NO_UPPER else upper,
+        offset = len(self._first) - 1  # Line n is account n - offset.
+        here = slice(max(1, start - offset), max(1, min(stop, self.count) - offset))
+        return StateSlice(
+            first=self._first[start:stop],
+            number=here.start,
+            codes=book.codes[here],
+            currencies=self._currencies,
+            currency=book._currency[here],
+            nature=bytes(book._nature[here]),
+            kinds=book._kinds,
+            kind=book._kind[here],
+            holders=bytes(book._holders[16 * here.start : 16 * here.stop]),
+            status=self._status[here],
+            balance=self._balance[here],
+            lower=self._lower[here],
+            upper=self._upper[here],
         )
+
+
+class StateSlice(Struct, frozen=True, kw_only=True):
+    """Some lines of a state as columns, as they are cut out of a book.
+
+    They cost next to nothing to cut and to hand to another process, which makes the lines.
+    """
+
+    first: Sequence[StateHead | StateCurrency]
+    number: int  # Of the first account.
+    codes: list[str]
+    currencies: Sequence[str]  # By number, as kinds are.
+    currency: list[int]
+    nature: bytes
+    kinds: Sequence[str]
+    kind: list[int]
+    holders: bytes
+    status: bytes
+    balance: list[int]
+    lower: list[int]
+    upper: list[int]
+
+    def lines(self) -> list[StateLine]:
+        """The lines, in order."""
+        columns = (
+            *(range(len(self.codes)), self.codes, self.currency, self.nature, self.kind),
+            *(self.status, self.balance, self.lower, self.upper),
+        )
+        return [
+            *self.first,
+            *(
+                StateAccount(
+                    number=self.number + i,
+                    code=code,
+                    currency=self.currencies[currency],
+                    nature=_NATURES[nature],
+                    kind=self.kinds[kind],
+                    holder=self.holders[16 * i : 16 * i + 16],
+                    status=_STATUSES[status],
+                    balance=str(balance),
+                    lower=UNSET if lower == NO_LOWER else lower,
+                    upper=UNSET if upper == NO_UPPER else upper,
+                )
+                for i, code, currency, nature, kind, status, balance, lower, upper in zip(
+                    *columns, strict=True
+                )
+            ),
+        ]
 
 
 def _or(value: T | UnsetType, otherwise: T) -> T:

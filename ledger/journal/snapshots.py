@@ -36,7 +36,7 @@ def chunks_of(book: Book) -> Iterator[Chunk]:
     """The whole state of a book."""
     frozen = book.frozen()
     for start in range(0, frozen.count, CHUNK):
-        yield write_chunk(frozen.lines(start, start + CHUNK))
+        yield write_chunk(frozen.slice(start, start + CHUNK).lines())
 
 
 def snapshot_root(hashes: Iterable[bytes]) -> bytes:

@@ -1,7 +1,7 @@
 """Snapshots on their way out: made into lines and hashed in another process.
 
-The posting process only copies what changes and cuts slices; encoding, hashing and
-waiting for the database happen beside it.
+The posting process only copies what changes and cuts slices of columns, so that it makes no
+object for each account; lines, their bytes and hashes are made beside it.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
-from ledger.core.book import Frozen, StateLine
+from ledger.core.book import Frozen, StateSlice
 from ledger.core.faults import StoreUnavailable
 from ledger.core.lines import Snapshot
 from ledger.core.ports import Store
@@ -19,9 +19,6 @@ from ledger.journal.canonical import decode_leaf
 from ledger.journal.snapshots import CHUNK, Chunk, snapshot_root, write_chunk
 
 KEPT = 2  # Snapshots; the older one serves where the newer does not hold.
-SLICE = 1024  # Accounts copied between two turns of the event loop.
-
-assert CHUNK % SLICE == 0, "a chunk is made of whole slices"
 
 
 class Snapshotter:
@@ -46,22 +43,18 @@ class Snapshotter:
         """
         hashes: list[bytes] = []
         for start in range(0, frozen.count, CHUNK):
-            lines: list[StateLine] = []
-            for at in range(start, start + CHUNK, SLICE):
-                lines += frozen.lines(at, at + SLICE)
-                await asyncio.sleep(0)
-            chunk = await self._hashed(lines)
+            chunk = await self._hashed(frozen.slice(start, start + CHUNK))
             number = len(hashes)
             await store.keep_chunk(ledger_id, frozen.size, number, chunk.data, chunk.hash)
             hashes.append(chunk.hash)
         return snapshot_root(hashes)
 
-    async def _hashed(self, lines: list[StateLine]) -> Chunk:
+    async def _hashed(self, cut: StateSlice) -> Chunk:
         if self._executor is None:
             # Forking a process that has threads and sockets is not safe.
             spawn = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(1, mp_context=spawn)
-        packed = msgspec.msgpack.encode(lines)
+        packed = msgspec.msgpack.encode(cut)
         loop = asyncio.get_running_loop()
         try:
             data, digest = await loop.run_in_executor(self._executor, _chunk, packed)
@@ -81,5 +74,5 @@ class Snapshotter:
 
 def _chunk(packed: bytes) -> tuple[bytes, bytes]:
     """Runs in the worker process."""
-    chunk = write_chunk(msgspec.msgpack.decode(packed, type=list[StateLine]))
+    chunk = write_chunk(msgspec.msgpack.decode(packed, type=StateSlice).lines())
     return chunk.data, chunk.hash
