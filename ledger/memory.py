@@ -265,10 +265,14 @@ class MemoryStore:
             for index in reversed(ledger.snapshots)
         ]
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        return data
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
-        self.database.ledger(ledger_id).chunks[size, number] = (digest, data)
+        self.database.ledger(ledger_id).chunks[size, number] = (digest, packed)
 
     async def chunks(self, ledger_id: int, size: int) -> list[tuple[int, bytes]]:
         chunks = self.database.ledger(ledger_id).chunks

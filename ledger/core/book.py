@@ -103,6 +103,7 @@ class Book:
         self._currency_codes: list[str] = []
         self._lower: list[int] = [0]
         self._upper: list[int] = [0]
+        self._bounds_are_frozen = False  # Then they are copied before one changes.
         self._status = bytearray(1)
         self._nature = bytearray(1)
         self._kind: list[int] = [0]
@@ -147,6 +148,7 @@ class Book:
 
     def frozen(self) -> "Frozen":
         """The whole state as it stands now, for a snapshot, while the book goes on."""
+        self._bounds_are_frozen = True
         return Frozen(self)
 
     def state(self) -> Iterator[StateLine]:
@@ -217,6 +219,9 @@ class Book:
             case AccountOpened():
                 self._add_account(line)
             case LimitChanged():
+                if self._bounds_are_frozen:
+                    self._lower, self._upper = self._lower.copy(), self._upper.copy()
+                    self._bounds_are_frozen = False
                 self._lower[line.account] = _or(line.lower, NO_LOWER)
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
                 self._refresh(line.account)
@@ -494,7 +499,8 @@ class Frozen:
     """A copy of what changes in a book, and its view of what does not.
 
     Codes, holders and the like are only ever appended, so the book's own columns serve,
-    up to the number of accounts there were.
+    up to the number of accounts there were. So do those of the bounds, which seldom change:
+    the book then takes new ones.
     """
 
     def __init__(self, book: Book) -> None:
@@ -518,8 +524,7 @@ class Frozen:
         self._book = book
         self._currencies = tuple(book.currencies)
         self._balance = book.balance.copy()
-        self._lower = book._lower.copy()
-        self._upper = book._upper.copy()
+        self._lower, self._upper = book._lower, book._upper
         self._status = bytes(book._status)
 
     @property

@@ -461,8 +461,13 @@ class Store(Protocol):
         """The snapshots whose leaf is committed, newest first."""
         ...
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        """The lines of a chunk as `keep_chunk` takes them; other processes may call it."""
+        ...
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
         """Keep a chunk of a snapshot as of `size`; again is no harm."""
         ...
@@ -471,7 +476,10 @@ class Store(Protocol):
         """Number and hash of a snapshot's chunks, in order."""
         ...
 
-    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes: ...
+    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes:
+        """The lines of a chunk; LookupError when it is not there."""
+        ...
+
     async def drop_snapshots(self, ledger_id: int, keep: Collection[int]) -> None:
         """Forget the chunks of all snapshots but those of these sizes."""
         ...

@@ -158,10 +158,10 @@ class SimulatedStore(MemoryStore):
         return await super().used_references(ledger_id, references, before)
 
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
         await self._world.take_time()
-        await super().keep_chunk(ledger_id, size, number, data, digest)
+        await super().keep_chunk(ledger_id, size, number, packed, digest)
 
     async def commit(self, group: Group) -> None:
         await self._world.take_time()
