@@ -24,8 +24,7 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Snapshot
-from ledger.core.model import Account
+from ledger.core.lines import AccountOpened, Snapshot
 from ledger.core.ports import (
     Caller,
     Group,
@@ -59,7 +58,7 @@ class _Ledger:
         self.batch_at: dict[int, NewBatch] = {}  # By leaf index, in order.
         self.posted: list[NewBatch] = []  # By number - 1, which is also by sequence.
         self.first_sequences: list[int] = []
-        self.accounts: dict[int, Account] = {}
+        self.accounts: dict[int, AccountOpened] = {}
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.tiles: dict[tuple[int, int], bytes] = {}

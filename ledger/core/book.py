@@ -156,46 +156,70 @@ class Book:
         frozen = self.frozen()
         return iter(frozen.slice(0, frozen.count).lines())
 
-    def restore(self, line: StateLine) -> None:
-        """Take one line of a snapshot, in order, into a book that holds only those before.
+    def restore(self, lines: Sequence[StateLine]) -> None:
+        """Take lines of a snapshot, in order, into a book that holds only those before.
 
         Raises:
             JournalBroken: the lines are not in order.
         """
-        match line:
-            case StateHead():
+        accounts: list[StateAccount] = []
+        for line in lines:
+            if isinstance(line, StateAccount):
+                accounts.append(line)
+            elif isinstance(line, StateCurrency):
+                self._add_currency(line)
+            else:
                 self.size, self.recorded_at = line.size, line.recorded_at
                 self.batches, self.transfers = line.batches, line.transfers
-            case StateCurrency():
-                self._add_currency(line)
-            case StateAccount():
-                self._add_account(line)
-                self.balance[line.number] = int(line.balance)
-                self._status[line.number] = _STATUS_NUMBER[line.status]
-                self._refresh(line.number)
+        self._restore_accounts(accounts)
+
+    def _restore_accounts(self, lines: Sequence[StateAccount]) -> None:
+        """Column by column: of these there are a million."""
+        numbers = range(self.accounts + 1, self.accounts + 1 + len(lines))
+        if [line.number for line in lines] != list(numbers):
+            raise JournalBroken(f"snapshot of size {self.size}", "accounts out of order")
+        status = [_STATUSES.index(line.status) for line in lines]
+        lower = [_or(line.lower, NO_LOWER) for line in lines]
+        upper = [_or(line.upper, NO_UPPER) for line in lines]
+        codes = [line.code for line in lines]
+        self.numbers.update(zip(codes, numbers, strict=True))
+        self.codes += codes
+        self.balance += [int(line.balance) for line in lines]
+        self.floor += [NO_DEBIT if s else bound for s, bound in zip(status, lower, strict=True)]
+        self.ceiling += [
+            NO_CREDIT if s else bound for s, bound in zip(status, upper, strict=True)
+        ]
+        self._currency += [self.currencies[line.currency].number for line in lines]
+        self._lower += lower
+        self._upper += upper
+        self._status += bytes(status)
+        self._nature += bytes(_NATURES.index(line.nature) for line in lines)
+        kinds = {kind: self._kind_number(kind) for kind in {line.kind for line in lines}}
+        self._kind += [kinds[line.kind] for line in lines]
+        self._holders += b"".join(line.holder for line in lines)
 
     # ---- changing, one line of the journal at a time
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this leaf may not follow from the state, or None. Asked live and at replay."""
         match line:
+            case AccountOpened():  # First, since of these there are a million.
+                if line.code in self.numbers:
+                    number = self.numbers[line.code]
+                    return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, account=number)
+                if line.currency not in self.currencies:
+                    return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+                return _refuse_crossed(line)
             case CurrencyAdded() if line.code in self.currencies:
                 return Refusal(code=RefusalCode.CURRENCY_CODE_USED)
-            case AccountOpened() if line.code in self.numbers:
-                return Refusal(
-                    code=RefusalCode.ACCOUNT_CODE_USED, account=self.numbers[line.code]
-                )
-            case AccountOpened() if line.currency not in self.currencies:
-                return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
             case LimitChanged() | StatusChanged() if line.account > self.accounts:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
             case LimitChanged() | StatusChanged() if self._status[line.account] == _CLOSED:
                 return Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=line.account)
             case StatusChanged(status=Status.CLOSED) if self.balance[line.account] != 0:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_AT_ZERO, account=line.account)
-            case AccountOpened() | LimitChanged():
-                if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
-                    return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+            case LimitChanged():
+                return _refuse_crossed(line)
         return None
 
     def apply(self, line: AnyLeaf) -> None:
@@ -212,12 +236,12 @@ class Book:
         if refusal is not None:
             raise JournalBroken(f"leaf {self.size}", f"against the rules: {refusal.code}")
         match line:
+            case AccountOpened():
+                self._add_account(line)
             case Opening():
                 self.opening = line
             case CurrencyAdded():
                 self._add_currency(line)
-            case AccountOpened():
-                self._add_account(line)
             case LimitChanged():
                 if self._bounds_are_frozen:
                     self._lower, self._upper = self._lower.copy(), self._upper.copy()
@@ -243,13 +267,10 @@ class Book:
         self.scales[line.code] = line.scale
         self._currency_codes.append(line.code)
 
-    def _add_account(self, line: AccountOpened | StateAccount) -> None:
+    def _add_account(self, line: AccountOpened) -> None:
         currency = self.currencies[line.currency]
         if line.number != self.accounts + 1:
             raise JournalBroken(f"leaf {self.size}", f"account {line.number} out of order")
-        kind = self._kind_numbers.setdefault(line.kind, len(self._kinds))
-        if kind == len(self._kinds):
-            self._kinds.append(line.kind)
         lower, upper = _or(line.lower, NO_LOWER), _or(line.upper, NO_UPPER)
         self.numbers[line.code] = line.number
         self.codes.append(line.code)
@@ -261,8 +282,14 @@ class Book:
         self._upper.append(upper)
         self._status.append(0)
         self._nature.append(_NATURES.index(line.nature))
-        self._kind.append(kind)
+        self._kind.append(self._kind_number(line.kind))
         self._holders += line.holder
+
+    def _kind_number(self, kind: str) -> int:
+        number = self._kind_numbers.setdefault(kind, len(self._kinds))
+        if number == len(self._kinds):
+            self._kinds.append(kind)
+        return number
 
     def _refresh(self, number: int) -> None:
         """Fold bounds and status of one account into what posting compares with."""
@@ -600,6 +627,12 @@ class StateSlice(Struct, frozen=True, kw_only=True):
                 )
             ),
         ]
+
+
+def _refuse_crossed(line: AccountOpened | LimitChanged) -> Refusal | None:
+    if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
+        return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+    return None
 
 
 def _or(value: T | UnsetType, otherwise: T) -> T:

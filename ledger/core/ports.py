@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.core.amounts import Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.lines import BatchPosted, BatchRefused, Opening
+from ledger.core.lines import AccountOpened, BatchPosted, BatchRefused, Opening
 from ledger.core.model import (
     Account,
     AccountCode,
@@ -71,7 +71,7 @@ class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AskedAccount(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
 ):
     """A new account. Bounds are decimals of its own nature's balance, or "none"."""
 
@@ -361,7 +361,7 @@ class Group(Struct, frozen=True, kw_only=True):
     hashes: Sequence[bytes]
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
-    accounts: Sequence[Account]
+    accounts: Sequence[AccountOpened]
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
 
 

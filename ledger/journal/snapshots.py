@@ -53,9 +53,8 @@ def restore_chunk(book: Book, chunk: Chunk) -> None:
     try:
         if root_of_lines(chunk.data) != chunk.hash:
             raise MalformedLine("a snapshot's bytes are not those of its hash")
-        for line in decode_state(chunk.data):
-            book.restore(line)
-    except (MalformedLine, KeyError) as error:
+        book.restore(decode_state(chunk.data))
+    except (MalformedLine, KeyError, ValueError) as error:
         raise JournalBroken("snapshot", str(error)) from error
 
 
