@@ -11,7 +11,8 @@ from ledger.core.faults import JournalBroken
 from ledger.core.lines import AccountOpened, CurrencyAdded, LimitChanged, StatusChanged
 from ledger.core.model import CurrencyKind, Nature, Status
 from ledger.core.refusals import Refusal
-from ledger.journal.snapshots import chunks_of, restore_chunk
+from ledger.journal.batches import root_of_lines
+from ledger.journal.snapshots import Chunk, chunks_of, restore_chunk
 from tests.core.books import NOW, add, batch, bound, opened, pay, post, set_status
 
 CODES = ["cash", "ana", "ben", "eva", "hour", "nobody"]
@@ -146,6 +147,26 @@ def test_a_snapshot_goes_on_as_the_book_does(before: list[tuple], after: list[tu
         restore_chunk(copy, chunk)
     assert walk(copy, after, 100) == walk(book, after, 100)
     assert list(copy.state()) == list(book.state())
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b'"balance":"0"', b'"balance":"no"'),
+        (b'"number":2', b'"number":9'),
+        (b'"currency":"MXN"', b'"currency":"XXX"'),
+        (b'"status":"open"', b'"status":"ajar"'),
+        (b'{"balance"', b'{ "balance"'),
+    ],
+)
+def test_damaged_lines_of_a_snapshot_break_it(there: bytes, instead: bytes) -> None:
+    """Also where their hash is right, which until the end is only the database's word."""
+    book, _ = a_book()
+    (chunk,) = chunks_of(book)
+    data = chunk.data.replace(there, instead)
+    assert data != chunk.data
+    with pytest.raises(JournalBroken, match="snapshot"):
+        restore_chunk(Book(), Chunk(data, root_of_lines(data)))
 
 
 def walk(book: Book, history: list[tuple], start: int) -> list[object]:  # type: ignore[type-arg]
