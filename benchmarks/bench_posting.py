@@ -368,7 +368,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--start-accounts", type=int, default=1_000_000, help="at the start")
     parser.add_argument("--singles", type=int, default=200_000, help="for bytes_per_batch")
     parser.add_argument(
-        "--memory-seconds", type=float, default=20.0, help="for them; 120 is enough for all"
+        "--memory-seconds", type=float, default=12.0, help="for them; 120 is enough for all"
     )
     return Options(**vars(parser.parse_args(arguments)))
 
