@@ -17,16 +17,18 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.core.amounts import Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.lines import BatchPosted, BatchRefused, Opening
+from ledger.core.lines import BatchPosted, BatchRefused, DayClosed, Opening, SettingsChanged
 from ledger.core.model import (
     Account,
     AccountCode,
     CurrencyCode,
     CurrencyKind,
+    DaysBy,
     LedgerCode,
     Nature,
     OpaqueId,
     Phase,
+    Reference,
     Role,
     Status,
     Word,
@@ -38,6 +40,11 @@ T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+# A quarter of an hour after midnight; midnight itself is no cut-off.
+CutOffText = Annotated[
+    str, Meta(pattern=r"^(00:(15|30|45)|(0[1-9]|1[0-9]|2[0-3]):(00|15|30|45))\Z")
+]
+PeriodMark = Literal["preliminary", "reopened", "final"]
 SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
 
 
@@ -100,6 +107,38 @@ class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     soft_bounds: SoftBounds | UnsetType = UNSET
 
 
+class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision a change cites: its number, its date, and SHA-256 of its document in hex."""
+
+    number: Reference
+    date: date
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class AskedDays(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a ledger keeps its days from now on; what is not there is not so any more.
+
+    `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
+    midnight. `value_days_back` is how many days before the business date interest may run
+    from; absent: any.
+    """
+
+    days: DaysBy
+    cut_off: CutOffText | UnsetType = UNSET
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class AskedMark(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a period is marked. To reopen it, the act that decided so is cited."""
+
+    mark: PeriodMark
+    act: AskedAct | UnsetType = UNSET
+
+
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new API key of a ledger."""
 
@@ -137,6 +176,13 @@ class LedgerView(Struct, frozen=True, kw_only=True):
     accounts: int
     batches: int
     transfers: int
+
+
+class ClosedDay(Struct, frozen=True, kw_only=True):
+    """A business day as it was closed; without `leaf_index`, as it would be."""
+
+    line: DayClosed
+    leaf_index: int | None = None
 
 
 PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
@@ -192,6 +238,41 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Account | Refusal: ...
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        ...
+
+    async def set_days(
+        self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
+    ) -> SettingsChanged | Refusal:
+        """Say how days are kept. What is so already is not written again."""
+        ...
+
+    async def open_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> Refusal | None:
+        """Open a business day. One that is open is not opened again."""
+        ...
+
+    async def close_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> ClosedDay | Refusal:
+        """Close a business day, with what it came to."""
+        ...
+
+    async def mark_period(
+        self,
+        ledger: str,
+        year: int,
+        month: int,
+        asked: AskedMark,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Close a month for now or for ever, or reopen it. What is so is not marked again."""
+        ...
+
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller
     ) -> None:

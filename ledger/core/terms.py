@@ -130,12 +130,6 @@ def is_adjusting(transfer: Transfer) -> bool:
     return transfer.terms is not UNSET and transfer.terms.adjusting
 
 
-def moving_rows(posted: "Posted") -> Iterator[int]:
-    """The rows of a batch, from 0, that moved balances."""
-    phases = posted.phases or [Phase.POSTED] * len(posted.amount)
-    return (i for i, phase in enumerate(phases) if Phase(phase).moves)
-
-
 def kinds_of(transfers: Sequence[Transfer], posted: "Posted") -> list[str]:
     """The kind of each row: a transfer's own, or that of what it made besides."""
     kinds: list[str] = []
