@@ -39,7 +39,7 @@ from ledger.core.ports import (
     TransferRow,
 )
 from ledger.core.terms import Link, Past
-from ledger.journal.batches import read_body
+from ledger.journal.batches import read_body, read_levies
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import EMPTY_ROOT
 
@@ -230,18 +230,22 @@ class MemoryStore:
     ) -> Mapping[int, Past]:
         ledger = self.database.ledger(ledger_id)
         links = [link for link in ledger.links.values() if link.sequence < before]
-        return {
-            row.sequence: Past(
-                debit=row.debit_account,
-                credit=row.credit_account,
-                amount=row.amount,
-                phase=row.phase,
-                taken=sum(link.amount for link in links if link.target == row.sequence),
-                is_link=row.sequence in ledger.links,
-            )
-            for row in ledger.rows(min(sequences, default=before) - 1)
-            if row.sequence in sequences and row.sequence < before
-        }
+        found: dict[int, Past] = {}
+        for row in ledger.rows(min(sequences, default=before) - 1):
+            if row.sequence in sequences and row.sequence < before:
+                outcomes = ledger.posted[row.batch_number - 1].outcomes
+                levies, is_levy = read_levies(outcomes, row.sequence)
+                found[row.sequence] = Past(
+                    debit=row.debit_account,
+                    credit=row.credit_account,
+                    amount=row.amount,
+                    phase=row.phase,
+                    taken=sum(link.amount for link in links if link.target == row.sequence),
+                    is_link=row.sequence in ledger.links,
+                    is_levy=is_levy,
+                    levies=levies,
+                )
+        return found
 
     async def detail_salts(
         self, ledger_id: int, sequences: Collection[int]

@@ -19,6 +19,7 @@ from ledger.core.days import Days, Rows, late_of
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
+from ledger.core.levies import Levies
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
@@ -140,11 +141,13 @@ class Book:
         self.holds = Holds(self._refold)
         self.suspense = Suspense()
         self.days = Days()
-        self.parts: tuple[Part, ...] = (
+        self.levies = Levies(self)
+        self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
             self.days,
-        )  # As in snapshots.
+            self.levies,
+        )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
@@ -247,6 +250,8 @@ class Book:
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this leaf may not follow from the state, or None. Asked live and at replay."""
         match line:
+            case BatchPosted():
+                return None  # The most common; `post` saw to it.
             case CurrencyAdded() if line.code in self.currencies:
                 return Refusal(code=RefusalCode.CURRENCY_CODE_USED)
             case AccountOpened() if line.code in self.numbers:
@@ -284,6 +289,10 @@ class Book:
         if refusal is not None:
             raise JournalBroken(f"leaf {self.size}", f"against the rules: {refusal.code}")
         match line:
+            case BatchPosted():
+                first = self.transfers - line.posted + 1
+                if (line.number, line.first_sequence) != (self.batches, first):
+                    raise JournalBroken(f"leaf {self.size}", "a batch out of order")
             case Opening():
                 self.opening = line
             case CurrencyAdded():
@@ -298,10 +307,6 @@ class Book:
             case StatusChanged():
                 self._status[line.account] = _STATUS_NUMBER[line.status]
                 self._refresh(line.account)
-            case BatchPosted():
-                first = self.transfers - line.posted + 1
-                if (line.number, line.first_sequence) != (self.batches, first):
-                    raise JournalBroken(f"leaf {self.size}", "a batch out of order")
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
         self.recorded_at = line.recorded_at
@@ -730,15 +735,17 @@ class Book:
             return None
         return Refusal(code=code, position=position, account=account)
 
-    def why_not(self, position: int, d: int, c: int, amount: int) -> Refusal | None:
+    def why_not(
+        self, position: int, d: int, c: int, amount: int, *, comes_back: int = 0
+    ) -> Refusal | None:
         """Why this amount cannot pass between these accounts as they stand now."""
         refusal = self.why_shut(position, d, c)
         if refusal is not None:
             return refusal
         account = c
-        if self.balance[d] - amount < self.floor[d]:
+        if self.balance[d] + comes_back - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
-            available = max(0, self.balance[d] - self.floor[d])
+            available = max(0, self.balance[d] + comes_back - self.floor[d])
         elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])

@@ -266,6 +266,33 @@ class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Reference
 
 
+class Levy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What transfers of some kinds pay to the treasury: n/d of the amount and `fixed`.
+
+    Minor units. The rate is rounded half to even; the sum is not below `minimum` nor above
+    `maximum`.
+    """
+
+    d: Amount
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=64)]
+    n: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+    payer: OneSide
+    treasury: AccountNumber
+    fixed: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] = 0
+    minimum: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] = 0
+    maximum: Amount | UnsetType = UNSET
+
+
+class LevySet(Leaf, frozen=True, kw_only=True, tag="levy"):
+    """A levy from now on, under its code; without one it is removed."""
+
+    code: Word
+    by: OpaqueId
+    reason: Word
+    levy: Levy | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
 class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
     """How the ledger keeps its days from now on; all of it."""
 
@@ -340,6 +367,7 @@ AnyLeaf = (
     | DayOpened
     | DayClosed
     | PeriodMarked
+    | LevySet
     | Snapshot
 )
 
@@ -451,6 +479,13 @@ class StateDayTotal(Line, frozen=True, kw_only=True, tag="state_day_total"):
     source: str
 
 
+class StateLevy(Line, frozen=True, kw_only=True, tag="state_levy"):
+    """A levy in a snapshot, in the order of their codes."""
+
+    code: Word
+    levy: Levy
+
+
 class StatePeriod(Line, frozen=True, kw_only=True, tag="state_period"):
     """How a month was marked last."""
 
@@ -468,4 +503,5 @@ AnyState = (
     | StateDays
     | StateDayTotal
     | StatePeriod
+    | StateLevy
 )

@@ -28,6 +28,7 @@ class Movement(Struct, frozen=True, kw_only=True):
     business_date: date
     phase: Phase = Phase.POSTED
     of_hold: bool = False
+    is_exempt: bool = False  # From levies: taken back, cleared, or by way of suspense.
 
 
 class Part:

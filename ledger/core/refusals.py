@@ -22,6 +22,8 @@ class RefusalCode(StrEnum):
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
     ACCOUNT_HAS_HOLDS = "account_has_holds"
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
+    LEVY_NOT_FOUND = "levy_not_found"
+    RATE_ABOVE_ONE = "rate_above_one"
     BOUNDS_CROSSED = "bounds_crossed"
     ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"

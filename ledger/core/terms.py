@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
+from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.holds import Hold
+from ledger.core.levies import given_back
 from ledger.core.lines import Beside, Terms, Transfer
 from ledger.core.model import Action, Flag, OneSide, Phase, Side
 from ledger.core.parts import Movement
@@ -43,7 +45,7 @@ class Past(Struct, frozen=True, kw_only=True):
     """A transfer recorded before the batch that names it.
 
     `taken` is what later ones took back of it or cleared; `is_link` says that it was one
-    of these itself.
+    of these itself, `is_levy` that it was levied on another. `levies` were levied on it.
     """
 
     debit: int
@@ -52,6 +54,8 @@ class Past(Struct, frozen=True, kw_only=True):
     phase: int = Phase.POSTED
     taken: int = 0
     is_link: bool = False
+    is_levy: bool = False
+    levies: tuple[Beside, ...] = ()
 
 
 class Note(Struct, frozen=True, kw_only=True):
@@ -65,6 +69,14 @@ class Note(Struct, frozen=True, kw_only=True):
 
 
 NO_NOTE: Final = Note()
+
+
+def levies_at(note: Note, row: int) -> tuple[tuple[Beside, ...], bool]:
+    """What was levied on a row of a transfer, from 0, and whether it was levied itself."""
+    beside = row - (note.amount != 0)
+    if beside >= 0:
+        return (), note.beside[beside].kind != REST
+    return tuple(row for row in note.beside if row.kind != REST), False
 
 
 class Link(Struct, frozen=True):
@@ -274,7 +286,8 @@ class Posting:
         """Why the terms cannot be kept, whatever the balances are."""
         for number in (terms.rest, terms.suspense):
             if number is not UNSET and not self._is_usable(number, d, c):
-                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, number or None)
+                account = number if 0 < number <= self._book.accounts else None
+                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, account)
         if terms.adjusting:
             day = self._transfers[position].business_date
             if day is UNSET or not self._book.days.is_adjusting_open(day):
@@ -304,7 +317,10 @@ class Posting:
         )
 
     def _bought(self, position: int, terms: Terms, d: int) -> int | None:
-        """What the amount before this one in the entry buys, in minor units rounded down."""
+        """What the amount before this one in the entry buys, in minor units rounded down.
+
+        None where there is none, or where no amount is so large.
+        """
         assert terms.rate is not UNSET
         before = position - 1
         if before < 0 or self._terms(before).entry != terms.entry or terms.entry is UNSET:
@@ -313,7 +329,8 @@ class Posting:
             d
         ):
             return None
-        return self._columns[2][before] * terms.rate.n // terms.rate.d
+        bought = self._columns[2][before] * terms.rate.n // terms.rate.d
+        return bought if bought <= AMOUNT_MAX else None
 
     def _no(
         self,
@@ -391,7 +408,12 @@ class Posting:
         past = self._past.get(target)
         if past is None:
             return self._no(position, RefusalCode.TARGET_NOT_FOUND)
-        if not Phase(past.phase).moves or past.is_link or target in self._book.suspense.open:
+        if (
+            not Phase(past.phase).moves
+            or past.is_link
+            or past.is_levy
+            or target in self._book.suspense.open
+        ):
             return self._no(position, RefusalCode.TARGET_NOT_REVERSIBLE)
         if (past.debit, past.credit) != (c, d):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
@@ -418,9 +440,12 @@ class Posting:
         """Move the amount, or what the bounds allow of it, by way of what the terms name."""
         amount = self._allowed(terms, d, c, asked)
         rest = asked - amount if terms.rest is not UNSET else 0
+        back = self._levies_back(terms, amount + rest)
+        comes_back = sum(levy.amount for levy in back if levy.credit_account == d)
         suspense: OneSide | None = None
         if amount or not rest:
-            refusal = self._why_not(self._movement(position, d, c, max(amount, 1)))
+            movement = self._movement(position, d, c, max(amount, 1))
+            refusal = self._why_not(movement, comes_back)
             if refusal is not None and amount and terms.suspense is not UNSET:
                 suspense = _SUSPENDABLE.get(refusal.code)
                 if suspense is not None:
@@ -432,9 +457,11 @@ class Posting:
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
-            movement = self._movement(position, d, c, amount)
+            is_exempt = suspense is not None or terms.action is not UNSET
+            movement = self._movement(position, d, c, amount, is_exempt=is_exempt)
             self._row(position, d, c, amount)
             beside += self._beside(movement)
+        beside += back
         passed = self._move_beside(position, beside)
         if isinstance(passed, Refusal):
             return passed
@@ -449,6 +476,25 @@ class Posting:
         d, c = (terms.rest, c) if terms.up_to == Side.DEBIT else (d, terms.rest)
         return Beside(amount=rest, credit_account=c, debit_account=d, kind=REST)
 
+    def _levies_back(self, terms: Terms, amount: int) -> list[Beside]:
+        """What was levied on the target of a reversal goes back in proportion."""
+        if terms.action is not Action.REVERSE:
+            return []
+        target = terms.target or 0
+        past = self._past[target]
+        taken = past.taken + self._taken.get(target, 0)
+        back = [given_back(levy.amount, past.amount, taken, amount) for levy in past.levies]
+        return [
+            Beside(
+                amount=part,
+                credit_account=levy.debit_account,
+                debit_account=levy.credit_account,
+                kind=levy.kind,
+            )
+            for levy, part in zip(past.levies, back, strict=True)
+            if part
+        ]
+
     # ---- what parts of the book have to say
 
     def _movement(
@@ -460,6 +506,7 @@ class Posting:
         *,
         phase: Phase = Phase.POSTED,
         of_hold: bool = False,
+        is_exempt: bool = False,
     ) -> Movement:
         return Movement(
             position=position,
@@ -471,12 +518,20 @@ class Posting:
             business_date=self._business_date,
             phase=phase,
             of_hold=of_hold,
+            is_exempt=is_exempt,
         )
 
-    def _why_not(self, movement: Movement) -> Refusal | None:
-        """Why status, bounds or another rule keep an amount from moving."""
+    def _why_not(self, movement: Movement, comes_back: int = 0) -> Refusal | None:
+        """Why status, bounds or another rule keep an amount from moving.
+
+        What comes back to the debited account in the same entry counts as if it were there.
+        """
         refusal = self._book.why_not(
-            movement.position, movement.debit, movement.credit, movement.amount
+            movement.position,
+            movement.debit,
+            movement.credit,
+            movement.amount,
+            comes_back=comes_back,
         )
         for part in self._book.parts:
             refusal = refusal or part.why_not(movement)

@@ -15,10 +15,10 @@ from msgspec import UNSET, Struct
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
-from ledger.core.lines import BatchPosted, Manifest, Outcome, Transfer
+from ledger.core.lines import BatchPosted, Beside, Manifest, Outcome, Transfer
 from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.terms import Link, Note, links_of
+from ledger.core.terms import Link, Note, levies_at, links_of
 from ledger.journal.canonical import (
     decode_leaf,
     decode_manifest,
@@ -123,6 +123,17 @@ def outcome_of(refusal: Refusal) -> Outcome:
 def read_links(body: bytes, posted: Posted) -> list[Link]:
     """What a posted batch took back of earlier transfers, or cleared."""
     return links_of(read_body(body)[1], posted) if TARGET in body else []
+
+
+def read_levies(outcomes: bytes, sequence: int) -> tuple[tuple[Beside, ...], bool]:
+    """What was levied on a posted row, and whether it was levied itself on another."""
+    for line in decode_outcomes(outcomes):
+        if line.sequence is not UNSET:
+            note = _note(line)
+            row = sequence - line.sequence
+            if 0 <= row < (note.amount != 0) + len(note.beside):
+                return levies_at(note, row)
+    return (), False
 
 
 def read_refusals(data: bytes) -> list[Refusal]:

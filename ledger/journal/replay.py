@@ -15,7 +15,7 @@ from ledger.core.faults import JournalBroken, LedgerFault, MalformedLine
 from ledger.core.lines import AnyLeaf, BatchPosted, Manifest, Opening, Transfer
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal
-from ledger.core.terms import NO_PAST, Past
+from ledger.core.terms import NO_NOTE, NO_PAST, Past, levies_at
 from ledger.journal.batches import read_body, read_links, root_of_lines, write_outcomes
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.checkpoints import batch_origin, parse_body
@@ -162,7 +162,12 @@ class History:
         stop = bisect_left(self._wanted, first + len(posted.amount))
         for sequence in self._wanted[start:stop]:
             i = sequence - first
+            position = posted.positions[i]
+            row = i - posted.positions.index(position)
+            levies, is_levy = levies_at(posted.notes.get(position, NO_NOTE), row)
             self.past[sequence] = Past(
+                levies=levies,
+                is_levy=is_levy,
                 debit=posted.debit[i],
                 credit=posted.credit[i],
                 amount=posted.amount[i],

@@ -38,6 +38,7 @@ from ledger.core.lines import Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
+from ledger.journal.batches import read_levies
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import queries
 from ledger.pg.batches import batches_by_id
@@ -47,6 +48,8 @@ from ledger.pg.pool import Database
 from ledger.pg.sqlstates import ERRORS, answering
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from ledger.pg.pool import Connection
 
 END_SESSIONS = queries.get("writer", "end_sessions")
@@ -406,17 +409,7 @@ class PgStore:
         if not sequences:
             return {}
         rows = await self._database.fetch(PAST, ledger_id, list(sequences), before)
-        return {
-            row["sequence"]: Past(
-                debit=row["debit_account"],
-                credit=row["credit_account"],
-                amount=row["amount"],
-                phase=row["phase"],
-                taken=row["taken"],
-                is_link=row["is_link"],
-            )
-            for row in rows
-        }
+        return {row["sequence"]: _past(row) for row in rows}
 
     async def detail_salts(
         self, ledger_id: int, sequences: Collection[int]
@@ -496,6 +489,20 @@ async def _handed_over(slices: Iterator[bytes | bytearray]) -> AsyncIterator[byt
     for packed in slices:
         yield packed  # type: ignore[misc] # Any buffer will do.
         await asyncio.sleep(0)
+
+
+def _past(row: "Record") -> Past:
+    levies, is_levy = read_levies(unpack(row["outcomes"]), row["sequence"])
+    return Past(
+        debit=row["debit_account"],
+        credit=row["credit_account"],
+        amount=row["amount"],
+        phase=row["phase"],
+        taken=row["taken"],
+        is_link=row["is_link"],
+        is_levy=is_levy,
+        levies=levies,
+    )
 
 
 # ---- rows of a group, a list for each column

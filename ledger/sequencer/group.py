@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ledger.core.lines import AnyLeaf
 from ledger.core.model import Account
 from ledger.core.ports import Group, Head, NewBatch, NewTile
-from ledger.journal.canonical import decode_leaf, encode_line
+from ledger.journal.canonical import encode_line, reads_back
 from ledger.journal.merkle import leaf_hash
 from ledger.journal.tiles import Edge, FullTile
 
@@ -30,7 +30,7 @@ class OpenGroup:
         next start.
         """
         data = encode_line(leaf)
-        assert decode_leaf(data) == leaf, "a leaf must read as it was meant"
+        assert reads_back(data, leaf), "a leaf must read as it was meant"
         self.leaves.append(data)
         self.hashes.append(leaf_hash(data))
         self.recorded_at = leaf.recorded_at

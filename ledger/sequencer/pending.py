@@ -47,7 +47,29 @@ class Pending(Generic[T]):
     unsure = False  # Whether it may have been recorded by a commit of unknown outcome.
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.is_answered = False
+        self.when_answered: Callable[[], object] | None = None
+        self._fault: Exception | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def answer(self) -> T:
+        """Wait for the answer. Who stops waiting stops nothing and nobody else."""
+        await self.answered()
+        return self.result()
+
+    async def answered(self) -> None:
+        """Wait until there is an answer, whatever it is."""
+        if not self.is_answered:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def result(self) -> T:
+        """The answer that was given."""
+        assert self.is_answered
+        if self._fault is not None:
+            raise self._fault
+        return self._outcome
 
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         """Decide now; None when the answer was given at once."""
@@ -55,14 +77,23 @@ class Pending(Generic[T]):
 
     def give(self, outcome: T) -> None:
         """Answer, unless it was answered."""
-        if not self.answer.done():
-            self.answer.set_result(outcome)
+        if not self.is_answered:
+            self._outcome = outcome
+            self._wake()
 
     def fail(self, fault: Exception) -> None:
         """Answer with a fault, unless it was answered."""
-        if not self.answer.done():
-            self.answer.set_exception(fault)
-            self.answer.exception()  # Whoever asked may be gone; that is no news.
+        if not self.is_answered:
+            self._fault = fault
+            self._wake()
+
+    def _wake(self) -> None:
+        self.is_answered = True
+        if self.when_answered is not None:
+            self.when_answered()
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def fail_truly(self, fault: LedgerFault) -> None:
         """Answer with a fault; not one that says nothing was recorded where that is unsure."""

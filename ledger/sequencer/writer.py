@@ -114,6 +114,7 @@ class Writer:
         self._head = Head(ledger_id=ledger_id, size=0, root=b"", epoch=-1)
         self._edge = Edge()
         self._open = OpenGroup()
+        self._deciding: list[Pending[Any]] = []  # Taken from the queue, being looked up.
         self._open_pending: list[Pending[Any]] = []
         self._committing_pending: list[Pending[Any]] = []
         self._is_recorded = False  # Whether the group on its way is, or may be by now.
@@ -199,7 +200,7 @@ class Writer:
         self._queue.append(pending)
         self._queued_transfers += pending.transfers
         self._arrived.set()
-        return await asyncio.shield(pending.answer)
+        return await pending.answer()
 
     def _look_only(self, pending: Pending[T]) -> T:
         """A read-only ledger still shows its book."""
@@ -209,7 +210,7 @@ class Writer:
         give = pending.decide(self, {})
         if give is not None:  # Else it failed.
             give()
-        return pending.answer.result()
+        return pending.result()
 
     async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
         """Post a batch once; a second arrival while the first is on its way joins it.
@@ -220,12 +221,11 @@ class Writer:
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
             if first.asked == asked and poster_of(first.caller) == poster_of(caller):
-                return _replayed(await asyncio.shield(first.answer))
-            await asyncio.wait([first.answer])
-            await asyncio.sleep(0)  # Until what is answered is no longer in flight.
+                return _replayed(await first.answer())
+            await first.answered()
         post = Post(asked, caller)
         self._in_flight[asked.id] = post
-        post.answer.add_done_callback(lambda _: self._in_flight.pop(asked.id, None))
+        post.when_answered = lambda: self._in_flight.pop(asked.id, None)
         try:
             return await self.submit(post)
         except LedgerFault as fault:
@@ -395,7 +395,8 @@ class Writer:
                     committing = None
                 self._record_due()
                 if committing is None and self._open:
-                    committing = asyncio.create_task(self._commit(self._close_group()))
+                    committing = asyncio.create_task(self._commit_groups())
+                    committing.add_done_callback(lambda _: self._arrived.set())
                 if self._may_decide(committing):
                     await self._decide_waiting()
                     continue
@@ -405,6 +406,7 @@ class Writer:
                     return
                 await self._something(committing)
         finally:
+            self._open = OpenGroup()  # After a failure nothing more is committed.
             if committing is not None:
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
@@ -451,18 +453,12 @@ class Writer:
             self.record(line)
 
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
-        """Wait for a request, where there is room for it, or for the commit."""
+        """Wait for a request, where there is room for it, or for the end of the commit."""
         self._arrived.clear()
-        if self._may_decide(committing) or (self._closing and committing is None):
+        if self._may_decide(committing) or (committing is None and self._closing):
             return
-        if committing is None:
+        if committing is None or not committing.done():
             await self._arrived.wait()
-            return
-        arrival = asyncio.ensure_future(self._arrived.wait())
-        try:
-            await asyncio.wait({committing, arrival}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            arrival.cancel()
 
     async def _decide_waiting(self) -> None:
         """Decide what waits, as far as the open group has room."""
@@ -479,13 +475,15 @@ class Writer:
             self._queued_transfers -= pending.transfers
             transfers += pending.transfers
             taken.append(pending)
-        self._open_pending += taken  # From here a failure puts them back.
+        self._deciding = taken  # From here a failure puts them back.
         known = await self._look_up(taken)
+        self._deciding = []
+        self._open_pending += taken
         for place, pending in enumerate(taken):
             if not self._has_room():  # Some made more leaves than one.
                 self._return(taken[place:])
                 break
-            if pending.answer.done():
+            if pending.is_answered:
                 continue
             give = pending.decide(self, known)
             if give is not None:
@@ -538,6 +536,15 @@ class Writer:
         self._committing_pending, self._open_pending = self._open_pending, []
         self._is_recorded = False
         return group
+
+    async def _commit_groups(self) -> None:
+        """Commit what is decided, one group after the other, until there is none.
+
+        The answers of a group are sent when the next one is on its way to the database, which
+        has something to do meanwhile.
+        """
+        while self._open:
+            await self._commit(self._close_group())
 
     async def _commit(self, group: OpenGroup) -> None:
         """Commit a group, sign what it made, and give its answers."""
@@ -632,9 +639,9 @@ class Writer:
         """Queue again what was decided on memory that is thrown away, in its old order."""
         for pending in self._committing_pending:
             pending.unsure = pending.unsure or self._is_recorded
-        waiting = [*self._committing_pending, *self._open_pending]
-        self._committing_pending, self._open_pending = [], []
-        again = [pending for pending in waiting if not pending.answer.done()]
+        waiting = [*self._committing_pending, *self._open_pending, *self._deciding]
+        self._committing_pending, self._open_pending, self._deciding = [], [], []
+        again = [pending for pending in waiting if not pending.is_answered]
         if give_up or isinstance(fault, ClockAhead):
             for pending in again:
                 pending.fail_truly(fault)

@@ -120,5 +120,7 @@ def test_a_bound_may_be_set_below_what_is_owed() -> None:
     book = a_book()
     post(book, batch(pay("ben", "cash", "2.00")))
     bound(book, "ben", -100, 200)
-    assert isinstance(post(book, batch(pay("ben", "cash", "0.01"), number=2)), Refusal)
+    refused = post(book, batch(pay("ben", "cash", "0.01"), number=2))
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.available) == ("exceeds_credit_limit", 0)
     assert isinstance(post(book, batch(pay("cash", "ben", "0.50"), number=3)), Posted)

@@ -27,6 +27,7 @@ def book() -> Book:
     return book
 
 
+TOMORROW = date(2023, 11, 15)
 CASES = [
     ({"currency": "EUR"}, "cash", "ana", "1.00", "currency_not_found"),
     ({"currency": "HRS"}, "cash", "ana", "1.00", "currency_must_match_accounts"),
@@ -36,7 +37,8 @@ CASES = [
     ({}, "cash", "nobody", "1.00", "credit_account_not_found"),
     ({}, "cash", "cash", "1.00", "accounts_must_differ"),
     ({}, "cash", "hour", "1.00", "accounts_of_different_currencies"),
-    ({"business_date": date(2023, 11, 15)}, "cash", "closed", "1.00", "business_date_not_open"),
+    ({"business_date": TOMORROW}, "nobody", "ana", "1.00", "debit_account_not_found"),
+    ({"business_date": TOMORROW}, "cash", "closed", "1.00", "business_date_not_open"),
     ({}, "closed", "frozen", "1.00", "debit_account_closed"),
     ({}, "frozen", "closed", "1.00", "credit_account_closed"),
     ({}, "frozen", "ana", "1.00", "debit_account_frozen"),
@@ -160,6 +162,13 @@ def test_a_reference_is_taken_once_for_its_source() -> None:
         assert refusal.code == RefusalCode.REFERENCE_USED
 
 
+def test_the_first_of_several_is_named(book: Book) -> None:
+    fine, late = pay("cash", "ana", "1.00"), pay("cash", "ana", "1.00", business_date=TOMORROW)
+    refusal = post(book, batch(fine, late, fine, late))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.position) == ("business_date_not_open", 1)
+
+
 def test_references_repeat_where_the_rules_allow(book: Book) -> None:
     one = pay("cash", "ana", "1.00", reference="R-1")
     assert isinstance(post(book, batch(one, one), frozenset({("", "R-1")})), Posted)
@@ -205,12 +214,20 @@ def test_malformed_codes_leave_no_trace(field: str, value: object) -> None:
     assert field in refused.value.field
     if field != "business_date":
         assert refused.value.position == 2
+    with pytest.raises(MalformedRequest):
+        check_form(batch(wrong))  # Alone it goes another way.
+
+
+def test_days_begin_with_1970() -> None:
+    check_form(batch(pay("cash", "ana", "1.00", business_date=date(1970, 1, 1))))
 
 
 def test_a_declared_count_must_be_met() -> None:
     check_form(batch(pay("a", "b", "1"), count=1))
     with pytest.raises(MalformedRequest, match="1 transfers came, 2 were declared"):
         check_form(batch(pay("a", "b", "1"), count=2))
+    with pytest.raises(MalformedRequest, match="2 transfers came, 1 were declared"):
+        check_form(batch(pay("a", "b", "1"), pay("a", "b", "1"), count=1))
 
 
 def test_a_malformed_amount_is_named_by_its_place(book: Book) -> None:

@@ -418,6 +418,15 @@ def test_cash_that_changed_hands_goes_to_suspense_and_is_cleared(
     )
 
 
+def test_what_is_in_suspense_is_cleared_and_not_reversed(book: Book) -> None:
+    set_status(book, "ana", Status.FROZEN)
+    outcome = done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
+    number = outcome.first_sequence
+    past = Past(debit=outcome.debit[0], credit=outcome.credit[0], amount=500)
+    back = under("bridge", "cash", "5.00", action=Action.REVERSE, target=number)
+    assert code(post(book, batch(back), past={number: past})) == "target_not_reversible"
+
+
 def test_what_is_accepted_does_not_go_to_suspense(book: Book) -> None:
     outcome = done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
     assert not outcome.notes
@@ -451,6 +460,22 @@ def test_a_soft_bound_is_passed_and_flagged(book: Book) -> None:
     passed = done(post(book, batch(pay("ana", "shop", "0.01"))))
     assert passed.notes[0].flags == (Flag.BALANCE_LIMIT_PASSED,)
     assert code(post(book, batch(pay("shop", "ana", "50.02")))) == "exceeds_credit_limit"
+
+
+def test_what_is_held_counts_where_a_bound_is_soft(book: Book) -> None:
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["ana"],
+        reason="assembly",
+        by="x",
+        lower=0,
+        soft=Side.DEBIT,
+    )
+    book.apply(line)
+    assert not done(post(book, batch(hold("ana", "shop", "60.00")))).notes
+    assert not done(post(book, batch(pay("ana", "shop", "40.00")))).notes
+    passed = done(post(book, batch(pay("ana", "shop", "0.01"))))
+    assert passed.notes[0].flags == (Flag.CREDIT_LIMIT_PASSED,)
 
 
 # ---- form
@@ -509,7 +534,9 @@ def test_a_refused_batch_leaves_nothing(book: Book) -> None:
 
 
 def test_a_snapshot_keeps_holds_and_suspense(book: Book) -> None:
-    done(post(book, batch(hold("ana", "shop", "10.00", expires=at(NOW + HOUR)))))
+    held = done(post(book, batch(hold("ana", "shop", "10.00", expires=at(NOW + HOUR)))))
+    some = {"action": Action.POST, "target": held.first_sequence}
+    done(post(book, batch(under("ana", "shop", "4.00", **some))))
     set_status(book, "ana", Status.FROZEN)
     done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
     copy = Book()

@@ -580,7 +580,6 @@ def test_the_text_of_a_transfer_is_beside_its_own_row(tmp_path: Path) -> None:
         assert verify_export(out).ok is is_whole
 
 
-@pytest.mark.xfail(reason="core/terms.py: _bought has no upper end", strict=True)
 @pytest.mark.parametrize("mode", [Mode.ATOMIC, Mode.EACH])
 def test_what_an_absurd_rate_would_buy_is_still_a_line(mode: Mode, tmp_path: Path) -> None:
     """The answer is written, so it must be one that can be read."""

@@ -455,9 +455,12 @@ async def crash(world: World) -> None:
     writers = [desk.writer("caja") for desk in world.desks if "caja" in desk.ledgers()]
     for writer in writers:
         writer._closing = True
-        signing = getattr(writer, "_signing_pending", ())
-        waiting = (writer._queue, writer._open_pending, writer._committing_pending, signing)
-        for pending in itertools.chain(*waiting):
+        for pending in itertools.chain(
+            writer._queue,
+            writer._deciding,
+            writer._open_pending,
+            writer._committing_pending,
+        ):
             pending.fail(OutcomeUnknown("killed"))
 
 

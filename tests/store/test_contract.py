@@ -38,7 +38,7 @@ from tests.store.scribe import DAY, NOW, Scribe, transfer
 FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 
 HOLD = Terms(action=Action.HOLD, expires=NOW + 1)
-POSTED, HELD, RELEASED = Phase
+POSTED, HELD, RELEASED, _ = Phase
 NOTHING: list[object] = [[], [], [], [], b"", {}]  # Of `everything`.
 
 
@@ -364,7 +364,7 @@ def _used_id(group: Group) -> Group:
 def _no_phase(group: Group) -> Group:
     posted = group.batches[0].posted
     assert posted is not None
-    unknown = replace(posted, phases=[3] * len(posted.amount))
+    unknown = replace(posted, phases=[4] * len(posted.amount))
     return replace(group, batches=[replace(group.batches[0], posted=unknown)])
 
 

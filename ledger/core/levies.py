@@ -1,0 +1,110 @@
+"""Levies: what a transfer of some kinds pays to the treasury, in the same entry."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from ledger.core.amounts import AMOUNT_MAX
+from ledger.core.lines import AnyLeaf, AnyState, Beside, Levy, LevySet, StateLevy, Transfer
+from ledger.core.parts import Movement, Part
+from ledger.core.refusals import Refusal, RefusalCode
+
+if TYPE_CHECKING:
+    from ledger.core.book import Book
+
+
+def levied(levy: Levy, amount: int) -> int:
+    """What a levy takes of an amount, in minor units: 0 and above.
+
+    `fixed` and the rate n/d of the amount, rounded half to even, not below `minimum` nor above
+    `maximum`.
+    """
+    total = max(levy.fixed + round(Fraction(amount * levy.n, levy.d)), levy.minimum)
+    return min(total, AMOUNT_MAX if levy.maximum is UNSET else levy.maximum)
+
+
+def given_back(levy: int, amount: int, taken: int, more: int) -> int:
+    """What of a levy goes back when `more` of an amount is, after `taken` of it was.
+
+    In proportion and rounded down over all parts together, so that with the last of the
+    amount the last of the levy has gone back.
+    """
+    return levy * (taken + more) // amount - levy * taken // amount
+
+
+class Levies(Part):
+    """The levies of a ledger by their codes. Those of one transfer follow in that order."""
+
+    takes = (LevySet,)
+    keeps = (StateLevy,)
+
+    def __init__(self, book: "Book") -> None:
+        self.rules: dict[str, Levy] = {}
+        self._kinds: set[str] = set()  # That any of them is for.
+        self._book = book
+
+    def concerns(
+        self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
+    ) -> bool:
+        """Whether any kind among them is levied."""
+        return bool(self._kinds) and not self._kinds.isdisjoint(t.kind for t in transfers)
+
+    def beside(self, movement: Movement) -> Sequence[Beside]:
+        """What is owed for a posted transfer; nothing by the treasury itself."""
+        if movement.is_exempt or movement.kind not in self._kinds:
+            return ()
+        owed: list[Beside] = []
+        for code, levy in sorted(self.rules.items()):
+            payer = movement.debit if levy.payer == "debit" else movement.credit
+            amount = levied(levy, movement.amount)
+            is_meant = movement.kind in levy.kinds and payer != levy.treasury and amount
+            if is_meant and self._is_same_currency(payer, levy.treasury):
+                owed.append(
+                    Beside(
+                        amount=amount,
+                        credit_account=levy.treasury,
+                        debit_account=payer,
+                        kind=code,
+                    )
+                )
+        return owed
+
+    def _is_same_currency(self, one: int, other: int) -> bool:
+        return self._book.currency_number(one) == self._book.currency_number(other)
+
+    def refuse(self, line: AnyLeaf) -> Refusal | None:
+        """Why a levy cannot be set so."""
+        assert isinstance(line, LevySet)
+        if line.levy is UNSET:
+            return None if line.code in self.rules else Refusal(code=RefusalCode.LEVY_NOT_FOUND)
+        if line.levy.treasury > self._book.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        if line.levy.n > line.levy.d:
+            return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
+        return None
+
+    def apply(self, line: AnyLeaf) -> None:
+        """Take a levy, or remove it."""
+        assert isinstance(line, LevySet)
+        if line.levy is UNSET:
+            del self.rules[line.code]
+        else:
+            self.rules[line.code] = line.levy
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._kinds = {kind for levy in self.rules.values() for kind in levy.kinds}
+
+    def state(self) -> list[AnyState]:
+        """The levies as lines of a snapshot, in the order of their codes."""
+        return [StateLevy(code=code, levy=levy) for code, levy in sorted(self.rules.items())]
+
+    def restore(self, line: AnyState) -> None:
+        """Take one of these lines back."""
+        assert isinstance(line, StateLevy)
+        self.rules[line.code] = line.levy
+        self._refresh()
