@@ -394,13 +394,46 @@ class Reads(Protocol):
         ...
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
-        """Credits minus debits of all transfers below a sequence, or before a business date."""
+        """Credits minus debits of all transfers below a sequence and before a business date.
+
+        With `adjusting` the day's own count too, and only adjustments to its year do not.
+        """
         ...
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
-        """Totals of every account that ever moved, by business date, both days included."""
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
+        """Totals of every account that moved, by business date, both days included.
+
+        Adjustments to a year come after all else of its last day. The period begins with
+        those of its first day, where that is so, and ends with or before those of its last.
+        Sequences above `until` are as if they were not there.
+        """
+        ...
+
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        """The last sequence recorded until a moment, in microseconds since 1970; 0 for none."""
+        ...
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that closed these business days, in order of days."""
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
