@@ -117,6 +117,16 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("As retenções não venceram", "Alguma retenção ainda não chegou à sua hora."),
         Text("The holds are not due", "The time of one of these holds is not up yet."),
     ),
+    "levy_not_found": (
+        Text("No existe ese cobro", "El libro no tiene un cobro con ese código."),
+        Text("Essa cobrança não existe", "O livro não tem uma cobrança com esse código."),
+        Text("No such levy", "The ledger has no levy with that code."),
+    ),
+    "rate_above_one": (
+        Text("La tasa pasa de uno", "Un cobro no puede ser más que el importe que lo causa."),
+        Text("A taxa passa de um", "Uma cobrança não pode ser mais que o valor que a causa."),
+        Text("The rate is above one", "A levy cannot be more than the amount it is taken of."),
+    ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
         Text("Os limites se cruzam", "O limite inferior é maior que o superior."),

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from ledger.core import changes
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
-from ledger.core.faults import MalformedRequest
+from ledger.core.faults import MalformedRequest, StoreUnavailable
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
@@ -88,6 +88,7 @@ class Sequencer:
         self._writers: dict[str, Writer] = {}
         self._unheard: dict[str, Writer] = {}  # Of ledgers whose opening was not answered.
         self._opening_one = asyncio.Lock()
+        self._is_closing = False
 
     async def start(self) -> None:
         """Take every ledger of the database and read it."""
@@ -100,6 +101,7 @@ class Sequencer:
 
     async def close(self) -> None:
         """Answer what was accepted, and let all ledgers go."""
+        self._is_closing = True
         for writer in (*self._writers.values(), *self._unheard.values()):
             await writer.close()
         self._snapshotter.close()
@@ -166,6 +168,9 @@ class Sequencer:
             if ledger_id is None:
                 return Refusal(code=RefusalCode.LEDGER_CODE_USED)
             writer = self._unheard[asked.code] = await self._started(ledger_id, asked.code)
+            if self._is_closing:  # Nobody else would close this one.
+                await writer.close()
+                raise StoreUnavailable("the service is stopping")
         key = self._notary.public_key(f"{self._origin}/{asked.code}")
         view_of = writer.view
 

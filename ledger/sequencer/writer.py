@@ -71,7 +71,7 @@ log = logging.getLogger(__name__)
 QUEUE_MAX = 20_000  # Requests that may wait.
 QUEUE_TRANSFERS_MAX = 262_080  # Transfers that may wait: 32 full batches.
 GROUP_TRANSFERS_MAX = 16_380  # After that a group is closed; a full batch more may pass it.
-AHEAD_MIN = 8  # Transfers that are decided ahead while a group commits; fewer wait for it.
+AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer wait for it.
 GROUP_LEAVES_MAX = 8_190
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -125,7 +125,7 @@ class Writer:
         # References decided but perhaps not committed; and those of them that are by now.
         self._used: set[tuple[str, str]] = set()
         self._used_committed: set[tuple[str, str]] = set()
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}  # In order, so a seed repeats.
         self._allowance: dict[str, tuple[float, int]] = {}
         self._weight = 0
         self._snapshot: asyncio.Task[None] | None = None
@@ -250,13 +250,13 @@ class Writer:
         if self.committed_sequence > sequence or self._closing:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             await asyncio.wait_for(waiter, seconds)
         except TimeoutError:
             pass
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
 
     # ---- deciding
 
@@ -503,6 +503,10 @@ class Writer:
         self._used.difference_update(self._used_committed)
         self._used_committed.clear()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        if any(stored.leaf_index >= self.signed.size for stored in known.values()):
+            # What is ours is signed before anybody asks for it again. So another wrote it, and
+            # nobody here knows whether it is signed: taking the ledger again will tell.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         opening = self.book.opening
         for post in posts:
             stored = known.get(post.asked.id)
@@ -578,7 +582,7 @@ class Writer:
             self.snapshot_soon()
 
     def _wake_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, set()
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -33,6 +33,8 @@ ACCOUNTS = f"{CAJA}/accounts"
 # The totals of a day are the ledger's own.
 NOT_OVER_HTTP = {
     RefusalCode.DAY_TOTALS_DIFFER,
+    RefusalCode.LEVY_NOT_FOUND,  # Which no route asks for yet.
+    RefusalCode.RATE_ABOVE_ONE,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,

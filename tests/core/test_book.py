@@ -47,6 +47,19 @@ def test_a_batch_can_be_taken_back() -> None:
     assert list(book.state()) == before
 
 
+def test_a_frozen_book_stays_as_it_was() -> None:
+    """A snapshot is written while the book goes on."""
+    book = a_book()
+    frozen = book.frozen()
+    before = frozen.lines(0, None)
+    post(book, batch(pay("ben", "cash", "1.00")))
+    bound(book, "ben", -300, 300)
+    set_status(book, "eva", Status.FROZEN)
+    add(book, "late")
+    assert frozen.lines(0, None) == before
+    assert list(book.state()) != before
+
+
 def account_line(book: Book, **changes: object) -> AccountOpened:
     fields = {
         "recorded_at": NOW,

@@ -123,6 +123,7 @@ def test_a_personal_code_can_be_confirmed() -> None:
         ("gode561231hdfrrn04", True),
         ("socio:GODE561231GR8", True),
         ("GODE-561231-GR8", True),
+        ("GODE561231GR8", True),
         ("socio-000123", False),
         ("0xEDA5C9B75Fdb3B9bdAB987A704632280Cf93084F", False),
         ("caja.centro:ahorro", False),

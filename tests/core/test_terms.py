@@ -155,6 +155,16 @@ def test_a_hold_ends_at_its_moment_not_before(book: Book) -> None:
     assert code(post(book, batch(part), now=end)) == "hold_not_open"
 
 
+def test_a_hold_that_was_only_looked_at_has_no_end(book: Book) -> None:
+    """The next transfer has the same sequence, and may be a hold that ends later."""
+    soon, later = (hold("ana", "shop", "1.00", expires=at(NOW + n * HOUR)) for n in (1, 2))
+    book.unpost(done(post(book, batch(soon))))
+    assert book.due() is None
+    book.unpost(done(post(book, batch(soon))))
+    done(post(book, batch(later)))
+    assert book.due() == NOW + 2 * HOUR
+
+
 def test_only_holds_whose_time_is_up_expire(book: Book) -> None:
     end = NOW + HOUR
     number = done(
@@ -436,7 +446,7 @@ def test_what_is_accepted_does_not_go_to_suspense(book: Book) -> None:
 def test_suspense_does_not_help_a_code_nobody_knows(book: Book) -> None:
     asked = under("cash", "nobody", "5.00", suspense="bridge")
     assert code(post(book, batch(asked))) == "credit_account_not_found"
-    for wrong in ("nobody", "cash", "eva"):
+    for wrong in ("nobody", "cash", "ana", "eva"):
         asked = under("cash", "ana", "5.00", suspense=wrong)
         assert code(post(book, batch(asked))) == "terms_account_not_usable"
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -47,8 +48,8 @@ from ledger.sequencer.loading import _restore, load
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
-from tests.sequencer.test_histories import AtOnce
 from tests.sequencer.test_writer import roll_back, until
+from tests.simulation.loop import AtOnce
 
 PROMPT_S = 5.0
 
@@ -381,6 +382,41 @@ async def test_a_ledger_whose_opening_was_lost_is_opened_by_asking_again(house: 
         other = await desk.open_ledger(replace(asked, name="Otra"), OPERATOR)
         assert other == Refusal(code=RefusalCode.LEDGER_CODE_USED)
         await furnish(desk)
+
+
+async def test_a_ledger_that_is_opened_while_all_stops_is_let_go_too(house: House) -> None:
+    """Its writer begins when the others were closed already, and nobody else would end it."""
+    store = house.store()
+    take = store.take
+    release = asyncio.Event()
+
+    async def slowly(*args: Any, **more: Any) -> Any:
+        await release.wait()
+        return await take(*args, **more)
+
+    store.take = slowly  # type: ignore[method-assign]
+    async with house.serving(store) as desk:
+        asked = AskedLedger(code="caja", name="Caja", time_zone="America/Mexico_City")
+        opening = asyncio.create_task(desk.open_ledger(asked, OPERATOR))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        await opening
+    assert not [one for one in asyncio.all_tasks() if one.get_name() == "writer caja"]
+
+
+async def test_one_who_was_replaced_gives_no_receipt_of_what_it_did_not_sign(
+    house: House,
+) -> None:
+    """It finds a repeat in the database, where its successor wrote it; signed or not yet."""
+    asked = batch(1, pay("cash", "ana", "1.00"))
+    async with house.serving() as old:
+        await furnish(old)
+        async with house.serving(owner="second") as new:
+            assert isinstance(await new.post("caja", asked, OPERATOR), Receipt)
+            with pytest.raises(WriterReplaced):
+                await old.post("caja", asked, OPERATOR)
 
 
 async def again_until_up(ask: Callable[[], Awaitable[object]]) -> object:
