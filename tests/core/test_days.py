@@ -305,3 +305,20 @@ def test_more_totals_than_are_shown_are_in_the_hash(book: Book) -> None:
         "day_totals_differ"
     )
     assert book.refuse(line) is None
+
+
+def test_of_several_reasons_the_first_is_given(book: Book) -> None:
+    """The date before the value date, before what the terms name."""
+    settle(book, value_days_back=0)
+    terms = AskedTerms(adjusting=True, suspense="nobody")
+    old = pay(
+        *("cash", "ana", "1.00"),
+        business_date=date(2023, 12, 31),
+        value_date=date(2023, 1, 1),
+        terms=terms,
+    )
+    assert code(post(book, batch(old), today=date(2024, 1, 2))) == "business_date_not_open"
+    book.apply(closing(book, date(2023, 12, 31)))
+    assert code(post(book, batch(old), today=date(2024, 1, 2))) == "value_date_too_early"
+    settle(book)
+    assert code(post(book, batch(old), today=date(2024, 1, 2))) == "terms_account_not_usable"
