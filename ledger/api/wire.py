@@ -26,6 +26,7 @@ from ledger.core.ports import (
     AskedDays,
     AskedKey,
     AskedLedger,
+    AskedLimits,
     AskedMark,
 )
 
@@ -190,6 +191,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedDays,
     AskedKey,
     AskedLedger,
+    AskedLimits,
     AskedMark,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}

@@ -84,6 +84,10 @@ COMMANDS = {
             "Compara un día con el archivo de otro sistema.",
         ),
     ),
+    "limit": (
+        "limits:limit_group",
+        t("Limits of accounts, now or by days.", "Límites de cuentas, ya o por días."),
+    ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
     "import": (
         "importing:import_group",

@@ -1,4 +1,4 @@
--- 0003 days: the leaves that closed a business day, found without reading the others.
+-- 0004 days: the leaves that closed a business day, found without reading the others.
 --
 -- Phase:     before   (safe to apply while the previous release is running)
 -- Locks:     tequio.leaves against writers, while the index is built
