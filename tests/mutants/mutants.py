@@ -463,8 +463,33 @@ MUTANTS = (
         ),
         (
             "a day may come to anything",
-            "if line.count != sum(",
-            "if line.count > sum(",
+            "hash_of(totals),\n            totals[:",
+            "line.totals,\n            totals[:",
+        ),
+        (
+            "a day is closed years ahead",
+            "if not self.by_command and line.date > _latest(line.recorded_at):",
+            "if not self.by_command and line.date > date.max:",
+        ),
+        (
+            "a year takes adjustments while it lasts",
+            "            and self.is_closed(day)\n",
+            "",
+        ),
+        (
+            "a year that is closed for now takes adjustments",
+            'in (None, "reopened")\n        )',
+            'in (None, "reopened", "preliminary")\n        )',
+        ),
+        (
+            "the clock takes over an open day",
+            "case SettingsChanged(days=DaysBy.CLOCK) if self.open:",
+            "case SettingsChanged(days=DaysBy.CLOCK) if not line:",
+        ),
+        (
+            "a day is lost when commands take over",
+            "self.open.update(self._unclosed())",
+            "self.open.update(())",
         ),
         (
             "what is undone still counts",
