@@ -42,6 +42,8 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.RESERVE_NOT_FOUND: 404,
     RefusalCode.CURRENCY_NOT_BACKED: 422,
     RefusalCode.NO_SUCH_PERIOD: 404,
+    RefusalCode.LIMIT_PLAN_OVER: 422,
+    RefusalCode.LIMIT_PLAN_NOT_FOUND: 404,
     RefusalCode.CURRENCY_NOT_FOUND: 422,
     RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS: 422,
     RefusalCode.CONTROL_SUMS_DIFFER: 422,

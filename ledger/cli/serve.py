@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -93,18 +93,10 @@ async def _serve(settings: "Settings") -> None:
     click.echo(t("Stopped; nothing accepted was lost.", "Detenido; nada aceptado se perdió."))
 
 
-COLLECT_AFTER: Final = 20_000  # New objects; two or three megabytes, were all of them garbage.
-
-
 def _spare_the_collector() -> None:
-    """Accounts live as long as the process: looking through them again finds nothing.
-
-    What requests leave in cycles is little. At the interpreter's threshold it would look
-    through the requests under way many times a second.
-    """
+    """Accounts live as long as the process: looking through them again finds nothing."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.core.amounts import AMOUNT_MAX, Amount, parse_amount, parse_bound
 from ledger.core.book import Book
+from ledger.core.changes import act_of
 from ledger.core.faults import MalformedAmount, MalformedRequest
 from ledger.core.lines import (
-    Act,
     AnyLeaf,
     Demurrage,
     DemurrageSet,
@@ -307,13 +307,6 @@ def not_negative(field: str, text: str, scale: int) -> int:
     if amount < 0:
         raise MalformedAmount(text, "below zero", field=field)
     return amount
-
-
-def act_of(asked: AskedAct | UnsetType) -> Act | UnsetType:
-    """The decision that a line cites."""
-    if asked is UNSET:
-        return UNSET
-    return Act(number=asked.number, date=asked.date, hash=bytes.fromhex(asked.hash))
 
 
 def is_word(text: str) -> bool:

@@ -12,16 +12,17 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
+from ledger.core.changes import Closing, as_batch
 from ledger.core.days import A_DAY
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
@@ -56,9 +57,11 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Give, Look, Pending, Post
 from ledger.sequencer.posting import (
+    Decided,
     Moment,
     all_refused,
     decide,
+    decide_own,
     poster_of,
     preview,
     receipt_again,
@@ -71,7 +74,7 @@ log = logging.getLogger(__name__)
 QUEUE_MAX = 20_000  # Requests that may wait.
 QUEUE_TRANSFERS_MAX = 262_080  # Transfers that may wait: 32 full batches.
 GROUP_TRANSFERS_MAX = 16_380  # After that a group is closed; a full batch more may pass it.
-AHEAD_MIN = 8  # Transfers that are decided ahead while a group commits; fewer wait for it.
+AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer wait for it.
 GROUP_LEAVES_MAX = 8_190
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -264,10 +267,6 @@ class Writer:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return max(self._now_us(), self.book.recorded_at)
 
-    def today(self) -> date:
-        """The day of the clock in the ledger's time zone, after its cut-off."""
-        return self._day_of(self.now())
-
     def moment(self, asked: AskedBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
@@ -286,24 +285,68 @@ class Writer:
         """
         quarter = now // QUARTER_US
         if self._day[0] != quarter:
-            local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
             settings = self.book.days.settings
             cut_off = UNSET if settings is None else settings.cut_off
-            is_after = cut_off is not UNSET and 60 * local.hour + local.minute >= cut_off
-            self._day = quarter, local.date() + is_after * A_DAY
+            moment = datetime.fromtimestamp(now // 1_000_000, UTC)
+            self._day = quarter, business_day(moment, self._zone, cut_off)
         return self._day[1]
+
+    def clock_day(self) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        return self._day_of(self.now())
+
+    def today(self) -> date:
+        """The business day that a batch would have now."""
+        return self.book.days.current(self._day_of(self.now()))
+
+    def midnight(self, day: date) -> int:
+        """The first moment of a day in the ledger's time zone, in microseconds since 1970.
+
+        Where clocks are set forward at midnight it is the moment at which they are.
+        """
+        return int(datetime.combine(day, time(), self._zone).timestamp()) * 1_000_000
+
+    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Move what a closing account has, and close it; or neither, and say why."""
+        decided = self._closing_decided(closing, caller)
+        if not isinstance(decided, Decided):
+            return decided
+        self._open.add(decided.receipt.leaf)
+        self._open.batches.append(decided.batch)
+        self._open.transfers += 1
+        self.record(closing.status)
+        return None
+
+    def preview_closing(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Why an account cannot be closed so, or None; the book stays as it is."""
+        outcome = self._closing_decided(closing, caller, dry_run=True)
+        assert not isinstance(outcome, Decided), "a dry run decides nothing"
+        return outcome
+
+    def _closing_decided(
+        self, closing: Closing, caller: Caller, *, dry_run: bool = False
+    ) -> Decided | Refusal | None:
+        asked = as_batch(closing, self._chance(16))
+        now = closing.status.recorded_at  # Of both lines.
+        day = self.book.days.current(self._day_of(now))
+        moment = Moment(now, day, self._chance(chance_needed(asked)))
+        return decide_own(
+            self.book,
+            asked,
+            caller,
+            moment,
+            lambda book: book.refuse(closing.status),
+            dry_run=dry_run,
+        )
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
-        accounts = self.book.accounts
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
             self._set_zone(leaf.time_zone)
         elif isinstance(leaf, SettingsChanged):
             self._day = (-1, date.min)
         self._open.add(leaf)
-        if self.book.accounts > accounts:
-            self._open.accounts.append(self.book.account(self.book.accounts))
 
     def post(self, pending: Post) -> Give | None:
         """Decide a batch that is new."""
@@ -665,6 +708,23 @@ class Writer:
         self.stopped = fault
         self._put_back(fault)
         self._fail_waiting(fault)
+
+
+def business_day(moment: datetime, zone: ZoneInfo, cut_off: int | UnsetType) -> date:
+    """The day of a clock: the date in a zone, and from the cut-off on the next one's.
+
+    Where clocks are set back over the cut-off it comes twice; the day begins the first time,
+    and is never the one before again. Where they are set forward over it, the day begins
+    when they are.
+    """
+    local = moment.astimezone(zone)
+    if cut_off is UNSET:
+        return local.date()
+    hour, minute = divmod(cut_off, 60)
+    first = datetime.combine(local.date(), time(hour, minute), zone)  # fold 0: the first.
+    is_after = (local.hour, local.minute) >= (hour, minute)
+    is_after = is_after or moment >= first.astimezone(UTC)
+    return local.date() + is_after * A_DAY
 
 
 def _pairs(batch: NewBatch) -> set[tuple[str, str]]:
