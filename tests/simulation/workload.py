@@ -56,7 +56,7 @@ from ledger.core.ports import (
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.memory import MemoryReads
 from ledger.sequencer.desk import Sequencer
-from tests.simulation.auditor import Books
+from tests.simulation.auditor import Books, Seen
 from tests.simulation.world import Cut, Process, World, name_of
 
 OPERATOR = Caller(key="operator", role=Role.OPERATOR)
@@ -450,9 +450,8 @@ def preview(client: Client) -> Request:
 
     def tell(outcome: Any, signed: int) -> str:
         books = world.auditor.books(ledger)
-        skews = [process.skew for process in world.processes]
-        times = [time + skew for time in (began, world.now()) for skew in (0, *skews)]
-        books.previewed(asked, outcome, max(1, since), {books.day(time) for time in times})
+        times = {time + skew for time in (began, world.now()) for skew in world.skews}
+        books.previewed(asked, outcome, max(1, since), times)
         return "seen"
 
     def malformed() -> None:
@@ -662,13 +661,18 @@ def read_book(client: Client) -> Request:
     async def ask(desk: Sequencer) -> Any:
         return await desk.read(
             ledger,
-            lambda book: (book.size, [book.account(n + 1) for n in range(book.accounts)]),
+            lambda book: Seen(
+                size=book.size,
+                accounts=[book.account(n + 1) for n in range(book.accounts)],
+                holds=dict(book.holds.open),
+                items=dict(book.suspense.open),
+                levies=dict(book.levies.rules),
+            ),
         )
 
-    def tell(seen: Any, signed: int) -> str:
-        size, accounts = seen
-        client.world.auditor.books(ledger).seen(size, accounts)
-        return f"at size {size}"
+    def tell(seen: Seen, signed: int) -> str:
+        client.world.auditor.books(ledger).seen(seen)
+        return f"at size {seen.size}"
 
     return Request(f"reads {ledger}", ask, tell, ledger)
 
@@ -821,6 +825,7 @@ async def _clock(world: World) -> str:
         world.database_skew = jump * 1_000_000
     else:
         process.skew = jump * 1_000_000
+        world.skews[process.skew] = None
     await asyncio.sleep(world.random.random())
     world.database_skew = process.skew = 0
     whose = "the database" if is_database else f"process {process.number}"
