@@ -838,6 +838,39 @@ class Books:
             case _:
                 raise Broken(f"a change refused as {refusal.code}")
 
+    def levied(
+        self,
+        code: str,
+        rule: Mapping[str, Any] | None,
+        fund: str,
+        refusal: "Refusal | None",
+        signed: int,
+    ) -> None:
+        """A levy was set so, or removed, or there is a reason why not."""
+        self.read()
+        stood = self.shelf.stood("levy", code)
+        match refusal and refusal.code:
+            case None if rule is None:
+                is_there = any(one is None and size <= signed for size, one in stood)
+                _must(is_there, "never removed", code)
+            case None:
+                expected = {**rule, "treasury": self.numbers[fund]} if rule else {}
+                is_there = any(
+                    one and expected.items() <= one.items() and size <= signed
+                    for size, one in stood
+                )
+                _must(is_there, "never levied so", code, rule)
+            case "levy_not_found":
+                _must(rule is None, "a new levy is not found", code)
+            case "account_not_found":
+                pass  # It may have been opened since.
+            case "bounds_crossed":
+                _must(rule and rule["minimum"] > rule["maximum"], "bounds not crossed", rule)
+            case "rate_above_one":
+                _must(rule and rule["n"] > rule["d"], "not above one", rule)
+            case other:
+                raise Broken(f"a levy refused as {other}")
+
     def has_currency(self, asked: "AskedCurrency", refusal: "Refusal | None") -> None:
         self.read()
         _must(asked.code in self.currencies, "a currency is missing", asked.code)

@@ -14,6 +14,7 @@ from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, Writer
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
+from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
 from ledger.sequencer import writer as writer_module
 from tests.simulation.loop import SimulatedLoop
@@ -162,12 +163,16 @@ def _accounts(currency: str) -> list[AskedAccount]:
                 code="ben", currency="MXN", lower_bound="-50.00", upper_bound="100.00"
             ),
             AskedAccount(code="eva", currency="MXN"),
+            AskedAccount(code="fund", currency="MXN", kind="treasury"),
+            AskedAccount(code="bridge", currency="MXN", lower_bound="none"),
         ]
     return [
         AskedAccount(code="h-ana", currency="HRS", lower_bound="-100", upper_bound="100"),
         AskedAccount(code="h-ben", currency="HRS", lower_bound="-100", upper_bound="100"),
         AskedAccount(code="h-eva", currency="HRS", lower_bound="-20", upper_bound="200"),
         AskedAccount(code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"),
+        AskedAccount(code="h-fund", currency="HRS", lower_bound="none"),
+        AskedAccount(code="h-bridge", currency="HRS", lower_bound="none"),
     ]
 
 
@@ -259,12 +264,14 @@ async def _compare(world: World, process: Process, code: str) -> None:
     ledger = next(kept for kept in world.database.ledgers.values() if kept.code == code)
     assert live[0] == len(ledger.lines), "somebody else wrote"
     book, references = Book(), References()
+    history = Past(range(1, 1 + sum(len(one.posted.amount) for one in ledger.posted)))
     for index, line in enumerate(ledger.lines):
         kept = ledger.batch_at.get(index)
         body = (kept.body or None) if kept else None
-        _, posted = replay(book, line, body, used=references)
+        _, posted = replay(book, line, body, used=references, past=history.past)
         if posted is not None and body is not None:
             references.add(body, posted)
+            history.add(body, posted)
     assert live[1] == list(book.state()), "replay differs from the live state"
 
 
