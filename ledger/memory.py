@@ -46,6 +46,7 @@ from ledger.journal.merkle import EMPTY_ROOT
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
 PAGE_BYTES: Final = 16_000_000
 PHASES: Final = frozenset(Phase)
+REFUSED_MARK: Final = b'"line":"refused"'
 SNAPSHOT_MARK: Final = b'"line":"snapshot"'
 
 
@@ -405,6 +406,32 @@ class MemoryReads:
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return self._database.ledger(ledger_id).lines[start:end]
+
+    async def changes_of(
+        self, ledger_id: int, account: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        first = b'{"account":%d,' % account
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        return [
+            (index, line)
+            for index, line in lines
+            if index > after and line.startswith(first) and REFUSED_MARK not in line
+        ][:limit]
+
+    async def stood_since(
+        self, ledger_id: int, account: int, *, sign: int, level: int
+    ) -> TransferRow | None:
+        found = None
+        for row in self._database.ledger(ledger_id).rows():
+            if account not in (row.debit_account, row.credit_account):
+                continue
+            is_debit = row.debit_account == account
+            balance = row.debit_balance if is_debit else row.credit_balance
+            if sign * balance > level:
+                found = None
+            elif found is None:
+                found = row
+        return found
 
 
 class MemoryKeys:

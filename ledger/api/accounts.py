@@ -25,7 +25,15 @@ from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.wire import decode, decode_accounts, read_body
 from ledger.core.book import Book
-from ledger.core.model import Account, AccountCode, Currency, CurrencyCode, LedgerCode
+from ledger.core.model import (
+    Account,
+    AccountCode,
+    Currency,
+    CurrencyCode,
+    LedgerCode,
+    Role,
+    Status,
+)
 from ledger.core.ports import AskedChange, AskedCurrency, AskedKey, AskedLedger
 from ledger.core.refusals import Refusal
 
@@ -204,9 +212,7 @@ async def patch_account(call: Call) -> web.Response:
     """Change an account's status or bounds, or which of these may be passed."""
     asked = decode(await _small_body(call), AskedChange)
     dry_run = call.query(WriteQuery).dry_run
-    changes = asked.status, asked.lower_bound, asked.upper_bound, asked.soft_bounds
-    if all(change is UNSET for change in changes):
-        raise Problem("malformed_request", field="status", reason="nothing is to be changed")
+    _check_change(call, asked)
     work = call.desk.change_account(
         call.ledger, call.part("code"), asked, call.caller, dry_run=dry_run
     )
@@ -216,6 +222,28 @@ async def patch_account(call: Call) -> web.Response:
     scale = call.desk.facts(call.ledger).currencies[outcome.currency].scale
     changed = account_answer(outcome, scale)
     return answer(DryRun(dry_run=True, account=changed) if dry_run else changed)
+
+
+def _check_change(call: Call, asked: AskedChange) -> None:
+    """Raise Problem unless this changes something, and the caller may send it.
+
+    Orders are for the role compliance, and there is nothing else that it may do.
+    """
+    bounds = asked.lower_bound, asked.upper_bound, asked.soft_bounds
+    has_bounds = any(bound is not UNSET for bound in bounds)
+    if (call.caller.role is Role.COMPLIANCE) is (asked.order is UNSET):
+        raise Problem("role_not_allowed")
+    if asked.status is UNSET and not has_bounds:
+        raise Problem("malformed_request", field="status", reason="nothing is to be changed")
+    closes = asked.status is Status.CLOSED
+    wrong = {
+        "order": asked.order is not UNSET and (asked.status is UNSET or has_bounds),
+        "starts": asked.starts is not UNSET and not has_bounds,
+        "ends": asked.ends is not UNSET and not has_bounds,
+        "remaining_to": asked.remaining_to is not UNSET and (not closes or has_bounds),
+    }
+    for field in (name for name, is_wrong in wrong.items() if is_wrong):
+        raise Problem("malformed_request", field=field, reason="does not go with the others")
 
 
 # ---- keys

@@ -14,6 +14,7 @@ from ledger.api import (
     bodies,
     follow_ups,
     journal,
+    limits,
     open_items,
     posting,
     transfers,
@@ -22,7 +23,7 @@ from ledger.api import (
     wire,
 )
 from ledger.api.accounts import NoQuery
-from ledger.api.auth import ANYONE, EVERYBODY, OPERATORS, POSTERS, READERS
+from ledger.api.auth import ANYONE, CHANGERS, EVERYBODY, OPERATORS, POSTERS, READERS
 from ledger.api.posting import PostQuery, WriteQuery
 from ledger.api.service import Call
 from ledger.core import ports
@@ -299,10 +300,63 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Change an account's status or bounds",
         "Cambiar el estado o los límites de una cuenta",
         answers.AccountAnswer,
-        OPERATORS,
+        CHANGERS,
         WriteQuery,
         (ports.AskedChange,),
         example={"reason": "board_decision", "lower_bound": "-500.00"},
+    ),
+    Route(
+        "POST",
+        f"{L}/limits",
+        limits.post_limits,
+        "accounts",
+        "Change limits of one account or many",
+        "Cambiar límites de una o varias cuentas",
+        answers.AccountsPage,
+        OPERATORS,
+        WriteQuery,
+        (ports.AskedLimits,),
+        example={
+            "accounts": ["socia-0001", "socia-0002"],
+            "reason": "assembly",
+            "lower_bound": "-800.00",
+            "starts": "2026-12-01",
+            "ends": "2027-01-06",
+            "payments": {"transfer": "500.00", "month": "4000.00"},
+            "act": {"number": "ACTA-14/2026", "date": "2026-11-21", "hash": "0f" * 32},
+        },
+    ),
+    Route(
+        "GET",
+        f"{L}/accounts/{{code}}/standing",
+        limits.get_standing,
+        "accounts",
+        "Read an account's limits and what is left of them",
+        "Leer los límites de una cuenta y lo que queda de ellos",
+        limits.StandingAnswer,
+        EVERYBODY,
+    ),
+    Route(
+        "GET",
+        f"{L}/accounts/{{code}}/limits",
+        limits.get_limits,
+        "accounts",
+        "Read the history of an account's limits",
+        "Leer la historia de los límites de una cuenta",
+        limits.LimitsPage,
+        EVERYBODY,
+        limits.HistoryQuery,
+    ),
+    Route(
+        "GET",
+        f"{L}/accounts/{{code}}/statuses",
+        limits.get_statuses,
+        "accounts",
+        "Read the history of an account's status",
+        "Leer la historia del estado de una cuenta",
+        limits.StatusesPage,
+        EVERYBODY,
+        limits.HistoryQuery,
     ),
     Route(
         "GET",

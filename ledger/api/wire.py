@@ -19,7 +19,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.api.problems import Problem, shown
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
 from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side
-from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedKey, AskedLedger
+from ledger.core.ports import (
+    AskedAccount,
+    AskedChange,
+    AskedCurrency,
+    AskedKey,
+    AskedLedger,
+    AskedLimits,
+)
 
 S = TypeVar("S", bound=Struct)
 
@@ -178,6 +185,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedCurrency,
     AskedKey,
     AskedLedger,
+    AskedLimits,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

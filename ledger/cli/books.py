@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 
 from ledger.cli.client import path_of
+from ledger.cli.limits import act_of, act_options, all_changes
 from ledger.cli.show import (
     Place,
     dry_query,
@@ -44,6 +45,7 @@ ACCOUNT: Final = (
     "upper_bound",
 )
 ONE_ACCOUNT: Final = (*ACCOUNT, "soft_bounds", "pending_debits", "pending_credits")
+STATUSES: Final = ("leaf_index", "recorded_at", "status", "reason", "by", "order")
 KEY: Final = ("key", "role", "poster", "accounts")
 STATEMENT: Final = (
     "sequence",
@@ -287,7 +289,7 @@ async def show_account(place: Place, code: str, ledger: str) -> None:
 
 
 async def change(
-    place: Place, ledger: str, code: str, asked: dict[str, str], dry_run: bool
+    place: Place, ledger: str, code: str, asked: dict[str, Any], dry_run: bool
 ) -> None:
     path = path_of("ledgers", ledger, "accounts", code)
     async with place.client() as client:
@@ -308,15 +310,29 @@ reason_option = click.option(
 )
 
 
+order_option = click.option(
+    "--order",
+    help=t(
+        "The authority's order; only with a key of the role compliance.",
+        "El oficio de la autoridad; sólo con una llave de cumplimiento.",
+    ),
+)
+
+
 def _status_command(name: str, status: str, en: str, es: str) -> None:
     @account_group.command(name, help=t(en, es))
     @click.argument("code")
     @ledger_option
     @reason_option
+    @order_option
     @dry_run_option
     @speaks_to_service
-    async def command(place: Place, code: str, ledger: str, reason: str, dry_run: bool) -> None:
-        await change(place, ledger, code, {"status": status, "reason": reason}, dry_run)
+    async def command(
+        place: Place, code: str, ledger: str, reason: str, order: str | None, dry_run: bool
+    ) -> None:
+        cited = {} if order is None else {"order": order}
+        asked = {"status": status, "reason": reason, **cited}
+        await change(place, ledger, code, asked, dry_run)
 
 
 @account_group.command(
@@ -334,22 +350,72 @@ def _status_command(name: str, status: str, en: str, es: str) -> None:
     help=t("Let only debits, or only credits, not pass.", "Sólo cargos, o sólo abonos."),
 )
 @reason_option
+@order_option
 @dry_run_option
 @speaks_to_service
 async def freeze_account(
-    place: Place, code: str, ledger: str, only: str | None, reason: str, dry_run: bool
+    place: Place,
+    code: str,
+    ledger: str,
+    only: str | None,
+    reason: str,
+    order: str | None,
+    dry_run: bool,
 ) -> None:
     status = f"frozen_{only}" if only else "frozen"
-    await change(place, ledger, code, {"status": status, "reason": reason}, dry_run)
+    cited = {} if order is None else {"order": order}
+    await change(place, ledger, code, {"status": status, "reason": reason, **cited}, dry_run)
 
 
 _status_command("unfreeze", "open", "Open a frozen account again.", "Libera una cuenta.")
-_status_command(
+_status_command("reopen", "open", "Open a closed account again.", "Reabre una cuenta.")
+
+
+@account_group.command(
     "close",
-    "closed",
-    "Close an account for ever; its balance must be zero.",
-    "Cierra una cuenta para siempre; su saldo debe ser cero.",
+    help=t(
+        "Close an account; its balance must be zero, or goes to the account --remaining-to. "
+        "A debt goes only to one of kind loss, citing an act.",
+        "Cierra una cuenta; su saldo debe ser cero, o pasa a la cuenta --remaining-to. Una "
+        "deuda sólo pasa a una de tipo loss, citando un acta.",
+    ),
 )
+@click.argument("code")
+@ledger_option
+@click.option("--remaining-to", help=t("Takes its balance.", "Recibe su saldo."))
+@reason_option
+@order_option
+@act_options
+@dry_run_option
+@speaks_to_service
+async def close_account(
+    place: Place,
+    code: str,
+    ledger: str,
+    remaining_to: str | None,
+    reason: str,
+    order: str | None,
+    dry_run: bool,
+    **act: Any,
+) -> None:
+    asked: dict[str, Any] = {"status": "closed", "reason": reason, **act_of(**act)}
+    given = {"remaining_to": remaining_to, "order": order}
+    asked |= {name: text for name, text in given.items() if text is not None}
+    await change(place, ledger, code, asked, dry_run)
+
+
+@account_group.command(
+    "statuses",
+    help=t(
+        "How an account was frozen, closed and opened, by whom and why.",
+        "Cómo se congeló, cerró y abrió una cuenta, por quién y por qué.",
+    ),
+)
+@click.argument("code")
+@ledger_option
+@speaks_to_service
+async def statuses(place: Place, code: str, ledger: str) -> None:
+    place.rows(await all_changes(place, ledger, code, "statuses"), STATUSES)
 
 
 @account_group.command(
@@ -452,7 +518,9 @@ def key_group() -> None:
     ),
 )
 @ledger_option
-@click.option("--role", required=True, type=click.Choice(["operator", "poster", "auditor"]))
+@click.option(
+    "--role", required=True, type=click.Choice(["operator", "poster", "auditor", "compliance"])
+)
 @click.option(
     "--poster",
     default="",

@@ -65,6 +65,10 @@ COMMANDS = {
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
+    "limit": (
+        "limits:limit_group",
+        t("Limits of accounts, now or by days.", "Límites de cuentas, ya o por días."),
+    ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
     "import": (
         "importing:import_group",

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
+from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
@@ -27,8 +28,12 @@ from ledger.core.lines import (
     BatchPosted,
     CurrencyAdded,
     LimitChanged,
+    LimitEarned,
+    LimitPlanned,
+    LimitUnplanned,
     Manifest,
     Opening,
+    PaymentLimits,
     StateAccount,
     StateCurrency,
     StateHead,
@@ -45,7 +50,10 @@ from ledger.core.model import (
     Side,
     Status,
 )
+from ledger.core.orders import Orders
 from ledger.core.parts import Part
+from ledger.core.payments import Payments
+from ledger.core.plans import Bounds, Plans
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
@@ -71,6 +79,11 @@ _MAY_PAY: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDIT
 _MAY_BE_PAID: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
 
 T = TypeVar("T")
+
+# What changes an account that is there.
+AccountChange = (
+    LimitChanged | LimitPlanned | LimitUnplanned | LimitEarned | PaymentLimits | StatusChanged
+)
 
 NOTHING_USED: Final[Container[tuple[str, str]]] = frozenset()
 
@@ -138,8 +151,12 @@ class Book:
         self._kind_numbers: dict[str, int] = {}
         self._holders = bytearray(16)
         self._soft: dict[int, Side] = {}  # Accounts with soft bounds.
-        self.holds = Holds(self._refold)
+        self.holds = Holds(self.refold)
         self.suspense = Suspense()
+        self.plans = Plans(self._bounds)
+        self.earned = Earned(self)
+        self.payments = Payments(lambda account: self.holds.pending_debits.get(account, 0))
+        self.orders = Orders()
         self.days = Days()
         self.levies = Levies(self)
         self.parts: tuple[Part, ...] = (  # As in snapshots.
@@ -147,6 +164,10 @@ class Book:
             self.suspense,
             self.days,
             self.levies,
+            self.plans,
+            self.earned,
+            self.payments,
+            self.orders,
         )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
@@ -178,6 +199,18 @@ class Book:
             pending_debits=self.holds.pending_debits.get(number, 0),
             pending_credits=self.holds.pending_credits.get(number, 0),
             soft=self._soft.get(number),
+        )
+
+    def upper_of(self, number: int) -> int:
+        """How far credits may bring the balance of an account."""
+        return self._upper[number]
+
+    def _bounds(self, number: int) -> Bounds:
+        lower, upper = self._lower[number], self._upper[number]
+        return Bounds(
+            UNSET if lower == NO_LOWER else lower,
+            UNSET if upper == NO_UPPER else upper,
+            self._soft.get(number, UNSET),
         )
 
     def soft_floor(self, number: int) -> int:
@@ -234,6 +267,7 @@ class Book:
             case StateHead():
                 self.size, self.recorded_at = line.size, line.recorded_at
                 self.batches, self.transfers = line.batches, line.transfers
+                self.plans.size = line.size
             case StateCurrency():
                 self._add_currency(line)
             case StateAccount():
@@ -260,19 +294,53 @@ class Book:
                 )
             case AccountOpened() if line.currency not in self.currencies:
                 return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
-            case LimitChanged() | StatusChanged() if line.account > self.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            case LimitChanged() | StatusChanged() if self._status[line.account] == _CLOSED:
-                return Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=line.account)
-            case StatusChanged(status=Status.CLOSED) if self.balance[line.account] != 0:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_AT_ZERO, account=line.account)
-            case StatusChanged(status=Status.CLOSED) if self.holds.on(line.account):
-                return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=line.account)
-            case AccountOpened() | LimitChanged():
-                if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
-                    return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+            case AccountOpened() if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
+                return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+            case (
+                LimitChanged()
+                | LimitPlanned()
+                | LimitUnplanned()
+                | LimitEarned()
+                | PaymentLimits()
+                | StatusChanged()
+            ):
+                return self._refuse_change(line)
             case _ if type(line) in self._part_of:
                 return self._part_of[type(line)].refuse(line)
+        return None
+
+    def _refuse_change(self, line: AccountChange) -> Refusal | None:
+        """Why an account may not be changed so, or None."""
+        account, code = line.account, None
+        if account > self.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        if self._status[account] == _CLOSED and not is_reopening(line):
+            code = RefusalCode.ACCOUNT_CLOSED
+        elif isinstance(line, StatusChanged):
+            refusal = self.orders.refuse_status(line)
+            if refusal is not None or line.status is not Status.CLOSED:
+                return refusal
+            if self.balance[account] != 0:
+                code = RefusalCode.ACCOUNT_NOT_AT_ZERO
+            elif self.holds.on(account):
+                code = RefusalCode.ACCOUNT_HAS_HOLDS
+        elif isinstance(line, LimitChanged | LimitPlanned):
+            return self._refuse_bounds(line)
+        else:
+            return self._part_of[type(line)].refuse(line)
+        return None if code is None else Refusal(code=code, account=account)
+
+    def _refuse_bounds(self, line: LimitChanged | LimitPlanned) -> Refusal | None:
+        account = line.account
+        lower, upper = _or(line.lower, NO_LOWER), _or(line.upper, NO_UPPER)
+        if lower > upper:
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        if account in self.earned.rules:
+            is_planned = isinstance(line, LimitPlanned)
+            if is_planned or lower != self._lower[account] or upper < 0:
+                return Refusal(code=RefusalCode.LIMIT_IS_EARNED, account=account)
+        if isinstance(line, LimitPlanned) or line.plan is not UNSET:
+            return self.plans.refuse(line)
         return None
 
     def apply(self, line: AnyLeaf) -> None:
@@ -300,17 +368,22 @@ class Book:
             case AccountOpened():
                 self._add_account(line)
             case LimitChanged():
+                self.plans.apply(line)
                 self._lower[line.account] = _or(line.lower, NO_LOWER)
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
                 self._set_soft(line.account, line.soft)
                 self._refresh(line.account)
             case StatusChanged():
                 self._status[line.account] = _STATUS_NUMBER[line.status]
+                self.orders.apply_status(line)
+                if line.status is Status.CLOSED:
+                    self.plans.drop_all(line.account)
                 self._refresh(line.account)
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
         self.recorded_at = line.recorded_at
         self.size += 1
+        self.plans.size = self.size
 
     def _add_currency(self, line: CurrencyAdded | StateCurrency) -> None:
         number = len(self._currency_codes)
@@ -364,7 +437,10 @@ class Book:
             else NO_CREDIT,
         )
 
-    def _refold(self, undo: Undo, number: int) -> None:
+    def refold(self, undo: Undo, number: int) -> None:
+        """Take anew what bounds, a rule, the status and holds make of an account's bounds."""
+        if number in self.earned.rules:
+            undo.put(self._lower, number, self.earned.lower(number))
         floor, ceiling = self._folded(number)
         undo.put(self.floor, number, floor)
         undo.put(self.ceiling, number, ceiling)
@@ -749,6 +825,11 @@ class Book:
         else:
             return None
         return Refusal(code=code, position=position, account=account, available=available)
+
+
+def is_reopening(line: AnyLeaf) -> bool:
+    """Whether this opens an account, which is all that may become of a closed one."""
+    return isinstance(line, StatusChanged) and line.status is Status.OPEN
 
 
 def _moved(posted: Posted, moved: Mapping[int, date]) -> Posted:

@@ -55,7 +55,7 @@ class Nature(StrEnum):
 
 
 class Status(StrEnum):
-    """Whether an account takes part. Closed is final."""
+    """Whether an account takes part. From closed it can only be opened again."""
 
     OPEN = "open"
     FROZEN = "frozen"
@@ -130,6 +130,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     POSTER = "poster"
     AUDITOR = "auditor"
+    COMPLIANCE = "compliance"  # Freezes and frees by order of an authority.
 
 
 class Currency(Struct, frozen=True, kw_only=True):

@@ -14,19 +14,29 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.core.amounts import Scale
+from ledger.core.amounts import Amount, Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.lines import BatchPosted, BatchRefused, Opening
+from ledger.core.lines import (
+    BatchPosted,
+    BatchRefused,
+    EarnedRule,
+    LimitPlanned,
+    Opening,
+    PaymentLimits,
+)
 from ledger.core.model import (
+    BATCH_MAX,
     Account,
     AccountCode,
+    Count,
     CurrencyCode,
     CurrencyKind,
     LedgerCode,
     Nature,
     OpaqueId,
     Phase,
+    Reference,
     Role,
     Status,
     Word,
@@ -87,10 +97,20 @@ class AskedAccount(
     confirm_personal_code: bool = False
 
 
+class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision a change cites: its number, its date, and SHA-256 of its document in hex."""
+
+    number: Reference
+    date: date
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A change of an account. What is not there stays as it is; the reason is a code.
 
-    A soft bound may be passed, and what passes it is flagged.
+    A soft bound may be passed, and what passes it is flagged. With `starts` or `ends` the
+    bounds hold from the beginning of a day, and to the end of another. `order` is that of
+    an authority. With `remaining_to` a closing account's balance goes to another first.
     """
 
     reason: Word
@@ -98,6 +118,60 @@ class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     lower_bound: BoundText | UnsetType = UNSET
     upper_bound: BoundText | UnsetType = UNSET
     soft_bounds: SoftBounds | UnsetType = UNSET
+    starts: date | UnsetType = UNSET
+    ends: date | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
+    order: Reference | UnsetType = UNSET
+    remaining_to: AccountCode | UnsetType = UNSET
+
+
+class AskedEarned(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A credit limit of `base`, and n/d of what is received from now on, at most `cap`.
+
+    With `kinds` only transfers of these kinds count.
+    """
+
+    n: Amount
+    d: Amount
+    cap: BoundText
+    base: BoundText = "0"
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
+
+
+class AskedPayments(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """At most so much in one transfer, a day, an ISO week, a month, a year; or no limit."""
+
+    transfer: BoundText | UnsetType = UNSET
+    day: BoundText | UnsetType = UNSET
+    week: BoundText | UnsetType = UNSET
+    month: BoundText | UnsetType = UNSET
+    year: BoundText | UnsetType = UNSET
+
+
+class AskedLimits(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Limits of one account or many, all or none. What is not there stays as it is.
+
+    `earned` is a rule that the credit limit follows, or "none" to end it; `payments` are
+    all payment limits, none of them to lift them; `unplan` gives up the plan of that leaf.
+    """
+
+    accounts: Annotated[list[AccountCode], Meta(min_length=1, max_length=BATCH_MAX)]
+    reason: Word
+    lower_bound: BoundText | UnsetType = UNSET
+    upper_bound: BoundText | UnsetType = UNSET
+    soft_bounds: SoftBounds | UnsetType = UNSET
+    starts: date | UnsetType = UNSET
+    ends: date | UnsetType = UNSET
+    earned: AskedEarned | Literal["none"] | UnsetType = UNSET
+    payments: AskedPayments | UnsetType = UNSET
+    unplan: Count | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
 
 
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -137,6 +211,22 @@ class LedgerView(Struct, frozen=True, kw_only=True):
     accounts: int
     batches: int
     transfers: int
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How an account stands towards its limits, at a moment of a day of the ledger.
+
+    `left` says by name how much each payment limit still allows, in minor units.
+    """
+
+    account: Account
+    now: int
+    today: date
+    payments: PaymentLimits | None
+    left: Mapping[str, int]
+    earned: EarnedRule | None
+    received: int
+    plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
 
 
 PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
@@ -192,6 +282,13 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Account | Refusal: ...
+    async def change_limits(
+        self, ledger: str, asked: AskedLimits, caller: Caller, *, dry_run: bool = False
+    ) -> list[Account] | Refusal:
+        """All or none. What is just so already leaves no line."""
+        ...
+
+    async def standing(self, ledger: str, code: str) -> Standing | None: ...
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller
     ) -> None:
@@ -323,6 +420,21 @@ class Reads(Protocol):
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
+
+    async def changes_of(
+        self, ledger_id: int, account: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Leaves that changed an account, with their indexes, in order, those after one."""
+        ...
+
+    async def stood_since(
+        self, ledger_id: int, account: int, *, sign: int, level: int
+    ) -> TransferRow | None:
+        """The first transfer since which `sign` times the balance never was above a level.
+
+        Credits minus debits. None: it is above now, or it never was, or never moved.
+        """
+        ...
 
 
 class Keys(Protocol):

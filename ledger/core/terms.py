@@ -35,6 +35,7 @@ _SUSPENDABLE: Final[Mapping[RefusalCode, OneSide]] = {
     RefusalCode.DEBIT_ACCOUNT_CLOSED: "debit",
     RefusalCode.DEBIT_ACCOUNT_FROZEN: "debit",
     RefusalCode.EXCEEDS_CREDIT_LIMIT: "debit",
+    RefusalCode.EXCEEDS_PAYMENT_LIMIT: "debit",
     RefusalCode.CREDIT_ACCOUNT_CLOSED: "credit",
     RefusalCode.CREDIT_ACCOUNT_FROZEN: "credit",
     RefusalCode.EXCEEDS_BALANCE_LIMIT: "credit",
@@ -303,7 +304,8 @@ class Posting:
         if terms.rate is not UNSET:
             bought = self._bought(position, terms, d)
             if bought != amount:
-                return self._no(position, RefusalCode.RATE_DIFFERS, available=bought)
+                account = None if bought is None else d
+                return self._no(position, RefusalCode.RATE_DIFFERS, account, bought)
         match terms.action:
             case Action.POST | Action.VOID:
                 return self._refuse_hold(position, terms, d, c, amount)
@@ -360,9 +362,9 @@ class Posting:
         if (hold.debit, hold.credit) != (d, c):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
         if terms.action is Action.VOID and amount != hold.amount:
-            return self._no(position, RefusalCode.TARGET_DIFFERS, available=hold.amount)
+            return self._no(position, RefusalCode.TARGET_DIFFERS, d, hold.amount)
         if terms.action is Action.POST and amount > hold.left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=hold.left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, hold.left)
         return None
 
     def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
@@ -425,7 +427,7 @@ class Posting:
             return self._no(position, RefusalCode.TARGET_DIFFERS)
         left = past.amount - past.taken - self._taken.get(target, 0)
         if amount > left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, left)
         return None
 
     def _refuse_clearing(
@@ -437,7 +439,7 @@ class Posting:
         if (c if suspended.side == "debit" else d) != suspended.account:
             return self._no(position, RefusalCode.TARGET_DIFFERS, suspended.account)
         if amount > suspended.left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=suspended.left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, suspended.left)
         return None
 
     # ---- moving
@@ -474,6 +476,11 @@ class Posting:
         flags |= passed
         self._note(position, amount, asked, suspense=suspense, flags=flags, beside=beside)
         self._remember(terms, d, c, sequence, amount, rest, suspense)
+        if terms.action is Action.REVERSE:
+            assert terms.target is not UNSET
+            for part in self._book.parts:
+                original = self._columns[0][position]
+                part.taken_back(self.undo, terms.target, original, amount + rest)
         return None
 
     def _rest(self, terms: Terms, d: int, c: int, rest: int) -> Beside:
@@ -514,6 +521,7 @@ class Posting:
         of_hold: bool = False,
         is_exempt: bool = False,
     ) -> Movement:
+        terms = self._terms(position)
         return Movement(
             position=position,
             debit=d,
@@ -524,6 +532,7 @@ class Posting:
             business_date=self._business_date,
             phase=phase,
             of_hold=of_hold,
+            action=None if terms.action is UNSET else terms.action,
             is_exempt=is_exempt,
         )
 
@@ -559,11 +568,20 @@ class Posting:
         flags: set[Flag] = set()
         for row in beside:
             d, c = row.debit_account, row.credit_account
-            refusal = self._book.why_not(position, d, c, row.amount)
+            movement = self._movement(position, d, c, row.amount)
+            is_rest = row.kind == REST  # It stands for what was asked, so all rules hold.
+            refusal = (
+                self._why_not(movement)
+                if is_rest
+                else self._book.why_not(position, d, c, row.amount)
+            )
             if refusal is not None:
                 return refusal
             flags |= self._flags(d, c, row.amount)
             self._row(position, d, c, row.amount)
+            if is_rest:
+                for part in self._book.parts:
+                    part.moved(self.undo, movement)
         return flags
 
     def _remember(
@@ -626,6 +644,7 @@ class Posting:
         if phase.moves:
             self.undo.put(book.balance, d, book.balance[d] - amount)
             self.undo.put(book.balance, c, book.balance[c] + amount)
+            book.earned.follow(self.undo, d, c)
         self.positions.append(position)
         self.debit.append(d)
         self.credit.append(c)

@@ -22,6 +22,8 @@ BALANCE_BELOW = queries.get("reads", "balance_below")
 BALANCE_BEFORE = queries.get("reads", "balance_before")
 MOVEMENTS = queries.get("reads", "movements")
 LINES = queries.get("store", "lines")
+CHANGES_OF = queries.get("reads", "changes_of")
+STOOD_SINCE = queries.get("reads", "stood_since")
 
 
 class PgReads:
@@ -100,6 +102,20 @@ class PgReads:
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return [row["line"] for row in await self._database.fetch(LINES, ledger_id, start, end)]
+
+    async def changes_of(
+        self, ledger_id: int, account: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        first = b'{"account":%d,' % account
+        end = b'{"account":%d-' % account  # What comes next after the comma.
+        rows = await self._database.fetch(CHANGES_OF, ledger_id, first, end, after, limit)
+        return [(row["leaf_index"], row["line"]) for row in rows]
+
+    async def stood_since(
+        self, ledger_id: int, account: int, *, sign: int, level: int
+    ) -> TransferRow | None:
+        rows = await self._database.fetch(STOOD_SINCE, ledger_id, account, sign, level)
+        return next(iter(_transfer_rows(rows)), None)
 
 
 def _transfer_rows(rows: "Sequence[Record]") -> list[TransferRow]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
+from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.lines import AnyLeaf, BatchRefused
 from ledger.core.ports import Caller, PostOutcome, StoredBatch
@@ -36,6 +37,10 @@ class Decider(Protocol):
 
     def post(self, pending: "Post") -> Give | None:
         """Decide a batch that is new."""
+        ...
+
+    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Move what a closing account has, and close it; or neither, and say why."""
         ...
 
 
@@ -116,6 +121,14 @@ class Look(Pending[T]):
         return lambda: self.give(seen)
 
 
+class Moving(Struct, Generic[T], frozen=True):
+    """An account to close once its balance is moved, and what to answer from the book then."""
+
+    closing: Closing
+    caller: Caller
+    look: Callable[[Book], T]
+
+
 class Built(Struct, Generic[T], frozen=True):
     """Leaves to record, and what to answer from the book when they are in it."""
 
@@ -124,14 +137,14 @@ class Built(Struct, Generic[T], frozen=True):
 
 
 class Change(Pending[T | Refusal]):
-    """A change of anything but balances.
+    """A change of anything but balances, or what closes an account that has one.
 
     `build` sees the book and the time; it may be called again after a reload.
     """
 
     def __init__(
         self,
-        build: "Callable[[Book, int], Built[T] | Refusal]",
+        build: "Callable[[Book, int], Built[T] | Moving[T] | Refusal]",
     ) -> None:
         super().__init__()
         self._build = build
@@ -139,14 +152,18 @@ class Change(Pending[T | Refusal]):
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
             built = self._build(writer.book, writer.now())
+            refusal = built if isinstance(built, Refusal) else None
+            if isinstance(built, Moving):
+                refusal = writer.close_with(built.closing, built.caller)
         except MalformedRequest as fault:
             self.fail(fault)
             return None
-        if isinstance(built, Refusal):
-            refusal = built
+        if refusal is not None:
             return lambda: self.give(refusal)
-        for leaf in built.leaves:
-            writer.record(leaf)
+        assert not isinstance(built, Refusal)
+        if isinstance(built, Built):
+            for leaf in built.leaves:
+                writer.record(leaf)
         seen = built.look(writer.book)
         return lambda: self.give(seen)
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
+from ledger.core.changes import Closing, as_batch
 from ledger.core.days import A_DAY
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
@@ -56,9 +57,11 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Give, Look, Pending, Post
 from ledger.sequencer.posting import (
+    Decided,
     Moment,
     all_refused,
     decide,
+    decide_own,
     poster_of,
     preview,
     receipt_again,
@@ -288,6 +291,50 @@ class Writer:
             is_after = cut_off is not UNSET and 60 * local.hour + local.minute >= cut_off
             self._day = quarter, local.date() + is_after * A_DAY
         return self._day[1]
+
+    def today(self) -> date:
+        """The business day that a batch would have now."""
+        return self.book.days.current(self._day_of(self.now()))
+
+    def midnight(self, day: date) -> int:
+        """The first moment of a day in the ledger's time zone, in microseconds since 1970.
+
+        Where clocks are set forward at midnight it is the moment at which they are.
+        """
+        return int(datetime.combine(day, time(), self._zone).timestamp()) * 1_000_000
+
+    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Move what a closing account has, and close it; or neither, and say why."""
+        decided = self._closing_decided(closing, caller)
+        if not isinstance(decided, Decided):
+            return decided
+        self._open.add(decided.receipt.leaf)
+        self._open.batches.append(decided.batch)
+        self._open.transfers += 1
+        self.record(closing.status)
+        return None
+
+    def preview_closing(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Why an account cannot be closed so, or None; the book stays as it is."""
+        outcome = self._closing_decided(closing, caller, dry_run=True)
+        assert not isinstance(outcome, Decided), "a dry run decides nothing"
+        return outcome
+
+    def _closing_decided(
+        self, closing: Closing, caller: Caller, *, dry_run: bool = False
+    ) -> Decided | Refusal | None:
+        asked = as_batch(closing, self._chance(16))
+        now = closing.status.recorded_at  # Of both lines.
+        day = self.book.days.current(self._day_of(now))
+        moment = Moment(now, day, self._chance(chance_needed(asked)))
+        return decide_own(
+            self.book,
+            asked,
+            caller,
+            moment,
+            lambda book: book.refuse(closing.status),
+            dry_run=dry_run,
+        )
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""

@@ -78,3 +78,41 @@ CROSS JOIN LATERAL (
 WHERE ledger_id = $1 AND phase IN (0, 3)
 GROUP BY account
 ORDER BY account;
+
+-- name: changes_of
+-- $1 ledger, $2 $3 what the leaf begins with, and what comes after all that do, $4 after which
+-- leaf, $5 at most.  In order.
+SELECT leaf_index, line
+FROM tequio.leaves
+WHERE ledger_id = $1
+    AND substring(line FROM 1 FOR 11) = '{"account":'::bytea
+    AND position('"line":"refused"'::bytea IN line) = 0
+    AND substring(line FROM 1 FOR 28) >= $2
+    AND substring(line FROM 1 FOR 28) < $3
+    AND leaf_index > $4
+ORDER BY leaf_index
+LIMIT $5;
+
+-- name: stood_since
+-- $1 ledger, $2 account, $3 sign, $4 level.  One row, or none: it is above, or never moved.
+-- The last row with which it was above is looked for from the end; the next one began it.
+SELECT sequence, debit_account, credit_account, amount, debit_balance, credit_balance,
+    batch_number, position, business_date, phase
+FROM tequio.transfers
+WHERE ledger_id = $1
+    AND (debit_account = $2 OR credit_account = $2)
+    AND sequence > coalesce(
+        (
+            SELECT sequence FROM tequio.transfers
+            WHERE ledger_id = $1
+                AND (
+                    (debit_account = $2 AND $3::bigint * debit_balance > $4::bigint)
+                    OR (credit_account = $2 AND $3::bigint * credit_balance > $4::bigint)
+                )
+            ORDER BY sequence DESC
+            LIMIT 1
+        ),
+        0
+    )
+ORDER BY sequence
+LIMIT 1;

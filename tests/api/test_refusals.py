@@ -38,6 +38,7 @@ NOT_OVER_HTTP = {
     RefusalCode.VALUE_DATE_TOO_EARLY,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
+    RefusalCode.LIMIT_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,
 }
 
@@ -73,6 +74,10 @@ def account(code: str, **more: object) -> Request:
     return "POST", ACCOUNTS, {"code": code, "currency": "MXN", **more}
 
 
+def limits(*accounts: str, **what: object) -> Request:
+    return "POST", f"{CAJA}/limits", {"accounts": accounts, "reason": "board", **what}
+
+
 # What is done first, and then what is refused.
 REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.LEDGER_CODE_USED: (
@@ -86,7 +91,29 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.ACCOUNT_CODE_USED: ([], account("ana", kind="fund")),
     RefusalCode.ACCOUNT_CODE_LOOKS_PERSONAL: ([], account("GODE561231GR8")),
     RefusalCode.ACCOUNT_NOT_FOUND: ([], to("nobody", status="frozen")),
-    RefusalCode.ACCOUNT_CLOSED: ([to("ana", status="closed")], to("ana", status="open")),
+    RefusalCode.ACCOUNT_CLOSED: ([to("ana", status="closed")], to("ana", status="frozen")),
+    RefusalCode.ACCOUNT_FROZEN_BY_ORDER: (
+        [to("ana", status="frozen", order="UEI/117/2026")],
+        to("ana", status="open"),
+    ),
+    RefusalCode.ACCOUNT_IN_DEBT: (
+        [transfer("ben", "cash", "1.00", id=uid(9))],
+        to("ben", status="closed", remaining_to="cash"),
+    ),
+    RefusalCode.LIMIT_IS_EARNED: (
+        [limits("ana", earned={"n": 1, "d": 2, "cap": "50"})],
+        to("ana", lower_bound="-1"),
+    ),
+    RefusalCode.LIMIT_IS_PLANNED: (
+        [limits("ana", lower_bound="-1", starts="2031-01-01")],
+        limits("ana", earned={"n": 1, "d": 2, "cap": "50"}),
+    ),
+    RefusalCode.LIMIT_PLAN_OVER: ([], to("ana", lower_bound="-1", ends="2023-01-01")),
+    RefusalCode.LIMIT_PLAN_NOT_FOUND: ([], limits("ana", unplan=3)),
+    RefusalCode.EXCEEDS_PAYMENT_LIMIT: (
+        [limits("cash", payments={"day": "5.00"})],
+        transfer("cash", "ana", "5.01"),
+    ),
     RefusalCode.ACCOUNT_NOT_AT_ZERO: (
         [("POST", TRANSFERS, {"id": uid(9), **pay("cash", "ana", "1.00")})],
         to("ana", status="closed"),
@@ -193,7 +220,8 @@ async def test_refused_over_http(tmp_path: Path, code: RefusalCode) -> None:
         bank = {"code": "bank", "currency": "HRS", "lower_bound": "none"}
         await office.ask("POST", ACCOUNTS, bank)
         for request in before:
-            assert (await office.ask(*request)).status in (200, 201)
+            who = "compliance" if "order" in request[2] else "operator"
+            assert (await office.ask(*request, who=who)).status in (200, 201)
         state = office.state()
         who = "service" if path == "/v1/ledgers" else "operator"
         answer = await office.ask(method, path, body, who=who)

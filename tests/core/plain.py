@@ -410,7 +410,7 @@ class Plain:
 
     def set_status(self, code: str, status: str) -> No | None:
         account = self.accounts[code]
-        if account.status == "closed":
+        if account.status == "closed" and status != "open":
             return No("account_closed", code)
         if status == "closed" and self.balance(code) != 0:
             return No("account_not_at_zero", code)
@@ -528,7 +528,12 @@ def rate_is_kept(plain: Plain, batch: Batch, position: int) -> No | None:
         if sold != plain.accounts[line.debit].currency:
             n, d = line.rate
             bought = before.amount * n // d
-    return None if bought == line.amount else No("rate_differs", available=bought)
+            bought = bought if bought < 2**53 else None  # No amount is so large.
+    return (
+        None
+        if bought == line.amount
+        else No("rate_differs", line.debit if bought is not None else "", bought)
+    )
 
 
 def hold_is_the_one(plain: Plain, batch: Batch, position: int) -> No | None:
@@ -543,9 +548,9 @@ def hold_is_the_one(plain: Plain, batch: Batch, position: int) -> No | None:
     if (line.debit, line.credit) != (hold.debit, hold.credit):
         return No("target_differs")
     if line.action == "void" and line.amount != hold.amount:
-        return No("target_differs", available=hold.amount)
+        return No("target_differs", line.debit, hold.amount)
     if line.action == "post" and line.amount > plain.left(line.target):
-        return No("exceeds_target", available=plain.left(line.target))
+        return No("exceeds_target", line.debit, plain.left(line.target))
     return None
 
 
@@ -562,7 +567,7 @@ def target_can_be_taken_back(plain: Plain, batch: Batch, position: int) -> No | 
     if (line.debit, line.credit) != (target.credit, target.debit):
         return No("target_differs")
     left = target.amount - plain.taken(line.target)
-    return No("exceeds_target", available=left) if line.amount > left else None
+    return No("exceeds_target", line.debit, left) if line.amount > left else None
 
 
 def target_can_be_cleared(plain: Plain, batch: Batch, position: int) -> No | None:
@@ -577,7 +582,7 @@ def target_can_be_cleared(plain: Plain, batch: Batch, position: int) -> No | Non
     given = line.credit if target.stands_in == "debit" else line.debit
     if given != stood_in:
         return No("target_differs", stood_in)
-    return No("exceeds_target", available=left) if line.amount > left else None
+    return No("exceeds_target", line.debit, left) if line.amount > left else None
 
 
 RULES: tuple[Rule, ...] = (

@@ -119,13 +119,16 @@ def test_other_leaves_that_cannot_follow() -> None:
         Book().apply(account_line(book))
 
 
-def test_closed_is_final() -> None:
+def test_a_closed_account_is_only_opened_again() -> None:
     book = a_book()
     set_status(book, "ana", Status.CLOSED)
-    with pytest.raises(JournalBroken, match="account_closed"):
-        set_status(book, "ana", Status.OPEN)
+    for status in set(Status) - {Status.OPEN}:
+        with pytest.raises(JournalBroken, match="account_closed"):
+            set_status(book, "ana", status)
     with pytest.raises(JournalBroken, match="account_closed"):
         bound(book, "ana", -1, 1)
+    set_status(book, "ana", Status.OPEN)
+    bound(book, "ana", -1, 1)
 
 
 def test_a_bound_may_be_set_below_what_is_owed() -> None:

@@ -238,6 +238,13 @@ def test_an_entry_that_falls_leaves_no_hold(book: Book) -> None:
     assert available(book, "ana") == 10_000
 
 
+def test_an_entry_that_falls_leaves_no_note(book: Book) -> None:
+    part = under("ana", "shop", "500.00", up_to=Side.DEBIT, entry=1)
+    outcome = post(book, batch(part, under("ana", "shop", "1.00", entry=1), mode="each"))
+    assert isinstance(outcome, Posted)
+    assert (list(outcome.positions), dict(outcome.notes)) == ([], {})
+
+
 def test_an_exchange_is_at_its_rate_rounded_down(book: Book) -> None:
     """100.00 pesos at 1/17 are 5.88 dollars; the fraction stays with the exchange account."""
 
@@ -472,6 +479,30 @@ def test_a_soft_bound_is_passed_and_flagged(book: Book) -> None:
     assert code(post(book, batch(pay("shop", "ana", "50.02")))) == "exceeds_credit_limit"
 
 
+@pytest.mark.parametrize(
+    ("soft", "may_owe", "may_own"),
+    [(Side.DEBIT, True, False), (Side.CREDIT, False, True), (Side.BOTH, True, True)],
+)
+def test_the_side_says_which_bound_is_soft(
+    book: Book, soft: Side, may_owe: bool, may_own: bool
+) -> None:
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["shop"],
+        reason="assembly",
+        by="x",
+        lower=-100,
+        upper=100,
+        soft=soft,
+    )
+    book.apply(line)
+    for debit, credit, may in [("shop", "ana", may_owe), ("ana", "shop", may_own)]:
+        outcome = post(book, batch(pay(debit, credit, "1.01")))
+        assert isinstance(outcome, Posted) is may
+        if isinstance(outcome, Posted):
+            book.unpost(outcome)
+
+
 def test_what_is_held_counts_where_a_bound_is_soft(book: Book) -> None:
     line = LimitChanged(
         recorded_at=NOW,
@@ -549,6 +580,16 @@ def test_a_snapshot_keeps_holds_and_suspense(book: Book) -> None:
     done(post(book, batch(under("ana", "shop", "4.00", **some))))
     set_status(book, "ana", Status.FROZEN)
     done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["shop"],
+        reason="assembly",
+        by="x",
+        lower=0,
+        upper=100_000,
+        soft=Side.CREDIT,
+    )
+    book.apply(line)
     copy = Book()
     copy.opening = book.opening
     for chunk in chunks_of(book):

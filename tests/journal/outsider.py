@@ -24,7 +24,9 @@ Line = dict[str, Any]
 class Refused(Exception):
     """A reason, with the account and what is available where the page's table has them."""
 
-    def __init__(self, code: str, account: int = 0, available: int | None = None) -> None:
+    def __init__(
+        self, code: str, account: int | None = None, available: int | None = None
+    ) -> None:
         self.line: Line = {"code": code}
         if account:
             self.line["account"] = account
@@ -176,7 +178,9 @@ class Outsider:
         for other in (terms[name] for name in ("rest", "suspense") if name in terms):
             wrong = other not in self.accounts or other in (d, c)
             if wrong or self.currency(other) != self.currency(d):
-                raise Refused("terms_account_not_usable", other)
+                raise Refused(
+                    "terms_account_not_usable", other if other in self.accounts else None
+                )
         if action in ("post", "void") and target not in self.holds:
             raise Refused("hold_not_open")
         if action in ("hold", "post", "void"):
@@ -187,9 +191,9 @@ class Outsider:
             if (hold["debit_account"], hold["credit_account"]) != (d, c):
                 raise Refused("target_differs")
             if action == "void" and amount != hold["amount"]:
-                raise Refused("target_differs", available=hold["amount"])
+                raise Refused("target_differs", d, hold["amount"])
             if action == "post" and amount > hold["left"]:
-                raise Refused("exceeds_target", available=hold["left"])
+                raise Refused("exceeds_target", d, hold["left"])
         if action == "reverse":
             if target >= self.first:
                 raise Refused("target_not_found")
@@ -199,7 +203,7 @@ class Outsider:
             if (row["credit"], row["debit"]) != (d, c):
                 raise Refused("target_differs")
             if amount > row["amount"] - row["taken"]:
-                raise Refused("exceeds_target", available=row["amount"] - row["taken"])
+                raise Refused("exceeds_target", d, row["amount"] - row["taken"])
         if action == "clear":
             if target not in self.suspense:
                 raise Refused("target_not_in_suspense")
@@ -207,7 +211,7 @@ class Outsider:
             if item["account"] != (c if item["side"] == "debit" else d):
                 raise Refused("target_differs", item["account"])
             if amount > item["left"]:
-                raise Refused("exceeds_target", available=item["left"])
+                raise Refused("exceeds_target", d, item["left"])
         if "rate" in terms:
             before = self.lines[position - 1] if position else {}
             if before.get("terms", {}).get("entry") != terms["entry"]:
@@ -216,7 +220,7 @@ class Outsider:
                 raise Refused("rate_differs")
             bought = before["amount"] * terms["rate"]["n"] // terms["rate"]["d"]
             if bought != amount:
-                raise Refused("rate_differs", available=bought if bought < 2**53 else None)
+                raise Refused("rate_differs", *((d, bought) if bought < 2**53 else ()))
 
     def move(self, terms: Line, d: int, c: int, amount: int) -> Line:
         side, target = terms.get("up_to"), terms.get("target", 0)

@@ -7,8 +7,8 @@ from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted
 from ledger.journal.canonical import decode_leaf, encode_line
-from ledger.journal.replay import replay
-from tests.building import Building
+from ledger.journal.replay import History, replay
+from tests.building import Building, under_terms
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,16 @@ def test_a_leaf_that_says_something_else_of_its_batch(
                 replay(book, data, last.body)
         else:
             assert replay(book, data, last.body)[1] is not None
+
+
+def test_history_knows_what_became_of_every_row() -> None:
+    """Held, released, taken back in parts, and taking back itself."""
+    it = under_terms()
+    book, history = Book(), History(it.past)
+    for each in it.recorded:
+        _, posted = replay(book, each.leaf, each.body or None, past=history.past)
+        if posted is not None:
+            history.add(each.body, posted)
+    assert history.past == it.past
+    assert {past.phase for past in it.past.values()} >= {0, 1, 2}
+    assert any(past.is_link for past in it.past.values())

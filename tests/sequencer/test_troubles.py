@@ -489,16 +489,16 @@ async def test_what_did_not_fit_a_group_that_failed_is_decided_once(
 
 
 async def test_a_refusal_waits_for_what_it_stands_on(house: House) -> None:
-    """An account cannot be opened again since it was closed: true once that is committed."""
+    """An account cannot be frozen since it was closed: true once that is committed."""
     store = HeldStore(house)
     closed = AskedChange(reason="decision", status=Status.CLOSED)
-    opened = AskedChange(reason="decision", status=Status.OPEN)
+    frozen = AskedChange(reason="decision", status=Status.FROZEN)
     async with house.serving(store) as desk:
         await furnish(desk)
         store.go_on.clear()
         first = asyncio.create_task(desk.change_account("caja", "eva", closed, OPERATOR))
         await until(lambda: store.waiting == 1)
-        second = asyncio.create_task(desk.change_account("caja", "eva", opened, OPERATOR))
+        second = asyncio.create_task(desk.change_account("caja", "eva", frozen, OPERATOR))
         for _ in range(20):
             await asyncio.sleep(0)
         assert not second.done()

@@ -183,7 +183,7 @@ def _limit(books: "Books", entry: Entry) -> None:
 @line("status")
 def _status(books: "Books", entry: Entry) -> None:
     old, status = books.now(entry.fields["account"]), entry.fields["status"]
-    _must(old.status != "closed", "a closed account changes no more")
+    _must(old.status != "closed" or status == "open", "a closed account is only opened again")
     _must(old.status != status, "a line that changes nothing")
     _must(status != "closed" or old.balance == 0, "closed with a balance")
     is_held = old.pending_debits or old.pending_credits

@@ -161,7 +161,7 @@ class Scribe:
         self._batches.append(new)
         return new
 
-    def refuse(self, batch: UUID) -> NewBatch:
+    def refuse(self, batch: UUID, *, account: int | None = None) -> NewBatch:
         index = self.put(
             BatchRefused(
                 recorded_at=NOW,
@@ -172,6 +172,7 @@ class Scribe:
                 code="batch_expired",
                 digest=bytes(32),
                 salt=bytes(16),
+                account=UNSET if account is None else account,
             )
         )
         new = NewBatch(batch=batch, leaf_index=index)

@@ -18,8 +18,8 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Terms
-from ledger.core.model import Action, Mode, Phase, Role, Side
+from ledger.core.lines import LimitChanged, StatusChanged, Terms
+from ledger.core.model import Action, Mode, Phase, Role, Side, Status
 from ledger.core.ports import Caller, Group, Movement, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
@@ -723,6 +723,56 @@ async def test_balances_before_a_sequence_or_a_day(place: Place, account: int) -
                 ledger_id, account, sequence=sequence, day=day
             )
             assert (type(balance), balance) == (int, expected), (sequence, day)
+
+
+async def test_changes_of_an_account_and_of_no_other(place: Place) -> None:
+    """Not of one whose number only begins so, and no refused batch that names it."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.open_accounts(8)
+    of_one = [scribe.put(limited(1, -5)), scribe.put(frozen(1))]
+    of_ten = [scribe.put(limited(10, -5))]
+    scribe.refuse(FIRST, account=1)
+    of_one.append(scribe.put(limited(1, -6)))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    for account, expected in ((1, of_one), (10, of_ten), (2, []), (100, [])):
+        found = await place.reads.changes_of(ledger_id, account, after=-1, limit=9)
+        assert found == [(index, scribe.leaves[index]) for index in expected]
+    page = await place.reads.changes_of(ledger_id, 1, after=of_one[0], limit=1)
+    assert [index for index, _ in page] == [of_one[1]]
+    assert await place.reads.changes_of(ledger_id + 1, 1, after=-1, limit=9) == []
+
+
+def limited(account: int, lower: int) -> LimitChanged:
+    return LimitChanged(recorded_at=NOW, account=account, reason="x", by="y", lower=lower)
+
+
+def frozen(account: int) -> StatusChanged:
+    return StatusChanged(
+        recorded_at=NOW, account=account, status=Status.FROZEN, reason="x", by="y"
+    )
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_since_when_a_balance_stood_at_a_level_or_below(place: Place, sign: int) -> None:
+    """Compared with a walk over all rows; of either side, and where it never was there."""
+    scribe = await a_week(place.store())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=100)
+    for account in range(1, 5):
+        for level in range(-30, 31):
+            expected = None
+            for row in rows:
+                if account in (row.debit_account, row.credit_account):
+                    is_debit = row.debit_account == account
+                    balance = row.debit_balance if is_debit else row.credit_balance
+                    if sign * balance > level:
+                        expected = None
+                    else:
+                        expected = expected or row
+            found = await place.reads.stood_since(ledger_id, account, sign=sign, level=level)
+            assert found == expected, (account, level)
 
 
 async def test_movements_of_all_who_ever_moved(place: Place) -> None:
