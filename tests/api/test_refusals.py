@@ -35,6 +35,7 @@ NOT_OVER_HTTP = {
     *DAYS,  # Which no route opens, closes or sets yet;
     RefusalCode.LEVY_NOT_FOUND,  # nor levies.
     RefusalCode.RATE_ABOVE_ONE,
+    RefusalCode.TOO_MANY_LEVIES,
     RefusalCode.VALUE_DATE_TOO_EARLY,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
