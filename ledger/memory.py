@@ -25,8 +25,8 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Snapshot
-from ledger.core.model import Account, Phase
+from ledger.core.lines import AccountOpened, Snapshot
+from ledger.core.model import Phase
 from ledger.core.ports import (
     Caller,
     Group,
@@ -63,7 +63,7 @@ class _Ledger:
         self.batch_at: dict[int, NewBatch] = {}  # By leaf index, in order.
         self.posted: list[NewBatch] = []  # By number - 1, which is also by sequence.
         self.first_sequences: list[int] = []
-        self.accounts: dict[int, Account] = {}
+        self.accounts: dict[int, AccountOpened] = {}
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.links: dict[int, Link] = {}  # By sequence, in order.
@@ -292,10 +292,14 @@ class MemoryStore:
             for index in reversed(ledger.snapshots)
         ]
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        return data
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
-        self.database.ledger(ledger_id).chunks[size, number] = (digest, data)
+        self.database.ledger(ledger_id).chunks[size, number] = (digest, packed)
 
     async def chunks(self, ledger_id: int, size: int) -> list[tuple[int, bytes]]:
         chunks = self.database.ledger(ledger_id).chunks

@@ -83,7 +83,7 @@ class CurrenciesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str | UnsetType = UNSET
 
 
-class AccountAnswer(Answer, frozen=True, kw_only=True):
+class AccountAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """An account as it stands now; its bounds hold for the balance as shown, or are "none".
 
     `available` is the balance less what is held back of it and less its lower bound.

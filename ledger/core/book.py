@@ -144,6 +144,7 @@ class Book:
         self._currency_codes: list[str] = []
         self._lower: list[int] = [0]
         self._upper: list[int] = [0]
+        self._bounds_are_frozen = False  # Then they are copied before one changes.
         self._status = bytearray(1)
         self._nature = bytearray(1)
         self._kind: list[int] = [0]
@@ -251,33 +252,62 @@ class Book:
 
     def frozen(self) -> Frozen:
         """The whole state as it stands now, for a snapshot, while the book goes on."""
+        self._bounds_are_frozen = True
         return Frozen(self)
 
     def state(self) -> Iterator[AnyState]:
         """The whole state as the lines of a snapshot, in their order."""
-        return iter(self.frozen().lines(0, None))
+        frozen = self.frozen()
+        return iter(frozen.slice(0, frozen.count).lines())
 
-    def restore(self, line: AnyState) -> None:
-        """Take one line of a snapshot, in order, into a book that holds only those before.
+    def restore(self, lines: Sequence[AnyState]) -> None:
+        """Take lines of a snapshot, in order, into a book that holds only those before.
 
         Raises:
             JournalBroken: the lines are not in order.
         """
-        match line:
-            case StateHead():
-                self.size, self.recorded_at = line.size, line.recorded_at
-                self.batches, self.transfers = line.batches, line.transfers
-                self.plans.size = line.size
-            case StateCurrency():
-                self._add_currency(line)
-            case StateAccount():
-                self._add_account(line)
-                self.balance[line.number] = int(line.balance)
-                self._status[line.number] = _STATUS_NUMBER[line.status]
+        accounts: list[StateAccount] = []
+        for line in lines:
+            match line:
+                case StateAccount():
+                    accounts.append(line)
+                case StateHead():
+                    self.size, self.recorded_at = line.size, line.recorded_at
+                    self.batches, self.transfers = line.batches, line.transfers
+                    self.plans.size = line.size
+                case StateCurrency():
+                    self._add_currency(line)
+                case _:
+                    self._restore_accounts(accounts)
+                    accounts = []
+                    self._part_of[type(line)].restore(line)
+        self._restore_accounts(accounts)
+
+    def _restore_accounts(self, lines: Sequence[StateAccount]) -> None:
+        """Column by column: of these there are a million."""
+        numbers = range(self.accounts + 1, self.accounts + 1 + len(lines))
+        if [line.number for line in lines] != list(numbers):
+            raise JournalBroken(f"snapshot of size {self.size}", "accounts out of order")
+        lower = [_or(line.lower, NO_LOWER) for line in lines]
+        upper = [_or(line.upper, NO_UPPER) for line in lines]
+        codes = [line.code for line in lines]
+        self.numbers.update(zip(codes, numbers, strict=True))
+        self.codes += codes
+        self.balance += [int(line.balance) for line in lines]
+        self.floor += lower
+        self.ceiling += upper
+        self._currency += [self.currencies[line.currency].number for line in lines]
+        self._lower += lower
+        self._upper += upper
+        self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)
+        self._nature += bytes(NATURES.index(line.nature) for line in lines)
+        kinds = {kind: self._kind_number(kind) for kind in {line.kind for line in lines}}
+        self._kind += [kinds[line.kind] for line in lines]
+        self._holders += b"".join(line.holder for line in lines)
+        for line in lines:
+            if line.status is not Status.OPEN or line.soft is not UNSET:
                 self._set_soft(line.number, line.soft)
                 self._refresh(line.number)
-            case _:
-                self._part_of[type(line)].restore(line)
 
     # ---- changing, one line of the journal at a time
 
@@ -286,16 +316,10 @@ class Book:
         match line:
             case BatchPosted():
                 return None  # The most common; `post` saw to it.
+            case AccountOpened():  # Next, since of these there are a million.
+                return self._refuse_opening(line)
             case CurrencyAdded() if line.code in self.currencies:
                 return Refusal(code=RefusalCode.CURRENCY_CODE_USED)
-            case AccountOpened() if line.code in self.numbers:
-                return Refusal(
-                    code=RefusalCode.ACCOUNT_CODE_USED, account=self.numbers[line.code]
-                )
-            case AccountOpened() if line.currency not in self.currencies:
-                return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
-            case AccountOpened() if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
-                return Refusal(code=RefusalCode.BOUNDS_CROSSED)
             case (
                 LimitChanged()
                 | LimitPlanned()
@@ -307,6 +331,16 @@ class Book:
                 return self._refuse_change(line)
             case _ if type(line) in self._part_of:
                 return self._part_of[type(line)].refuse(line)
+        return None
+
+    def _refuse_opening(self, line: AccountOpened) -> Refusal | None:
+        if line.code in self.numbers:
+            number = self.numbers[line.code]
+            return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, account=number)
+        if line.currency not in self.currencies:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         return None
 
     def _refuse_change(self, line: AccountChange) -> Refusal | None:
@@ -361,13 +395,14 @@ class Book:
                 first = self.transfers - line.posted + 1
                 if (line.number, line.first_sequence) != (self.batches, first):
                     raise JournalBroken(f"leaf {self.size}", "a batch out of order")
+            case AccountOpened():
+                self._add_account(line)
             case Opening():
                 self.opening = line
             case CurrencyAdded():
                 self._add_currency(line)
-            case AccountOpened():
-                self._add_account(line)
             case LimitChanged():
+                self._thaw_bounds()
                 self.plans.apply(line)
                 self._lower[line.account] = _or(line.lower, NO_LOWER)
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
@@ -393,13 +428,10 @@ class Book:
         self.scales[line.code] = line.scale
         self._currency_codes.append(line.code)
 
-    def _add_account(self, line: AccountOpened | StateAccount) -> None:
+    def _add_account(self, line: AccountOpened) -> None:
         currency = self.currencies[line.currency]
         if line.number != self.accounts + 1:
             raise JournalBroken(f"leaf {self.size}", f"account {line.number} out of order")
-        kind = self._kind_numbers.setdefault(line.kind, len(self._kinds))
-        if kind == len(self._kinds):
-            self._kinds.append(line.kind)
         lower, upper = _or(line.lower, NO_LOWER), _or(line.upper, NO_UPPER)
         self.numbers[line.code] = line.number
         self.codes.append(line.code)
@@ -411,14 +443,26 @@ class Book:
         self._upper.append(upper)
         self._status.append(0)
         self._nature.append(NATURES.index(line.nature))
-        self._kind.append(kind)
+        self._kind.append(self._kind_number(line.kind))
         self._holders += line.holder
+
+    def _thaw_bounds(self) -> None:
+        """Before a bound changes: a snapshot may still be reading them."""
+        if self._bounds_are_frozen:
+            self._lower, self._upper = self._lower.copy(), self._upper.copy()
+            self._bounds_are_frozen = False
 
     def _set_soft(self, number: int, soft: Side | UnsetType) -> None:
         if soft is UNSET:
             self._soft.pop(number, None)
         else:
             self._soft[number] = soft
+
+    def _kind_number(self, kind: str) -> int:
+        number = self._kind_numbers.setdefault(kind, len(self._kinds))
+        if number == len(self._kinds):
+            self._kinds.append(kind)
+        return number
 
     def _refresh(self, number: int) -> None:
         self.floor[number], self.ceiling[number] = self._folded(number)
@@ -440,6 +484,7 @@ class Book:
     def refold(self, undo: Undo, number: int) -> None:
         """Take anew what bounds, a rule, the status and holds make of an account's bounds."""
         if number in self.earned.rules:
+            self._thaw_bounds()
             undo.put(self._lower, number, self.earned.lower(number))
         floor, ceiling = self._folded(number)
         undo.put(self.floor, number, floor)

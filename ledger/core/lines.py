@@ -182,7 +182,7 @@ class CurrencyAdded(Leaf, frozen=True, kw_only=True, tag="currency"):
     by: OpaqueId
 
 
-class AccountOpened(Leaf, frozen=True, kw_only=True, tag="account"):
+class AccountOpened(Leaf, frozen=True, kw_only=True, gc=False, tag="account"):
     """A new account. An absent bound means that there is none."""
 
     number: AccountNumber
@@ -500,17 +500,21 @@ class StateCurrency(Line, frozen=True, kw_only=True, tag="state_currency"):
     scale: Scale
 
 
-class StateAccount(Line, frozen=True, kw_only=True, tag="state_account"):
-    """An account in a snapshot, in the order of their numbers."""
+class StateAccount(Line, frozen=True, kw_only=True, gc=False, tag="state_account"):
+    """An account in a snapshot, in the order of their numbers.
+
+    Its texts are not checked as those of leaves are, which would take most of a start's
+    time: what is not under the root that the journal names is not believed anyway.
+    """
 
     number: AccountNumber
-    code: AccountCode
-    currency: CurrencyCode
+    code: str
+    currency: str
     nature: Nature
-    kind: Word
+    kind: str
     holder: Salt
     status: Status
-    balance: BalanceText
+    balance: str
     lower: Bound | UnsetType = UNSET
     upper: Bound | UnsetType = UNSET
     soft: Side | UnsetType = UNSET

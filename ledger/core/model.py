@@ -142,7 +142,7 @@ class Currency(Struct, frozen=True, kw_only=True):
     scale: int
 
 
-class Account(Struct, frozen=True, kw_only=True):
+class Account(Struct, frozen=True, kw_only=True, gc=False):
     """One holder's place in one currency, as it stands now.
 
     `balance`, `lower` and `upper` are minor units, credits minus debits, whatever the

@@ -18,6 +18,7 @@ from ledger.core.amounts import Amount, Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
+    AccountOpened,
     BatchPosted,
     BatchRefused,
     EarnedRule,
@@ -84,7 +85,7 @@ class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AskedAccount(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
 ):
     """A new account. Bounds are decimals of its own nature's balance, or "none"."""
 
@@ -489,7 +490,7 @@ class Group(Struct, frozen=True, kw_only=True):
     hashes: Sequence[bytes]
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
-    accounts: Sequence[Account]
+    accounts: Sequence[AccountOpened]
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
 
 
@@ -595,8 +596,13 @@ class Store(Protocol):
         """The snapshots whose leaf is committed, newest first."""
         ...
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        """The lines of a chunk as `keep_chunk` takes them; other processes may call it."""
+        ...
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
         """Keep a chunk of a snapshot as of `size`; again is no harm."""
         ...
@@ -605,7 +611,10 @@ class Store(Protocol):
         """Number and hash of a snapshot's chunks, in order."""
         ...
 
-    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes: ...
+    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes:
+        """The lines of a chunk; LookupError when it is not there."""
+        ...
+
     async def drop_snapshots(self, ledger_id: int, keep: Collection[int]) -> None:
         """Forget the chunks of all snapshots but those of these sizes."""
         ...

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ledger.core.lines import AnyLeaf
-from ledger.core.model import Account
+from ledger.core.lines import AccountOpened, AnyLeaf
 from ledger.core.ports import Group, Head, NewBatch, NewTile
 from ledger.journal.canonical import encode_line, reads_back
 from ledger.journal.merkle import leaf_hash
@@ -18,7 +17,7 @@ class OpenGroup:
     leaves: list[bytes] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     batches: list[NewBatch] = field(default_factory=list)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[AccountOpened] = field(default_factory=list)
     answers: list[Callable[[], None]] = field(default_factory=list)
     transfers: int = 0
     recorded_at: int = 0
@@ -34,6 +33,8 @@ class OpenGroup:
         self.leaves.append(data)
         self.hashes.append(leaf_hash(data))
         self.recorded_at = leaf.recorded_at
+        if isinstance(leaf, AccountOpened):
+            self.accounts.append(leaf)
 
     def __bool__(self) -> bool:
         return bool(self.leaves or self.answers)

@@ -338,15 +338,12 @@ class Writer:
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
-        accounts = self.book.accounts
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
             self._set_zone(leaf.time_zone)
         elif isinstance(leaf, SettingsChanged):
             self._day = (-1, date.min)
         self._open.add(leaf)
-        if self.book.accounts > accounts:
-            self._open.accounts.append(self.book.account(self.book.accounts))
 
     def post(self, pending: Post) -> Give | None:
         """Decide a batch that is new."""

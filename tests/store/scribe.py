@@ -20,7 +20,7 @@ from ledger.core.lines import (
     Terms,
     Transfer,
 )
-from ledger.core.model import Account, CurrencyKind, Mode, Nature
+from ledger.core.model import CurrencyKind, Mode, Nature
 from ledger.core.ports import Group, Head, NewBatch, NewTile
 from ledger.core.terms import NO_PAST, Past, links_of
 from ledger.journal.batches import write_body, write_outcomes
@@ -58,7 +58,7 @@ class Scribe:
         self.book = Book()
         self.leaves: list[bytes] = []
         self._batches: list[NewBatch] = []
-        self._accounts: list[Account] = []
+        self._accounts: list[AccountOpened] = []
         self.tiles: list[NewTile] = []
         self.put(
             Opening(
@@ -88,19 +88,18 @@ class Scribe:
     def open_accounts(self, count: int) -> None:
         for _ in range(count):
             number = self.book.accounts + 1
-            self.put(
-                AccountOpened(
-                    recorded_at=NOW,
-                    number=number,
-                    code=f"m-{number}",
-                    currency="MXN",
-                    nature=Nature.CREDIT,
-                    kind="member",
-                    holder=number.to_bytes(16, "big"),
-                    by="test",
-                )
+            leaf = AccountOpened(
+                recorded_at=NOW,
+                number=number,
+                code=f"m-{number}",
+                currency="MXN",
+                nature=Nature.CREDIT,
+                kind="member",
+                holder=number.to_bytes(16, "big"),
+                by="test",
             )
-            self._accounts.append(self.book.account(number))
+            self.put(leaf)
+            self._accounts.append(leaf)
 
     def post(
         self,

@@ -566,7 +566,8 @@ async def test_chunks_of_snapshots(place: Place) -> None:
     ledger_id = (await begun(store)).head.ledger_id
     data = {number: b'{"line":"state"}\n' * (1 + 200 * number) for number in range(3)}
     for number in (2, 0, 1, 1):
-        await store.keep_chunk(ledger_id, 6, number, data[number], bytes([number]) * 32)
+        packed = store.packed(data[number])
+        await store.keep_chunk(ledger_id, 6, number, packed, bytes([number]) * 32)
     await store.keep_chunk(ledger_id, 4, 0, b"{}\n", bytes(32))
     assert await store.chunks(ledger_id, 6) == [(n, bytes([n]) * 32) for n in range(3)]
     assert [await store.chunk(ledger_id, 6, n) for n in range(3)] == list(data.values())
