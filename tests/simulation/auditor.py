@@ -976,6 +976,12 @@ class Books:
         }
         _must(totals == self.totals, "the live book has other totals", totals, self.totals)
 
+    def nothing_is_due(self, at: int) -> None:
+        """What ended before this moment is in the journal as ended."""
+        self.read()
+        late = [n for n, hold in self.all_now("hold").items() if hold.expires <= at]
+        _must(not late, "held after its end", late)
+
     # ---- how it ends
 
     def final(self, note: bytes, sent: set[UUID]) -> None:

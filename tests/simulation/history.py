@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
+from ledger.core.lines import HoldsExpired
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
+from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
 from ledger.sequencer import writer as writer_module
@@ -24,6 +26,8 @@ from tests.simulation.world import Process, Rates, World, digest_of, name_of
 CLIENTS = 4
 QUIET_S = 60  # After which every fault that was on its way has happened.
 LATE_MAX = 300  # Duplicates of what was sent, at the end.
+ALARM_S = 3700  # After which time was asked for whatever it asks for.
+SOON_US = 1_000_000  # Until what is due is in the journal, at the latest.
 PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
 
 # Limits of the writer are sometimes so low that they are reached.
@@ -185,8 +189,11 @@ async def _settle(world: World, outbox: Outbox) -> None:
     world.database.is_down = False
     await asyncio.sleep(QUIET_S)
     await _until_served(world)
+    await asyncio.sleep(ALARM_S)
+    world.audit()
     process = await world.someone()
     for code in process.desk.ledgers():
+        world.auditor.books(code).nothing_is_due(world.now() - SOON_US)
         await _compare(world, process, code)
         await process.ask(lambda code=code: process.desk.writer(code).snapshot_soon())
     await _send_late(world, outbox)
@@ -262,10 +269,11 @@ async def _compare(world: World, process: Process, code: str) -> None:
         lambda: process.desk.read(code, lambda book: (book.size, list(book.state())))
     )
     ledger = next(kept for kept in world.database.ledgers.values() if kept.code == code)
-    assert live[0] == len(ledger.lines), "somebody else wrote"
+    later = [decode_leaf(line) for line in ledger.lines[live[0] :]]
+    assert all(isinstance(leaf, HoldsExpired) for leaf in later), "somebody else wrote"
     book, references = Book(), References()
-    history = Past(range(1, 1 + sum(len(one.posted.amount) for one in ledger.posted)))
-    for index, line in enumerate(ledger.lines):
+    history = Past(range(1, len(ledger.rows()) + 1))
+    for index, line in enumerate(ledger.lines[: live[0]]):
         kept = ledger.batch_at.get(index)
         body = (kept.body or None) if kept else None
         _, posted = replay(book, line, body, used=references, past=history.past)

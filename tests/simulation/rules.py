@@ -412,9 +412,9 @@ class Ruling:
         if (one.debit, one.credit) != (hold.debit, hold.credit):
             return Why(position, "target_differs")
         if one.action == "void" and one.amount != hold.amount:
-            return Why(position, "target_differs", available=hold.amount)
+            return Why(position, "target_differs", one.debit, hold.amount)
         if one.action == "post" and one.amount > hold.left:
-            return Why(position, "exceeds_target", available=hold.left)
+            return Why(position, "exceeds_target", one.debit, hold.left)
         return None
 
     def _refuse_target(self, position: int, one: Wanted) -> Why | None:
@@ -429,7 +429,8 @@ class Ruling:
         if (one.debit, one.credit) != (row.credit, row.debit):
             return Why(position, "target_differs")
         left = row.amount - self._draft.taken(one.target)
-        return Why(position, "exceeds_target", available=left) if one.amount > left else None
+        is_more = one.amount > left
+        return Why(position, "exceeds_target", one.debit, left) if is_more else None
 
     def _refuse_clearing(self, position: int, one: Wanted) -> Why | None:
         if one.action != "clear":
@@ -441,7 +442,7 @@ class Ruling:
         if given_back != item.account:
             return Why(position, "target_differs", item.account)
         if one.amount > item.left:
-            return Why(position, "exceeds_target", available=item.left)
+            return Why(position, "exceeds_target", one.debit, item.left)
         return None
 
     def _refuse_rate(self, position: int, one: Wanted) -> Why | None:
@@ -449,8 +450,9 @@ class Ruling:
         if rate is None:
             return None
         bought = self._bought(position, rate)
-        is_kept = bought == one.amount
-        return None if is_kept else Why(position, "rate_differs", available=bought)
+        if bought == one.amount:
+            return None
+        return Why(position, "rate_differs", None if bought is None else one.debit, bought)
 
     def _bought(self, position: int, rate: Mapping[str, int]) -> int | None:
         """What the amount before it in the entry buys."""

@@ -308,6 +308,8 @@ class Client:
         """Mostly between accounts that are there; often too much for them."""
         chance = self.random
         debit, credit = chance.sample(ACCOUNTS[currency][:4], 2)
+        if currency == "MXN" and credit != "cash" and chance.random() < 0.3:
+            debit = "cash"  # Who has nothing pays nothing.
         if chance.random() < 0.08:
             credit = chance.choice([debit, "nobody", "new-1", "cash", "h-ana", "usd-1"])
         if chance.random() < 0.03:
@@ -331,6 +333,12 @@ class Client:
             value_date=self.day([-400, -3, 0, 2]) if chance.random() < 0.03 else UNSET,
         )
 
+    def currency(self) -> str:
+        """Mostly one that the ledger has."""
+        currency = self.random.choice(["MXN", "MXN", "MXN", "HRS", "HRS", "USD"])
+        is_known = not self.world.auditor.size(self.ledger) or currency in self.books.currencies
+        return currency if is_known or self.random.random() < 0.2 else "MXN"
+
     def day(self, offsets: Sequence[int]) -> date:
         """A day from now, as a good clock in UTC has it."""
         today = EPOCH + timedelta(microseconds=self.world.now())
@@ -346,9 +354,9 @@ class Client:
     def hold(self, t: AskedTransfer) -> AskedTransfer:
         """An amount held back, for a moment or for longer, at times for too long already."""
         chance, now = self.random, self.world.now()
-        after = chance.choice(
-            [5_000, 50_000, 500_000, 500_000, 60_000_000, 10**10, 0, -(10**7)]
-        )
+        after = chance.choice([5_000, 50_000, 500_000, 5_000_000, 60_000_000, 10**10, 10**10])
+        if chance.random() < 0.07:
+            after = chance.choice([0, -(10**7)])
         up_to = chance.choice([Side.DEBIT, Side.BOTH]) if chance.random() < 0.15 else UNSET
         expires = EPOCH + timedelta(microseconds=now + after)
         return replace(t, terms=AskedTerms(action=Action.HOLD, expires=expires, up_to=up_to))
@@ -357,8 +365,10 @@ class Client:
         """What becomes of a hold: posted in part or whole, or given back; often too late."""
         chance, holds = self.random, [leg for leg in self.rows() if leg.phase == HELD]
         if not holds:
-            return t
-        hold = chance.choice(holds[-3:] if chance.random() < 0.8 else holds)
+            return self.hold(t)
+        is_open = self.books.all_now("hold").keys()
+        still = [leg for leg in holds if leg.sequence in is_open]
+        hold = chance.choice(still if still and chance.random() < 0.8 else holds)
         if chance.random() < 0.3:
             terms = AskedTerms(action=Action.VOID, target=hold.sequence)
             return self.about(t, hold, hold.amount, terms)
@@ -371,7 +381,10 @@ class Client:
         chance, rows = self.random, self.rows()
         if not rows:
             return t
+        levied = [row for row in rows if row.levies]
         row = chance.choice(rows[-3:] if chance.random() < 0.6 else rows)
+        if levied and chance.random() < 0.4:
+            row = chance.choice(levied)
         terms = AskedTerms(action=Action.REVERSE, target=row.sequence)
         chosen = chance.random()
         if chosen < 0.3:
@@ -407,8 +420,15 @@ class Client:
 
     def bridged(self, t: AskedTransfer) -> AskedTransfer:
         """Cash that has changed hands already: another account stands in where one refuses."""
-        stranger = self.stranger(t.currency)
-        return replace(t, terms=AskedTerms(suspense=stranger))
+        terms = AskedTerms(suspense=self.stranger(t.currency))
+        return replace(self.too_much(t), terms=terms)
+
+    def too_much(self, t: AskedTransfer) -> AskedTransfer:
+        """The same, mostly of more than anybody has."""
+        if self.random.random() < 0.3:
+            return t
+        debit = self.random.choice({"MXN": ["ana", "ben", "eva"]}.get(t.currency, ["h-eva"]))
+        return replace(t, debit_account=debit, amount="90")
 
     def up_to(self, t: AskedTransfer) -> AskedTransfer:
         """As much as there is; what is left may be taken by another account."""
@@ -419,7 +439,7 @@ class Client:
         terms = AskedTerms(up_to=side, rest=rest)
         if rest is UNSET and chance.random() < 0.2:
             terms = replace(terms, suspense=self.stranger(t.currency))
-        return replace(t, terms=terms)
+        return replace(self.too_much(t), terms=terms)
 
     def adjusting(self, t: AskedTransfer) -> AskedTransfer:
         """For the thirteenth month of a year, mostly."""
@@ -477,7 +497,9 @@ class Client:
     def exchange(self) -> list[AskedTransfer]:
         """Some of one currency sold for another, mostly at the rate."""
         chance = self.random
-        sold, bought = self.transfer("MXN"), self.transfer(chance.choice(["HRS", "USD", "MXN"]))
+        sold, bought = self.transfer("MXN"), self.transfer(self.currency())
+        if bought.currency == "MXN" and chance.random() < 0.7:
+            sold, bought = bought, self.transfer("HRS")
         n, d = chance.choice([(1, 17), (3, 2), (1, 1), (7, 100), (2**53 - 1, 1)])
         amount = minor(sold.amount, "MXN") * n // d + chance.choice([0, 0, 0, 0, 1, -1])
         amount = min(max(1, amount), 10**9)
@@ -500,11 +522,11 @@ class Client:
     def batch(self, batch_id: UUID) -> AskedBatch:
         """Mostly small; sometimes with control sums, that are sometimes wrong."""
         chance = self.random
-        currency = chance.choice(["MXN", "MXN", "MXN", "HRS", "HRS", "USD"])
+        currency = self.currency()
         count = chance.choice([1, 1, 2, 3, 7])
         transfers = [self.transfer(currency) for _ in range(count)]
         if count > 1 and chance.random() < 0.1:
-            transfers[-1] = self.transfer("HRS")
+            transfers[-1] = self.transfer(self.currency())
         if chance.random() < 0.5:
             transfers = [self.under_terms(t) if chance.random() < 0.6 else t for t in transfers]
         if chance.random() < 0.08:
@@ -546,7 +568,7 @@ TERMS: list[tuple[Callable[[Client, AskedTransfer], AskedTransfer], float]] = [
     (Client.bridged, 2),
     (Client.clearing, 3),
     (Client.up_to, 3),
-    (Client.adjusting, 1),
+    (Client.adjusting, 0),
     (Client.misplaced, 0.1),
 ]
 
@@ -674,6 +696,8 @@ def follow_up(client: Client) -> Request | None:
     if not client.rows():
         return None
     makes = [Client.follow_up, Client.follow_up, Client.reversal, Client.clearing]
+    if client.books.all_now("item"):
+        makes += [Client.clearing] * 3
     count = chance.choice([1, 1, 2])
     transfers = [chance.choice(makes)(client, client.transfer("MXN")) for _ in range(count)]
     mode = chance.choice([Mode.ATOMIC, Mode.EACH])
@@ -896,16 +920,16 @@ LEVIES: list[dict[str, Any]] = [
 ]
 
 
-@command(0.7)
+@command(1)
 def set_levy(client: Client) -> Request:
     """Set a levy, change it, or remove it. The desk has no word for it yet."""
     chance, ledger = client.random, client.ledger
     code, kind = (
-        chance.choice(["levy", "levy", "part", "rest"]),
+        chance.choice(["levy", "levy", "part"]),
         chance.choice(["payment", "fee"]),
     )
     fund = chance.choice(["fund", "fund", "h-fund", "ana"])
-    rule = None if chance.random() < 0.3 else chance.choice(LEVIES)
+    rule = None if chance.random() < 0.2 else chance.choice(LEVIES)
 
     async def ask(desk: Sequencer) -> Any:
         def build(book: Book, now: int) -> Built[None] | Refusal:
