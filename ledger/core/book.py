@@ -47,6 +47,7 @@ from ledger.core.model import (
     Currency,
     Late,
     Mode,
+    Phase,
     Side,
     Status,
 )
@@ -65,7 +66,6 @@ from ledger.core.terms import (
     day_of,
     is_adjusting,
     kinds_of,
-    moving_rows,
 )
 from ledger.core.undo import Undo
 
@@ -584,7 +584,10 @@ class Book:
                 days=_or(day, business_date),
                 amounts=posted.amount,
             )
-        at, all_kinds = list(moving_rows(posted)), kinds_of(transfers, posted)
+        # Adjustments are no part of a day: theirs is closed, and says what it came to.
+        phases = posted.phases or [Phase.POSTED] * len(posted.amount)
+        at = [i for i, phase in enumerate(phases) if phase == Phase.POSTED]
+        all_kinds = kinds_of(transfers, posted)
         return Rows(
             source=_or(manifest.source, ""),
             currencies=[self.currency_of(posted.debit[i]) for i in at],

@@ -21,10 +21,12 @@ from ledger.core.lines import (
     AccountOpened,
     BatchPosted,
     BatchRefused,
+    DayClosed,
     EarnedRule,
     LimitPlanned,
     Opening,
     PaymentLimits,
+    SettingsChanged,
 )
 from ledger.core.model import (
     BATCH_MAX,
@@ -33,6 +35,7 @@ from ledger.core.model import (
     Count,
     CurrencyCode,
     CurrencyKind,
+    DaysBy,
     LedgerCode,
     Nature,
     OpaqueId,
@@ -49,6 +52,11 @@ T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+# A quarter of an hour after midnight; midnight itself is no cut-off.
+CutOffText = Annotated[
+    str, Meta(pattern=r"^(00:(15|30|45)|(0[1-9]|1[0-9]|2[0-3]):(00|15|30|45))\Z")
+]
+PeriodMark = Literal["preliminary", "reopened", "final"]
 SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
 
 
@@ -175,6 +183,30 @@ class AskedLimits(
     act: AskedAct | UnsetType = UNSET
 
 
+class AskedDays(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a ledger keeps its days from now on; what is not there is not so any more.
+
+    `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
+    midnight. `value_days_back` is how many days before the business date interest may run
+    from; absent: any.
+    """
+
+    days: DaysBy
+    cut_off: CutOffText | UnsetType = UNSET
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class AskedMark(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a period is marked. To reopen it, the act that decided so is cited."""
+
+    mark: PeriodMark
+    act: AskedAct | UnsetType = UNSET
+
+
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new API key of a ledger."""
 
@@ -212,6 +244,13 @@ class LedgerView(Struct, frozen=True, kw_only=True):
     accounts: int
     batches: int
     transfers: int
+
+
+class ClosedDay(Struct, frozen=True, kw_only=True):
+    """A business day as it was closed; without `leaf_index`, as it would be."""
+
+    line: DayClosed
+    leaf_index: int | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -283,6 +322,41 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Account | Refusal: ...
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        ...
+
+    async def set_days(
+        self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
+    ) -> SettingsChanged | Refusal:
+        """Say how days are kept. What is so already is not written again."""
+        ...
+
+    async def open_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> Refusal | None:
+        """Open a business day. One that is open is not opened again."""
+        ...
+
+    async def close_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> ClosedDay | Refusal:
+        """Close a business day, with what it came to."""
+        ...
+
+    async def mark_period(
+        self,
+        ledger: str,
+        year: int,
+        month: int,
+        asked: AskedMark,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Close a month for now or for ever, or reopen it. What is so is not marked again."""
+        ...
+
     async def change_limits(
         self, ledger: str, asked: AskedLimits, caller: Caller, *, dry_run: bool = False
     ) -> list[Account] | Refusal:
@@ -411,13 +485,46 @@ class Reads(Protocol):
         ...
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
-        """Credits minus debits of all transfers below a sequence, or before a business date."""
+        """Credits minus debits of all transfers below a sequence and before a business date.
+
+        With `adjusting` the day's own count too, and only adjustments to its year do not.
+        """
         ...
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
-        """Totals of every account that ever moved, by business date, both days included."""
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
+        """Totals of every account that moved, by business date, both days included.
+
+        Adjustments to a year come after all else of its last day. The period begins with
+        those of its first day, where that is so, and ends with or before those of its last.
+        Sequences above `until` are as if they were not there.
+        """
+        ...
+
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        """The last sequence recorded until a moment, in microseconds since 1970; 0 for none."""
+        ...
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that closed these business days, in order of days."""
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...

@@ -36,6 +36,7 @@ class RefusalCode(StrEnum):
     ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
     DAY_NOT_NEW = "day_not_new"
+    DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
     DAY_TOTALS_DIFFER = "day_totals_differ"

@@ -241,6 +241,22 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "That day, or a later one, was opened or closed before; open one that follows.",
         ),
     ),
+    "day_too_early": (
+        Text(
+            "Ese día aún no llega",
+            "No se cierra un día que no ha empezado, ni se abre uno para el que falta más de "
+            "un mes.",
+        ),
+        Text(
+            "Esse dia ainda não chegou",
+            "Não se fecha um dia que não começou, nem se abre um para o qual falta mais de um "
+            "mês.",
+        ),
+        Text(
+            "That day is still to come",
+            "A day is not closed before it has begun, nor opened more than a month ahead.",
+        ),
+    ),
     "day_not_open": (
         Text("Ese día no está abierto", "Sólo se cierra un día que está abierto."),
         Text("Esse dia não está aberto", "Só se fecha um dia que está aberto."),
@@ -263,15 +279,15 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
     "day_totals_differ": (
         Text(
             "Los totales del día no coinciden",
-            "El número de movimientos dado no es el que tiene el día.",
+            "Los totales dados no son los que tiene el día.",
         ),
         Text(
             "Os totais do dia não coincidem",
-            "O número de movimentos dado não é o que o dia tem.",
+            "Os totais dados não são os que o dia tem.",
         ),
         Text(
             "The day's totals differ",
-            "The number of transfers given is not the number that the day has.",
+            "The totals given are not those that the day has.",
         ),
     ),
     "period_not_marked_so": (

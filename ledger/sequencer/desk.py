@@ -20,9 +20,11 @@ from ledger.core.faults import MalformedRequest, StoreUnavailable
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
+    DayClosed,
     KeyGrant,
     LimitChanged,
     Opening,
+    SettingsChanged,
     StatusChanged,
 )
 from ledger.core.model import DATE_MIN, Account
@@ -30,10 +32,13 @@ from ledger.core.ports import (
     AskedAccount,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
     AskedLimits,
+    AskedMark,
     Caller,
+    ClosedDay,
     LedgerView,
     Notary,
     PostOutcome,
@@ -318,6 +323,82 @@ class Sequencer:
             )
 
         return await writer.submit(Look(look))
+
+    # ---- days and periods
+
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        return self._writers[ledger].clock_day()
+
+    async def set_days(
+        self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
+    ) -> SettingsChanged | Refusal:
+        """Say how days are kept. What is so already is not written again."""
+
+        def build(book: Book, now: int) -> Built[SettingsChanged] | Refusal:
+            lines = changes.set_days(book, asked, recorded_at=now, by=caller.key)
+            if isinstance(lines, Refusal):
+                return lines
+            return Built(lines, lambda book: preview(book, lines))
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> SettingsChanged:
+            line = lines[-1] if lines else book.days.settings
+            return line if isinstance(line, SettingsChanged) else changes.DAYS_BY_CLOCK
+
+        return await self._change(ledger, build, preview, dry_run)
+
+    async def open_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> Refusal | None:
+        """Open a business day. One that is open is not opened again."""
+        writer = self._writers[ledger]
+
+        def build(book: Book, now: int) -> Built[None] | Refusal:
+            today = writer.clock_day()
+            lines = changes.open_day(book, day, today=today, recorded_at=now, by=caller.key)
+            return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
+
+        return await self._change(ledger, build, lambda book, lines: None, dry_run)
+
+    async def close_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> ClosedDay | Refusal:
+        """Close a business day, with what it came to."""
+        writer = self._writers[ledger]
+
+        def build(book: Book, now: int) -> Built[ClosedDay] | Refusal:
+            today = writer.clock_day()
+            lines = changes.close_day(book, day, today=today, recorded_at=now, by=caller.key)
+            if isinstance(lines, Refusal):
+                return lines
+            line = lines[0]
+            return Built(lines, lambda book: ClosedDay(line=line, leaf_index=book.size - 1))
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> ClosedDay:
+            assert isinstance(lines[0], DayClosed), "what closes a day"
+            return ClosedDay(line=lines[0])
+
+        return await self._change(ledger, build, preview, dry_run)
+
+    async def mark_period(
+        self,
+        ledger: str,
+        year: int,
+        month: int,
+        asked: AskedMark,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Close a month for now or for ever, or reopen it. What is so is not marked again."""
+
+        def build(book: Book, now: int) -> Built[None] | Refusal:
+            lines = changes.mark_period(
+                book, year, month, asked, recorded_at=now, by=caller.key
+            )
+            return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
+
+        return await self._change(ledger, build, lambda book, lines: None, dry_run)
 
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
@@ -285,12 +285,15 @@ class Writer:
         """
         quarter = now // QUARTER_US
         if self._day[0] != quarter:
-            local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
             settings = self.book.days.settings
             cut_off = UNSET if settings is None else settings.cut_off
-            is_after = cut_off is not UNSET and 60 * local.hour + local.minute >= cut_off
-            self._day = quarter, local.date() + is_after * A_DAY
+            moment = datetime.fromtimestamp(now // 1_000_000, UTC)
+            self._day = quarter, business_day(moment, self._zone, cut_off)
         return self._day[1]
+
+    def clock_day(self) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        return self._day_of(self.now())
 
     def today(self) -> date:
         """The business day that a batch would have now."""
@@ -705,6 +708,23 @@ class Writer:
         self.stopped = fault
         self._put_back(fault)
         self._fail_waiting(fault)
+
+
+def business_day(moment: datetime, zone: ZoneInfo, cut_off: int | UnsetType) -> date:
+    """The day of a clock: the date in a zone, and from the cut-off on the next one's.
+
+    Where clocks are set back over the cut-off it comes twice; the day begins the first time,
+    and is never the one before again. Where they are set forward over it, the day begins
+    when they are.
+    """
+    local = moment.astimezone(zone)
+    if cut_off is UNSET:
+        return local.date()
+    hour, minute = divmod(cut_off, 60)
+    first = datetime.combine(local.date(), time(hour, minute), zone)  # fold 0: the first.
+    is_after = (local.hour, local.minute) >= (hour, minute)
+    is_after = is_after or moment >= first.astimezone(UTC)
+    return local.date() + is_after * A_DAY
 
 
 def _pairs(batch: NewBatch) -> set[tuple[str, str]]:

@@ -187,13 +187,13 @@ MUTANTS = (
         ),
         (
             "an account is closed on somebody's money",
-            "if self.balance[line.account] != 0:",
-            "if self.balance[line.account] < 0:",
+            "if self.balance[account] != 0:",
+            "if self.balance[account] < 0:",
         ),
         (
             "a closed account is opened again",
-            "if self._status[line.account] == _CLOSED:",
-            "if self._status[line.account] == -1:",
+            "if self._status[account] == _CLOSED and not",
+            "if self._status[account] == -1 and not",
         ),
         (
             "bounds may not meet",
@@ -463,8 +463,33 @@ MUTANTS = (
         ),
         (
             "a day may come to anything",
-            "if line.count != sum(",
-            "if line.count > sum(",
+            "hash_of(totals),\n            totals[:",
+            "line.totals,\n            totals[:",
+        ),
+        (
+            "a day is closed years ahead",
+            "if not self.by_command and line.date > _latest(line.recorded_at):",
+            "if not self.by_command and line.date > date.max:",
+        ),
+        (
+            "a year takes adjustments while it lasts",
+            "            and self.is_closed(day)\n",
+            "",
+        ),
+        (
+            "a year that is closed for now takes adjustments",
+            'in (None, "reopened")\n        )',
+            'in (None, "reopened", "preliminary")\n        )',
+        ),
+        (
+            "the clock takes over an open day",
+            "case SettingsChanged(days=DaysBy.CLOCK) if self.open:",
+            "case SettingsChanged(days=DaysBy.CLOCK) if not line:",
+        ),
+        (
+            "a day is lost when commands take over",
+            "self.open.update(self._unclosed())",
+            "self.open.update(())",
         ),
         (
             "what is undone still counts",
@@ -475,6 +500,31 @@ MUTANTS = (
             "a restart opens closed days",
             "self.closed_through = _or_min(line.closed_through)",
             "pass",
+        ),
+    ),
+    *_of(
+        "ledger/core/levies.py",
+        (
+            "a levy is rounded down",
+            "round(Fraction(amount * levy.n, levy.d))",
+            "amount * levy.n // levy.d",
+        ),
+        ("a levy has no minimum", ", levy.minimum)", ", 0)"),
+        ("the treasury pays itself", " and payer != levy.treasury and amount", " and amount"),
+        (
+            "parts give back less than the whole",
+            "levy * (taken + more) // amount - levy * taken // amount",
+            "levy * more // amount",
+        ),
+        (
+            "a restart forgets what is levied",
+            "self.rules[line.code] = line.levy\n        self._refresh()",
+            "self.rules[line.code] = line.levy",
+        ),
+        (
+            "a rate may take more than all",
+            "if line.levy.n > line.levy.d:",
+            "if line.levy.n > 2 * line.levy.d:",
         ),
     ),
     *_of(
