@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.ports import (
         AskedAccount,
         AskedCurrency,
+        ClosedDay,
         LedgerView,
         Receipt,
         RefusedReceipt,
@@ -870,6 +871,41 @@ class Books:
                 _must(rule and rule["n"] > rule["d"], "not above one", rule)
             case other:
                 raise Broken(f"a levy refused as {other}")
+
+    def days_told(
+        self,
+        refusal: "Refusal | None",
+        signed: int,
+        so: Callable[[Calendar], bool],
+        excuses: Mapping[str, Callable[[Calendar], bool]],
+    ) -> None:
+        """Days stood so after some leaf that is signed, or there is an excuse.
+
+        Args:
+            excuses: codes of refusals, and whether a calendar gives reason for them.
+        """
+        self.read()
+        stood = [(0, Calendar()), *self.shelf.stood("calendar", "")]
+        if refusal is None:
+            is_so = any(size <= signed and so(calendar) for size, calendar in stood)
+            _must(is_so, "days that never stood so")
+        else:
+            excuse = excuses.get(refusal.code)
+            _must(excuse is not None, "refused for what cannot be", refusal.code)
+            is_so = any(excuse is not None and excuse(calendar) for _, calendar in stood)
+            _must(is_so, "refused without reason", refusal.code)
+
+    def closed_day(self, day: date, told: "ClosedDay", signed: int) -> None:
+        """A day was closed with what it came to, and is told so."""
+        self.read()
+        index = told.leaf_index
+        _must(index is not None and index < signed, "closed before it was signed", index)
+        assert index is not None
+        fields = self.entries[index].fields
+        shown = (fields["line"], fields["date"], fields["count"], fields["totals"])
+        line = told.line
+        expected = ("day_closed", day.isoformat(), line.count, _text(line.totals))
+        _must(shown == expected, "another closing than was told", shown, expected)
 
     def has_currency(self, asked: "AskedCurrency", refusal: "Refusal | None") -> None:
         self.read()

@@ -20,7 +20,7 @@ from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
 from ledger.sequencer import writer as writer_module
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.workload import OPERATOR, Client, Outbox, _post, trouble
+from tests.simulation.workload import OPERATOR, Client, Outbox, _post, set_levy, trouble
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
@@ -150,6 +150,10 @@ async def _furnish(world: World) -> None:
             lambda code=code: desk.open_accounts("caja", _accounts(code), OPERATOR)
         )
         assert not isinstance(opened, Refusal)
+    if chance.random() < 0.4:  # Something is levied from the beginning.
+        client = Client(world, "the assembly", Outbox())
+        client.ledger = "caja"
+        await process.ask(partial(set_levy(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
         assert not isinstance(

@@ -48,6 +48,7 @@ from ledger.core.lines import Levy, LevySet, Rate
 from ledger.core.model import (
     Action,
     CurrencyKind,
+    DaysBy,
     Late,
     Mode,
     Nature,
@@ -57,10 +58,13 @@ from ledger.core.model import (
 )
 from ledger.core.ports import (
     AskedAccount,
+    AskedAct,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
+    AskedMark,
     Caller,
     Receipt,
     RefusedReceipt,
@@ -71,6 +75,7 @@ from ledger.memory import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.pending import Built, Change
 from tests.simulation.auditor import Books, Seen
+from tests.simulation.days import Calendar
 from tests.simulation.rules import HELD, Leg
 from tests.simulation.world import Cut, Process, World, name_of
 
@@ -84,8 +89,8 @@ ACCOUNTS = {
 }
 # Accounts that take what is left over, stand in, or are paid levies.
 STRANGERS = {
-    "MXN": ["bridge", "bridge", "fund", "cash", "h-bridge", "nobody"],
-    "HRS": ["h-bridge", "h-bridge", "h-fund", "stock", "bridge"],
+    "MXN": [*["bridge"] * 6, "fund", "cash", "h-bridge", "nobody"],
+    "HRS": [*["h-bridge"] * 6, "h-fund", "stock", "bridge"],
     "USD": ["usd-1", "usd-2"],
 }
 SCALES = {"MXN": 2, "HRS": 0, "USD": 2}
@@ -327,9 +332,7 @@ class Client:
             kind=chance.choice(["payment", "payment", "fee"]),
             reference=f"R-{chance.randint(1, 12)}" if chance.random() < 0.2 else "",
             description=chance.choice(["renta", "pan"]) if chance.random() < 0.1 else "",
-            business_date=self.day([-30, -2, -1, 0, 1, 400])
-            if chance.random() < 0.07
-            else UNSET,
+            business_date=self.business_date() if chance.random() < 0.1 else UNSET,
             value_date=self.day([-400, -3, 0, 2]) if chance.random() < 0.03 else UNSET,
         )
 
@@ -339,10 +342,28 @@ class Client:
         is_known = not self.world.auditor.size(self.ledger) or currency in self.books.currencies
         return currency if is_known or self.random.random() < 0.2 else "MXN"
 
+    def business_date(self) -> date:
+        """A day that is open, just closed, or not yet."""
+        days = [self.day([-1, 0, 1]), self.day([-30, -2, 400]), self.month_end()]
+        return self.random.choice([*days, *sorted(self.calendar().open)])
+
     def day(self, offsets: Sequence[int]) -> date:
         """A day from now, as a good clock in UTC has it."""
         today = EPOCH + timedelta(microseconds=self.world.now())
         return today.date() + timedelta(days=self.random.choice(offsets))
+
+    def month_end(self) -> date:
+        """The last day of the month before."""
+        return self.day([0]).replace(day=1) - timedelta(days=1)
+
+    def year_end(self) -> date:
+        """The last day of the year before."""
+        return date(self.day([0]).year - 1, 12, 31)
+
+    def calendar(self) -> Calendar:
+        """How days stand, as far as anybody can know it."""
+        size = self.world.auditor.size(self.ledger)
+        return self.books.calendar(size) if size else Calendar()
 
     # ---- terms
 
@@ -433,7 +454,7 @@ class Client:
     def up_to(self, t: AskedTransfer) -> AskedTransfer:
         """As much as there is; what is left may be taken by another account."""
         chance = self.random
-        side = chance.choice([Side.DEBIT, Side.CREDIT, Side.BOTH])
+        side = chance.choice([Side.DEBIT, Side.DEBIT, Side.CREDIT, Side.BOTH])
         is_taken = side is not Side.BOTH and chance.random() < 0.6
         rest: Any = self.stranger(t.currency) if is_taken else UNSET
         terms = AskedTerms(up_to=side, rest=rest)
@@ -568,7 +589,7 @@ TERMS: list[tuple[Callable[[Client, AskedTransfer], AskedTransfer], float]] = [
     (Client.bridged, 2),
     (Client.clearing, 3),
     (Client.up_to, 3),
-    (Client.adjusting, 0),
+    (Client.adjusting, 1.5),
     (Client.misplaced, 0.1),
 ]
 
@@ -772,7 +793,7 @@ def preview(client: Client) -> Request:
     return Request(f"tries a batch in {ledger}", ask, tell, ledger, malformed=malformed)
 
 
-# ---- ledgers, currencies, accounts, keys
+# ---- ledgers, currencies, accounts, levies
 
 
 @command(0.4)
@@ -948,6 +969,152 @@ def set_levy(client: Client) -> Request:
 
     verb = "removes" if rule is None else f"lets {kind} pay {fund}"
     return Request(f"{verb} as {code} in {ledger}", ask, tell, ledger)
+
+
+# ---- business days
+
+
+@command(0.4)
+def set_days(client: Client) -> Request:
+    """How days are kept from now on."""
+    chance, ledger = client.random, client.ledger
+    asked = AskedDays(
+        days=chance.choice([DaysBy.CLOCK] * 3 + [DaysBy.COMMAND]),
+        cut_off=chance.choice(["16:30", "23:45", "00:15", "02:30", UNSET, UNSET]),
+        value_days_back=chance.choice([0, 3, UNSET]),
+    )
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.set_days(ledger, asked, OPERATOR)
+
+    def tell(outcome: Any, signed: int) -> str:
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        is_by_command = asked.days is DaysBy.COMMAND
+        back = asked.value_days_back
+        client.world.auditor.books(ledger).days_told(
+            refusal,
+            signed,
+            lambda days: (
+                (days.is_by_command, days.value_days_back)
+                == (is_by_command, back if isinstance(back, int) else None)
+            ),
+            {"day_before_is_open": lambda days: bool(days.open) and not is_by_command},
+        )
+        return _outcome(refusal)
+
+    return Request(f"has the days of {ledger} by {asked.days.value}", ask, tell, ledger)
+
+
+@command(3)
+def open_day(client: Client) -> Request | None:
+    """A day opened by command; some in a row, or one that is not new."""
+    ledger, world = client.ledger, client.world
+    calendar = client.calendar()
+    if not calendar.is_by_command and client.random.random() < 0.99:
+        return None
+    day = client.day([0, 0, 1, 1, 2, -1, 40])
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.open_day(ledger, day, OPERATOR)
+
+    def tell(refusal: Refusal | None, signed: int) -> str:
+        world.auditor.books(ledger).days_told(
+            refusal,
+            signed,
+            lambda days: day in days.open,
+            {
+                "days_kept_by_clock": lambda days: not days.is_by_command,
+                "day_not_new": lambda days: day <= max(days.opened, days.closed),
+                "day_too_early": lambda _: True,
+            },
+        )
+        return _outcome(refusal)
+
+    return Request(f"opens {day} in {ledger}", ask, tell, ledger)
+
+
+@command(1)
+def close_day(client: Client) -> Request:
+    """The end of a day: mostly of one that is open, at times long past or still to come."""
+    chance, ledger = client.random, client.ledger
+    calendar = client.calendar()
+    days = [
+        client.day([-1]),
+        client.day([-1, 0, 0, 1, 2]),
+        client.month_end(),
+        client.year_end(),
+    ]
+    day = chance.choice(sorted(calendar.open) if calendar.open else days)
+    dry_run = chance.random() < 0.15
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.close_day(ledger, day, OPERATOR, dry_run=dry_run)
+
+    def tell(outcome: Any, signed: int) -> str:
+        books = client.world.auditor.books(ledger)
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        if refusal is None and not dry_run:
+            books.closed_day(day, outcome, signed)
+        if refusal is not None or not dry_run:
+            books.days_told(
+                refusal,
+                signed,
+                lambda days: day <= days.closed and day not in days.open,
+                {
+                    "day_not_open": lambda days: (
+                        day <= days.closed or (days.is_by_command and day not in days.open)
+                    ),
+                    "day_before_is_open": lambda days: not days.is_by_command,
+                    "day_too_early": lambda days: not days.is_by_command,
+                },
+            )
+        return _outcome(refusal)
+
+    verb = "tries to close" if dry_run else "closes"
+    return Request(f"{verb} {day} in {ledger}", ask, tell, ledger)
+
+
+@command(0.8)
+def mark_period(client: Client) -> Request:
+    """A month closed for now, reopened or closed for ever; and the thirteenth."""
+    chance, ledger = client.random, client.ledger
+    end, year = client.month_end(), client.year_end().year
+    month = chance.choice(
+        [(end.year, end.month), (end.year, end.month), (year, 12), (year, 13)]
+    )
+    was = client.calendar().marks.get(month)
+    mark: Any = chance.choice(["preliminary", "reopened"])
+    if was == "preliminary":
+        mark = chance.choice(["reopened", "reopened", "reopened", "final"])
+    act: Any = AskedAct(number="A-1", date=end, hash="00" * 32)
+    asked = AskedMark(mark=mark, act=act if chance.random() < 0.9 else UNSET)
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.mark_period(ledger, *month, asked, OPERATOR)
+
+    def tell(refusal: Refusal | None, signed: int) -> str:
+        client.world.auditor.books(ledger).days_told(
+            refusal,
+            signed,
+            lambda days: days.marks.get(month) == mark,
+            {
+                "period_final": lambda days: days.marks.get(month) == "final",
+                "period_not_marked_so": lambda days: days.marks.get(month) != mark,
+                "day_before_is_open": lambda days: not days.is_over(*month),
+                "act_missing": lambda _: asked.act is UNSET,
+            },
+        )
+        return _outcome(refusal)
+
+    text = f"marks month {month[1]} of {month[0]} in {ledger} {mark}"
+    return Request(text, ask, tell, ledger)
+
+
+def _outcome(refusal: Refusal | None) -> str:
+    return "is so" if refusal is None else f"refused, {refusal.code.value}"
+
+
+# ---- keys
 
 
 @command(0.5)
