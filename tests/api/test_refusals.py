@@ -35,6 +35,7 @@ NOT_OVER_HTTP = {
     RefusalCode.DAY_TOTALS_DIFFER,
     RefusalCode.LEVY_NOT_FOUND,  # Which no route asks for yet.
     RefusalCode.RATE_ABOVE_ONE,
+    RefusalCode.TOO_MANY_LEVIES,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
     RefusalCode.LIMIT_NOT_DUE,
