@@ -518,8 +518,8 @@ MUTANTS = (
         ),
         (
             "a restart forgets what is levied",
-            "self.rules[line.code] = line.levy\n        self._refresh()",
-            "self.rules[line.code] = line.levy",
+            "assert isinstance(line, StateLevy)\n        self.rules[line.code] = line.levy\n",
+            "assert isinstance(line, StateLevy)\n",
         ),
         (
             "a rate may take more than all",
