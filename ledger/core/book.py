@@ -524,6 +524,8 @@ class Book:
         """
         if recorded_at > manifest.expires:
             return Refusal(code=RefusalCode.BATCH_EXPIRED)
+        if not self.days.is_open(business_date, business_date):
+            return Refusal(code=RefusalCode.NO_DAY_OPEN)
         last = self.accounts
         debit = [t.debit_account for t in transfers]
         credit = [t.credit_account for t in transfers]
@@ -534,8 +536,6 @@ class Book:
         refusal = self._refuse_control_sums(manifest, debit, credit, amount)
         if refusal is not None:
             return refusal
-        if not self.days.is_open(business_date, business_date):
-            return Refusal(code=RefusalCode.NO_DAY_OPEN)
         moved: dict[int, date] = {}
         barred = self._barred(manifest, transfers, business_date, used, moved)
         self._undo = self._counted = None

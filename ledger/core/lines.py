@@ -53,6 +53,7 @@ RULES: Final = (
 ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
+BESIDE_MAX = 8  # Rows that one transfer makes besides its own: a rest, and levies.
 LEAF_MAX = 65_534  # Bytes of a leaf, so that it fits an entry bundle of the log.
 
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./:_-]{0,199}\Z")]
@@ -60,6 +61,8 @@ ControlSums = Annotated[dict[CurrencyCode, TotalText], Meta(max_length=CURRENCIE
 # 0 is nobody's number: it stands for a code that the ledger did not know, in a line that
 # is there only to be refused.
 AccountPlace = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+# The kind of the rows that it makes; `rest` is the kind of those that `up_to` leaves.
+LevyCode = Annotated[str, Meta(pattern=r"^(?!rest\Z)[a-z][a-z0-9_]{0,31}\Z")]
 Position = Annotated[int, Meta(ge=0, lt=BATCH_MAX)]
 
 
@@ -356,7 +359,7 @@ class Levy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 class LevySet(Leaf, frozen=True, kw_only=True, tag="levy"):
     """A levy from now on, under its code; without one it is removed."""
 
-    code: Word
+    code: LevyCode
     by: OpaqueId
     reason: Word
     levy: Levy | UnsetType = UNSET
@@ -545,7 +548,9 @@ class Outcome(
     suspense: OneSide | UnsetType = UNSET  # Which side stood in.
     business_date: date | UnsetType = UNSET  # When its own day was closed.
     flags: Annotated[list[Flag], Meta(min_length=1)] | UnsetType = UNSET
-    beside: Annotated[list[Beside], Meta(min_length=1, max_length=8)] | UnsetType = UNSET
+    beside: Annotated[list[Beside], Meta(min_length=1, max_length=BESIDE_MAX)] | UnsetType = (
+        UNSET
+    )
     code: Word | UnsetType = UNSET
     account: AccountNumber | UnsetType = UNSET
     available: BalanceText | UnsetType = UNSET
@@ -694,7 +699,7 @@ class StateDayTotal(Line, frozen=True, kw_only=True, tag="state_day_total"):
 class StateLevy(Line, frozen=True, kw_only=True, tag="state_levy"):
     """A levy in a snapshot, in the order of their codes."""
 
-    code: Word
+    code: LevyCode
     levy: Levy
 
 

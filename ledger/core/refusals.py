@@ -26,6 +26,7 @@ class RefusalCode(StrEnum):
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
+    TOO_MANY_LEVIES = "too_many_levies"  # For one kind.
     DEMURRAGE_NOT_FOUND = "demurrage_not_found"
     DEMURRAGE_ACCOUNT_DIFFERS = "demurrage_account_differs"
     FEE_NOT_FOUND = "fee_not_found"
@@ -51,10 +52,10 @@ class RefusalCode(StrEnum):
     PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
-    NO_DAY_OPEN = "no_day_open"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
+    NO_DAY_OPEN = "no_day_open"
     # A transfer; with `atomic`, of the first position that has any.
     DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
     CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"

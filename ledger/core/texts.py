@@ -158,6 +158,15 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("A taxa passa de um", "Uma cobrança não pode ser mais que o valor que a causa."),
         Text("The rate is above one", "A levy cannot be more than the amount it is taken of."),
     ),
+    "too_many_levies": (
+        Text(
+            "Son demasiados cobros", "Un mismo tipo de movimiento paga a lo más siete cobros."
+        ),
+        Text(
+            "São cobranças demais", "Um mesmo tipo de movimento paga no máximo sete cobranças."
+        ),
+        Text("Too many levies", "Transfers of one kind pay seven levies at most."),
+    ),
     "demurrage_not_found": (
         Text("La moneda no tiene oxidación", "No hay una oxidación vigente de esa moneda."),
         Text("A moeda não tem oxidação", "Não há oxidação vigente dessa moeda."),
@@ -379,20 +388,6 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("The period is final", "What was closed for ever is not opened again."),
     ),
     # ---- refusals: a batch as a whole
-    "no_day_open": (
-        Text(
-            "No hay ningún día abierto",
-            "En este libro los días se abren por orden del operador, y ninguno está abierto.",
-        ),
-        Text(
-            "Não há nenhum dia aberto",
-            "Neste livro os dias são abertos pelo operador, e nenhum está aberto.",
-        ),
-        Text(
-            "No day is open",
-            "In this ledger the operator opens the days, and none is open.",
-        ),
-    ),
     "id_used_by_another_batch": (
         Text(
             "Ese identificador ya se usó",
@@ -435,6 +430,20 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "The currency is not the account's",
             "The currency given is not the account's.",
             "The currency given is not that of account {account}, which is kept in {currency}.",
+        ),
+    ),
+    "no_day_open": (
+        Text(
+            "No hay ningún día abierto",
+            "En este libro los días se abren por orden del operador, y ninguno está abierto.",
+        ),
+        Text(
+            "Não há nenhum dia aberto",
+            "Neste livro os dias são abertos pelo operador, e nenhum está aberto.",
+        ),
+        Text(
+            "No day is open",
+            "In this ledger the operator opens the days, and none is open.",
         ),
     ),
     # ---- refusals: a transfer

@@ -86,9 +86,9 @@ def account(code: str, **more: object) -> Request:
     return "POST", ACCOUNTS, {"code": code, "currency": "MXN", **more}
 
 
-def levy(**rule: object) -> Request:
+def levy(code: str = "fair", **rule: object) -> Request:
     body = {"kinds": ["sale"], "treasury": "eva", "payer": "debit", "reason": "board", **rule}
-    return "PUT", f"{CAJA}/levies/fair", body
+    return "PUT", f"{CAJA}/levies/{code}", body
 
 
 def demurrage(account: str = "eva") -> Request:
@@ -166,6 +166,7 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.ACCOUNT_HAS_HOLDS: ([hold("cash", "ana", "5.00")], to("ana", status="closed")),
     RefusalCode.LEVY_NOT_FOUND: ([], ("GET", f"{CAJA}/levies/fair", None)),
     RefusalCode.RATE_ABOVE_ONE: ([], levy(rate={"n": 101, "d": 100})),
+    RefusalCode.TOO_MANY_LEVIES: ([levy(f"l{n}") for n in range(7)], levy()),
     RefusalCode.DEMURRAGE_NOT_FOUND: ([], run("currencies/MXN/demurrage", "2023-10-31")),
     RefusalCode.DEMURRAGE_ACCOUNT_DIFFERS: ([demurrage()], demurrage("ana")),
     RefusalCode.FEE_NOT_FOUND: ([], run("fees/member", "2023-10-31")),

@@ -132,6 +132,8 @@ def test_by_command_only_opened_days_take_transfers(book: Book) -> None:
     )
     settle(book, days=DaysBy.COMMAND)
     assert code(post(book, batch(pay("cash", "ana", "1.00")))) == "no_day_open"
+    wrong = batch(pay("cash", "nobody", "1.00"), control_sums={"MXN": "2.00"}, mode="each")
+    assert code(post(book, wrong)) == "no_day_open"  # The first that applies is given.
     book.apply(DayOpened(recorded_at=NOW, date=TODAY, by="x"))
     book.apply(DayOpened(recorded_at=NOW, date=TODAY + DAY, by="x"))
     assert code(book.refuse(DayOpened(recorded_at=NOW, date=TODAY, by="x"))) == "day_not_new"
