@@ -18,8 +18,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
-from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side
-from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedKey, AskedLedger
+from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side, Word
+from ledger.core.ports import (
+    AskedAccount,
+    AskedChange,
+    AskedCurrency,
+    AskedKey,
+    AskedLedger,
+    AskedPolicy,
+    AskedWorkflow,
+)
 
 S = TypeVar("S", bound=Struct)
 
@@ -156,6 +164,58 @@ class ReverseBatchRequest(
     when_spent: Literal["refuse", "available"] | TakenFrom | UnsetType = UNSET
 
 
+class PaymentRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A payment by a workflow, which says who starts it and who accepts it."""
+
+    workflow: Word
+    payer: Text
+    payee: Text
+    amount: Text
+    currency: Text
+    kind: Text = "payment"
+    id: UUID | UnsetType = UNSET
+    reference: Text = ""
+    description: Description = ""
+    entered_by: Text = ""
+
+
+class DecisionRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """`user` is the person behind the key, by the id in the posting system; no name."""
+
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
+class PolicyRequest(
+    AskedPolicy, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A rule of approval under its code. Amounts are minor units. Without a rule it ends."""
+
+    code: Word
+
+
+class WorkflowRequest(
+    AskedWorkflow, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A workflow of payments under its code. Without a rule it ends."""
+
+    code: Word
+
+
+class WhitelistRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Whether an account accepts at once what a partner starts."""
+
+    account: Text
+    partner: Text
+    on: bool
+
+
 class AccountsRequest(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -172,6 +232,11 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     ReverseRequest,
     ClearRequest,
     ReverseBatchRequest,
+    PaymentRequest,
+    DecisionRequest,
+    PolicyRequest,
+    WorkflowRequest,
+    WhitelistRequest,
     AccountsRequest,
     AskedAccount,
     AskedChange,

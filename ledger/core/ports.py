@@ -17,12 +17,21 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.core.amounts import Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.lines import BatchPosted, BatchRefused, Opening
+from ledger.core.lines import (
+    Act,
+    ApprovalRule,
+    BatchPosted,
+    BatchProposed,
+    BatchRefused,
+    Opening,
+    Workflow,
+)
 from ledger.core.model import (
     Account,
     AccountCode,
     CurrencyCode,
     CurrencyKind,
+    Decision,
     LedgerCode,
     Nature,
     OpaqueId,
@@ -31,6 +40,7 @@ from ledger.core.model import (
     Status,
     Word,
 )
+from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Link, Past
 
@@ -108,6 +118,30 @@ class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
 
 
+class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of approval, or without one its end."""
+
+    reason: Word
+    rule: ApprovalRule | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class AskedWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow of payments, or without one its end."""
+
+    reason: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class AskedDecision(Struct, frozen=True, kw_only=True):
+    """What somebody says of a proposal. `user` is the person behind the key."""
+
+    batch: UUID
+    decision: Decision
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
 # ---- what is answered
 
 
@@ -128,6 +162,21 @@ class RefusedReceipt(Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
+class ProposalReceipt(Struct, frozen=True, kw_only=True):
+    """Where the proposal of a batch stands that waits for others."""
+
+    leaf_index: int
+    leaf: BatchProposed
+    replayed: bool = False
+
+
+class ProposalView(Struct, frozen=True, kw_only=True):
+    """An open proposal, and the request that waits."""
+
+    proposal: Proposal
+    asked: AskedBatch
+
+
 class LedgerView(Struct, frozen=True, kw_only=True):
     """A ledger as it stands at its last committed leaf."""
 
@@ -139,7 +188,9 @@ class LedgerView(Struct, frozen=True, kw_only=True):
     transfers: int
 
 
-PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
+# Posted: of a dry run.
+PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
+DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
 
 
 class Desk(Protocol):
@@ -207,6 +258,57 @@ class Desk(Protocol):
         """
         ...
 
+    async def pay(
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        workflow: str,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> PostOutcome:
+        """Start a payment, a batch of one, by a workflow: posted, or proposed to the other."""
+        ...
+
+    async def proposals(self, ledger: str) -> list[ProposalView]:
+        """The open proposals, the oldest first."""
+        ...
+
+    async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None: ...
+    async def decide(
+        self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
+    ) -> DecisionOutcome:
+        """Say something of a proposal; who may is asked before. The last word ends it."""
+        ...
+
+    async def set_policy(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedPolicy,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_workflow(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedWorkflow,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_whitelist(
+        self,
+        ledger: str,
+        account: str,
+        partner: str,
+        on: bool,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""
         ...
@@ -361,6 +463,13 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     links: Sequence[Link] = ()
 
 
+class NewProposal(Struct, frozen=True):
+    """A request that waits for others, as it came; kept until it is decided."""
+
+    batch: UUID
+    asked: bytes
+
+
 class NewTile(Struct, frozen=True):
     level: int
     index: int
@@ -378,6 +487,8 @@ class Group(Struct, frozen=True, kw_only=True):
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
     accounts: Sequence[Account]
+    proposals: Sequence[NewProposal] = ()
+    settled: Sequence[UUID] = ()  # Proposals, also of this group, that wait no more.
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
 
 
@@ -445,6 +556,10 @@ class Store(Protocol):
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, bytes]:
         """The salts of descriptions that were not erased."""
+        ...
+
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        """The requests that wait for others, by the ids of their batches."""
         ...
 
     async def commit(self, group: Group) -> None:

@@ -24,6 +24,16 @@ class RefusalCode(StrEnum):
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
+    POLICY_NOT_FOUND = "policy_not_found"
+    WORKFLOW_NOT_FOUND = "workflow_not_found"
+    WORKFLOW_NOT_POSSIBLE = "workflow_not_possible"
+    PROPOSAL_NOT_OPEN = "proposal_not_open"
+    PROPOSAL_NOT_DUE = "proposal_not_due"  # Of a line that says it is over, or accepted.
+    DECISION_NOT_NEEDED = "decision_not_needed"
+    APPROVER_IS_MAKER = "approver_is_maker"
+    APPROVED_ALREADY = "approved_already"
+    DISPUTE_OPEN = "dispute_open"
+    DISPUTE_NOT_OPEN = "dispute_not_open"
     BOUNDS_CROSSED = "bounds_crossed"
     ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
@@ -35,10 +45,16 @@ class RefusalCode(StrEnum):
     PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    PROPOSAL_PENDING = "proposal_pending"
+    PROPOSALS_FULL = "proposals_full"
+    PROPOSAL_DECLINED = "proposal_declined"
+    PROPOSAL_CANCELLED = "proposal_cancelled"
+    PROPOSAL_EXPIRED = "proposal_expired"
     NO_DAY_OPEN = "no_day_open"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
+    APPROVAL_NEEDED = "approval_needed"  # Such a batch waits as a proposal; no line has it.
     # A transfer; with `atomic`, of the first position that has any.
     DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
     CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"

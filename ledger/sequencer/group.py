@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from ledger.core.lines import AnyLeaf
 from ledger.core.model import Account
-from ledger.core.ports import Group, Head, NewBatch, NewTile
+from ledger.core.ports import Group, Head, NewBatch, NewProposal, NewTile
 from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.merkle import leaf_hash
 from ledger.journal.tiles import Edge, FullTile
@@ -19,6 +20,8 @@ class OpenGroup:
     hashes: list[bytes] = field(default_factory=list)
     batches: list[NewBatch] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
+    proposals: list[NewProposal] = field(default_factory=list)
+    settled: list[UUID] = field(default_factory=list)
     answers: list[Callable[[], None]] = field(default_factory=list)
     transfers: int = 0
     recorded_at: int = 0
@@ -55,5 +58,7 @@ class OpenGroup:
             tiles=[NewTile(tile.level, tile.index, tile.hashes) for tile in tiles],
             batches=self.batches,
             accounts=self.accounts,
+            proposals=self.proposals,
+            settled=self.settled,
             checkpoint=checkpoint,
         )
