@@ -18,7 +18,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
-from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side, Word
+from ledger.core.model import (
+    BATCH_MAX,
+    CurrencyCode,
+    Mode,
+    OpaqueId,
+    SequenceNumber,
+    Side,
+    Word,
+)
 from ledger.core.ports import (
     AskedAccount,
     AskedChange,
@@ -216,6 +224,24 @@ class WhitelistRequest(
     on: bool
 
 
+class DisputeRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Why a transfer is contested, as a code, and by which day that should end."""
+
+    reason: Word
+    due: date | UnsetType = UNSET
+
+
+class EndDisputeRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The outcome as a code; `linked` is a later transfer, such as the reversal."""
+
+    outcome: Word
+    linked: SequenceNumber | UnsetType = UNSET
+
+
 class AccountsRequest(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -237,6 +263,8 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     PolicyRequest,
     WorkflowRequest,
     WhitelistRequest,
+    DisputeRequest,
+    EndDisputeRequest,
     AccountsRequest,
     AskedAccount,
     AskedChange,

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
+from ledger.core.disputes import Disputes
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
@@ -148,6 +149,7 @@ class Book:
         self.policies = Policies(self)
         self.workflows = Workflows(self)
         self.proposals = Proposals(self)
+        self.disputes = Disputes(self)
         self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
@@ -156,6 +158,7 @@ class Book:
             self.policies,
             self.workflows,
             self.proposals,
+            self.disputes,
         )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)

@@ -464,6 +464,24 @@ class ProposalDecided(Leaf, frozen=True, kw_only=True, tag="decided"):
     reason: Word | UnsetType = UNSET
 
 
+class DisputeOpened(Leaf, frozen=True, kw_only=True, tag="dispute"):
+    """A transfer is contested; it stays as it is, and is marked until that ends."""
+
+    target: SequenceNumber
+    by: OpaqueId
+    reason: Word
+    due: date | UnsetType = UNSET  # By which day it should end.
+
+
+class DisputeEnded(Leaf, frozen=True, kw_only=True, tag="dispute_ended"):
+    """The outcome of a dispute, and the later transfer that made it good, if any did."""
+
+    target: SequenceNumber
+    outcome: Word
+    by: OpaqueId
+    linked: SequenceNumber | UnsetType = UNSET
+
+
 class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
     """The state after the first `size` leaves, as a root over its lines (JOURNAL.md)."""
 
@@ -492,6 +510,8 @@ AnyLeaf = (
     | WhitelistSet
     | BatchProposed
     | ProposalDecided
+    | DisputeOpened
+    | DisputeEnded
     | Snapshot
 )
 
@@ -665,6 +685,16 @@ class StateProposal(Line, frozen=True, kw_only=True, tag="state_proposal"):
     accepted: bool = False
 
 
+class StateDispute(Line, frozen=True, kw_only=True, tag="state_dispute"):
+    """An open dispute in a snapshot, in the order of their transfers."""
+
+    target: SequenceNumber
+    since: Micros
+    by: OpaqueId
+    reason: Word
+    due: date | UnsetType = UNSET
+
+
 AnyState = (
     StateHead
     | StateCurrency
@@ -680,4 +710,5 @@ AnyState = (
     | StateWorkflow
     | StateWhitelist
     | StateProposal
+    | StateDispute
 )

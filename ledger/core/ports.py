@@ -309,6 +309,26 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Refusal | None: ...
+    async def open_dispute(
+        self,
+        ledger: str,
+        target: int,
+        reason: str,
+        due: date | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def end_dispute(
+        self,
+        ledger: str,
+        target: int,
+        outcome: str,
+        linked: int | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""
         ...

@@ -5,11 +5,12 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from ledger.core import changes
 from ledger.core.asked import AskedBatch
@@ -18,6 +19,8 @@ from ledger.core.faults import MalformedRequest
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
+    DisputeEnded,
+    DisputeOpened,
     KeyGrant,
     LimitChanged,
     Opening,
@@ -410,6 +413,44 @@ class Sequencer:
             )
 
         return await self._set(ledger, line, dry_run)
+
+    async def open_dispute(
+        self,
+        ledger: str,
+        target: int,
+        reason: str,
+        due: date | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Mark a transfer as contested."""
+        return await self._set(
+            ledger,
+            lambda book, now: DisputeOpened(
+                recorded_at=now, target=target, by=caller.key, reason=reason, due=due
+            ),
+            dry_run,
+        )
+
+    async def end_dispute(
+        self,
+        ledger: str,
+        target: int,
+        outcome: str,
+        linked: int | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """End a dispute with its outcome."""
+        return await self._set(
+            ledger,
+            lambda book, now: DisputeEnded(
+                recorded_at=now, target=target, outcome=outcome, by=caller.key, linked=linked
+            ),
+            dry_run,
+        )
 
     async def _set(
         self,
