@@ -60,11 +60,14 @@ NUMBERS: Final = AMOUNTS | {
 
 # What a field is called above a column; what is not here keeps its own name.
 HEADS: Final[Mapping[str, tuple[str, str]]] = {
+    "accept_at": ("accepted at", "se acepta el"),
+    "accepts": ("accepts", "acepta"),
     "account": ("account", "cuenta"),
     "accounts": ("accounts", "cuentas"),
     "action": ("action", "acción"),
     "age_days": ("days", "días"),
     "amount": ("amount", "importe"),
+    "approvals": ("approvals left", "autorizaciones"),
     "approved_by": ("approved by", "autorizó"),
     "available": ("available", "disponible"),
     "balance": ("balance", "saldo"),
@@ -72,11 +75,13 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "batches": ("batches", "lotes"),
     "beside": ("besides", "además"),
     "business_date": ("business date", "fecha contable"),
+    "by": ("by", "por"),
     "cleared_by": ("cleared by", "depurado por"),
     "closing_balance": ("closing", "saldo final"),
     "closing_credit": ("closing credit", "final acreedor"),
     "closing_debit": ("closing debit", "final deudor"),
     "code": ("code", "código"),
+    "count": ("count", "cantidad"),
     "credit_account": ("credit account", "cuenta de abono"),
     "credit_balance": ("credit balance", "saldo de abono"),
     "credits": ("credits", "abonos"),
@@ -85,10 +90,12 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debit_balance": ("debit balance", "saldo de cargo"),
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
+    "due": ("due", "vence"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
     "expires": ("until", "vence"),
     "flags": ("flags", "avisos"),
+    "held": ("held", "retenido"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
     "last_sequence": ("last sequence", "último folio"),
@@ -109,6 +116,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "posted": ("posted", "registrados"),
     "poster": ("poster", "quien registra"),
     "public_key": ("public key", "llave pública"),
+    "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
     "reversed_by": ("reversed by", "reversado por"),
@@ -121,15 +129,19 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "size": ("leaves", "hojas"),
     "soft_bounds": ("soft bounds", "límites flexibles"),
     "status": ("status", "estado"),
+    "sums": ("sums", "sumas"),
     "suspense": ("in suspense", "cuenta puente"),
     "target": ("of", "sobre el folio"),
     "time_zone": ("time zone", "zona horaria"),
     "transfers": ("transfers", "movimientos"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
+    "workflow": ("workflow", "flujo"),
 }
 
 VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("accepts", "payee"): "quien cobra",
+    ("accepts", "payer"): "quien paga",
     ("action", "clear"): "depuración",
     ("action", "hold"): "retención",
     ("action", "post"): "aplicación de retención",
@@ -157,7 +169,7 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "debit"): "en el cargo",
     ("suspense", "credit"): "en el abono",
 }
-MOMENTS: Final = frozenset({"expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
 
 
 def console(*, stderr: bool = False) -> Console:
