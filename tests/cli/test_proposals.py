@@ -2,8 +2,9 @@
 
 import http.client
 import json
+from pathlib import Path
 
-from tests.cli.conftest import Running, Tequio
+from tests.cli.conftest import Running, Tequio, run_tequio
 from tests.cli.test_terms import ID, SPANISH, post
 
 
@@ -13,7 +14,7 @@ def key(caja: Tequio, *words: str) -> str:
     return str(made.json()["secret"])
 
 
-def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio) -> None:
+def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio, tmp_path: Path) -> None:
     assert caja(*post("cash", "ana", "100")).code == 0
     ana = key(caja, "--role", "member", "--account", "ana", "--poster", "ana")
     ben = key(caja, "--role", "member", "--account", "ben", "--poster", "ben")
@@ -39,6 +40,10 @@ def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio) -> None:
     assert "2099-01-01" in caja("dispute", LANG=SPANISH).out
     assert caja("dispute", "2", "--outcome", "upheld").code == 0
     assert caja("dispute").out == "None.\n"
+    out = tmp_path / "journal"
+    assert caja("export", "journal", "--out", str(out)).code == 0
+    verified = run_tequio("verify", str(out))
+    assert verified.code == 0, verified.out + verified.err
 
 
 def test_what_is_large_is_approved_or_declined(caja: Tequio, running: Running) -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from ledger.core.book import Book
-from ledger.core.faults import OutcomeUnknown, StoreUnavailable
+from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
 from ledger.core.lines import (
     AnyLeaf,
     ApprovalRule,
@@ -34,6 +34,7 @@ from ledger.core.ports import (
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
+from ledger.journal.replay import replay
 from ledger.journal.snapshots import chunks_of
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
@@ -379,3 +380,49 @@ async def test_it_is_accepted_by_itself_after_a_time_and_once(
     decided = [leaf for leaf in leaves(house) if isinstance(leaf, ProposalDecided)]
     assert [(d.decision, d.by, d.reason) for d in decided] == [("accepted", UNSET, "time")]
     house.book()
+
+
+# ---- replay
+
+
+async def lines_and_bodies(house: House) -> list[tuple[bytes, bytes | None]]:
+    """A journal in which a large batch was proposed, approved and posted, last."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        await desk.post("caja", LARGE, TELLER)
+        assert isinstance(await desk.decide("caja", say("approved"), BOSS), Receipt)
+    ledger = house.database.ledgers[1]
+    at = ledger.batch_at
+    return [
+        (line, at[index].body if index in at else None)
+        for index, line in enumerate(ledger.lines)
+    ]
+
+
+def replayed(journal: Sequence[tuple[bytes, bytes | None]]) -> Book:
+    book = Book()
+    for line, body in journal:
+        replay(book, line, body)
+    return book
+
+
+async def test_replay_holds_a_journal_to_its_approvals(house: House) -> None:
+    """Whoever left out the approval, or the proposal, or changed who approved, is found out."""
+    *before, proposed, decided, posted = await lines_and_bodies(house)
+    replayed([*before, proposed, decided, posted])
+    line, body = posted
+    no_proposal = line.replace(b'"proposed":%d,' % (len(before)), b"")
+    assert no_proposal != line
+    wrong = {
+        "not approved": [proposed, posted],
+        "not proposed": [posted],
+        "names none": [proposed, decided, (no_proposal, body)],
+        "neither": [(no_proposal, body)],
+        "nothing follows": [proposed, decided, proposed],
+        "the maker": [proposed, (decided[0].replace(b'"boss"', b'"teller"'), None), posted],
+        "declined": [proposed, (decided[0].replace(b"approved", b"declined"), None), posted],
+        "less": [(proposed[0].replace(b"100000", b"100001"), None), decided, posted],
+    }
+    for journal in wrong.values():
+        with pytest.raises(JournalBroken):
+            replayed([*before, *journal])
