@@ -31,7 +31,14 @@ ACCOUNTS = f"{CAJA}/accounts"
 # manifest of its poster's can; that door is not open over HTTP. That holds expire, nobody
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
 DAYS = {code for code in RefusalCode if code.startswith(("act_", "day", "period_", "no_day"))}
+# Provoked in test_proposals.py of the three rooms, where several people are at work.
+AGREED = {
+    code
+    for code in RefusalCode
+    if code.startswith(("policy_", "workflow_", "proposal", "approv", "decision_", "dispute_"))
+}
 NOT_OVER_HTTP = {
+    *AGREED,
     *DAYS,  # Which no route opens, closes or sets yet.
     RefusalCode.VALUE_DATE_TOO_EARLY,
     RefusalCode.BATCH_EXPIRED,
