@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import cycle, islice
 from uuid import UUID
 
 import msgspec
@@ -112,14 +113,13 @@ def _written(columns: Transfers) -> Iterator[dict[str, str]]:
 
 
 def copy_streams(
-    accounts: int, count: int, first_sequence: int, *, size: int = BATCH_MAX
+    batches: Sequence[Transfers], count: int, first_sequence: int
 ) -> Sequence[bytes]:
-    """Full batches as the rows they leave, packed for COPY. No sequence comes twice."""
-    rng = random.Random(first_sequence)
+    """Batches in turn as the rows they leave, packed for COPY. No sequence comes twice."""
     streams = []
-    for n in range(count):
-        columns = transfers(rng, accounts, size)
-        first = first_sequence + n * size
+    first = first_sequence
+    for n, columns in enumerate(islice(cycle(batches), count)):
+        size = len(columns.amount)
         posted = Posted(
             number=n + 1,
             first_sequence=first,
@@ -132,4 +132,5 @@ def copy_streams(
         )
         batch = NewBatch(batch=NO_ID, leaf_index=n, posted=posted, business_dates=DAY)
         streams.append(b"".join(pack_transfers(1, [batch])))
+        first += size
     return streams

@@ -25,8 +25,8 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Snapshot
-from ledger.core.model import Account, Phase
+from ledger.core.lines import AccountOpened, DayClosed, Snapshot
+from ledger.core.model import Phase
 from ledger.core.ports import (
     Caller,
     Group,
@@ -46,6 +46,8 @@ from ledger.journal.merkle import EMPTY_ROOT
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
 PAGE_BYTES: Final = 16_000_000
 PHASES: Final = frozenset(Phase)
+CLOSING_MARK: Final = b'"line":"day_closed"'
+REFUSED_MARK: Final = b'"line":"refused"'
 SNAPSHOT_MARK: Final = b'"line":"snapshot"'
 
 
@@ -62,7 +64,7 @@ class _Ledger:
         self.batch_at: dict[int, NewBatch] = {}  # By leaf index, in order.
         self.posted: list[NewBatch] = []  # By number - 1, which is also by sequence.
         self.first_sequences: list[int] = []
-        self.accounts: dict[int, Account] = {}
+        self.accounts: dict[int, AccountOpened] = {}
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.links: dict[int, Link] = {}  # By sequence, in order.
@@ -295,10 +297,14 @@ class MemoryStore:
             for index in reversed(ledger.snapshots)
         ]
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        return data
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
-        self.database.ledger(ledger_id).chunks[size, number] = (digest, data)
+        self.database.ledger(ledger_id).chunks[size, number] = (digest, packed)
 
     async def chunks(self, ledger_id: int, size: int) -> list[tuple[int, bytes]]:
         chunks = self.database.ledger(ledger_id).chunks
@@ -384,31 +390,99 @@ class MemoryReads:
         return {number: details[number][1] for number in sequences if number in details}
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
         return sum(
             _signed(row, account)
             for row in self._database.ledger(ledger_id).rows()
             if Phase(row.phase).moves
             and (sequence is None or row.sequence < sequence)
-            and (day is None or row.business_date < day)
+            and (day is None or _dated(row) < (day, adjusting))
         )
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
         totals: dict[int, list[int]] = {}
+        begins, ends = (first, begins_adjusting), (last, ends_adjusting)
         for row in self._database.ledger(ledger_id).rows():
-            if not Phase(row.phase).moves:
+            if not Phase(row.phase).moves or (until is not None and row.sequence > until):
                 continue
             for account, place in ((row.debit_account, 1), (row.credit_account, 2)):
                 total = totals.setdefault(account, [0, 0, 0])
-                if row.business_date < first:
+                if _dated(row) < begins:
                     total[0] += _signed(row, account)
-                elif row.business_date <= last:
+                elif _dated(row) <= ends:
                     total[place] += row.amount
         return [Movement(account, *totals[account]) for account in sorted(totals)]
 
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        ledger = self._database.ledger(ledger_id)
+        size = bisect_right(
+            ledger.lines, moment, key=lambda line: decode_leaf(line).recorded_at
+        )
+        return max(
+            (
+                batch.posted.first_sequence + len(batch.posted.amount) - 1
+                for batch in ledger.posted
+                if batch.posted is not None and batch.leaf_index < size
+            ),
+            default=0,
+        )
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        closings = [(i, line) for i, line in lines if CLOSING_MARK in line]
+        days = [
+            (leaf.date, i, line)
+            for i, line in closings
+            if isinstance(leaf := decode_leaf(line), DayClosed) and first <= leaf.date <= last
+        ]
+        return [(i, line) for _, i, line in sorted(days)][:limit]
+
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return self._database.ledger(ledger_id).lines[start:end]
+
+    async def changes_of(
+        self, ledger_id: int, account: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        first = b'{"account":%d,' % account
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        return [
+            (index, line)
+            for index, line in lines
+            if index > after and line.startswith(first) and REFUSED_MARK not in line
+        ][:limit]
+
+    async def stood_since(
+        self, ledger_id: int, account: int, *, sign: int, level: int
+    ) -> TransferRow | None:
+        found = None
+        for row in self._database.ledger(ledger_id).rows():
+            if account not in (row.debit_account, row.credit_account):
+                continue
+            is_debit = row.debit_account == account
+            balance = row.debit_balance if is_debit else row.credit_balance
+            if sign * balance > level:
+                found = None
+            elif found is None:
+                found = row
+        return found
 
 
 class MemoryKeys:
@@ -573,6 +647,11 @@ def _references_of(batch: NewBatch) -> list[tuple[str, int]]:
         for position, sequence in batch.posted.sequences()
         if transfers[position].reference
     ]
+
+
+def _dated(row: TransferRow) -> tuple[date, bool]:
+    """Where a row stands among business dates: adjustments come after all else of their day."""
+    return row.business_date, row.phase == Phase.ADJUSTED
 
 
 def _signed(row: TransferRow, account: int) -> int:

@@ -184,7 +184,8 @@ def test_a_reader_after_the_page_finds_the_same() -> None:
     for transfer in transfers:
         balances[transfer["debit_account"]] -= transfer["amount"]
         balances[transfer["credit_account"]] += transfer["amount"]
-    accounts = [canonical(line.encode()) for line in state.split("\n")[2:]]
+    lines_of_state = [canonical(line.encode()) for line in state.split("\n")]
+    accounts = [line for line in lines_of_state if line["line"] == "state_account"]
     assert {a["number"]: int(a["balance"]) for a in accounts} == balances == {1: -1000, 2: 1000}
     assert b64encode(tree(state.encode().split(b"\n"))).decode() == read[5]["root"]
 
@@ -228,6 +229,12 @@ STRUCTS = {
     "`currency`": lines.CurrencyAdded,
     "`account`": lines.AccountOpened,
     "`limit`": lines.LimitChanged,
+    "`limit_planned`": lines.LimitPlanned,
+    "`limit_unplanned`": lines.LimitUnplanned,
+    "`limit_earned`": lines.LimitEarned,
+    "`payment_limits`": lines.PaymentLimits,
+    "earned rule": lines.EarnedRule,
+    "act": lines.Act,
     "`status`": lines.StatusChanged,
     "`batch`": lines.BatchPosted,
     "`refused`": lines.BatchRefused,
@@ -242,6 +249,11 @@ STRUCTS = {
     "`decided`": lines.ProposalDecided,
     "`dispute`": lines.DisputeOpened,
     "`dispute_ended`": lines.DisputeEnded,
+    "`settings`": lines.SettingsChanged,
+    "`day_opened`": lines.DayOpened,
+    "`day_closed`": lines.DayClosed,
+    "total of a day": lines.DayTotal,
+    "`period`": lines.PeriodMarked,
     "`snapshot`": lines.Snapshot,
     "`manifest`": lines.Manifest,
     "transfer": lines.Transfer,
@@ -261,6 +273,14 @@ STRUCTS = {
     "`state_proposal`": lines.StateProposal,
     "approval": lines.Approval,
     "`state_dispute`": lines.StateDispute,
+    "`state_days`": lines.StateDays,
+    "`state_day_total`": lines.StateDayTotal,
+    "`state_period`": lines.StatePeriod,
+    "`state_plan`": lines.StatePlan,
+    "`state_before`": lines.StateBefore,
+    "`state_earned`": lines.StateEarned,
+    "`state_payments`": lines.StatePayments,
+    "`state_order`": lines.StateOrder,
     "`detail`": directory.Detail,
 }
 
@@ -308,6 +328,7 @@ def test_reasons_of_a_transfer_in_order() -> None:
 # A value of each term, for trying which go together.
 ONE_OF_EACH = {
     "action": [UNSET, *Action],
+    "adjusting": [False, True],
     "entry": [UNSET, 1],
     "expires": [UNSET, 1],
     "rate": [UNSET, lines.Rate(n=1, d=1)],

@@ -26,6 +26,7 @@ case "$*" in
     echo "version = 3.11.0" > "$venv/pyvenv.cfg"
     printf '#!/bin/sh\\npwd\\nprintf "<%%s>" "$@"\\n' > "$venv/bin/tequio"
     chmod +x "$venv/bin/tequio" ;;
+*"-m tests."*) pwd && printf "<%s>" "$@" ;;
 *"-m pip install"*)
     echo "$*" >> "$here/calls"
     if [ -e "$here/broken" ]; then echo "ERROR: no such hash" >&2; exit 1; fi ;;
@@ -92,6 +93,11 @@ def test_the_second_time_nothing_is_installed(clone: Clone) -> None:
 
     assert clone.run("balance") == (0, f"{clone.here}\n<balance>", "")
     assert clone.installs() == 0
+
+
+def test_simulates_in_the_clone_itself(clone: Clone) -> None:
+    code, out, _ = clone.run("simulate", "--seed", "3")
+    assert (code, out) == (0, f"{clone.folder}\n<-m><tests.simulation><--seed><3>")
 
 
 def test_spoken_to_in_spanish(clone: Clone) -> None:

@@ -1,5 +1,6 @@
 """Ledgers, currencies, accounts and keys: what an operator sets up and changes."""
 
+from datetime import date
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.answers import (
     AccountsPage,
+    BalanceAnswer,
     CurrenciesPage,
     DryRun,
     KeysAnswer,
@@ -23,9 +25,20 @@ from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
 from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.trial import Moment, known, show_moment
 from ledger.api.wire import decode, decode_accounts, read_body
 from ledger.core.book import Book
-from ledger.core.model import Account, AccountCode, Currency, CurrencyCode, LedgerCode
+from ledger.core.days import A_DAY
+from ledger.core.model import (
+    Account,
+    AccountCode,
+    Currency,
+    CurrencyCode,
+    LedgerCode,
+    Nature,
+    Role,
+    Status,
+)
 from ledger.core.ports import AskedChange, AskedCurrency, AskedKey, AskedLedger
 from ledger.core.refusals import Refusal
 
@@ -200,13 +213,56 @@ async def get_account(call: Call) -> web.Response:
     return answer(account_answer(*seen))
 
 
+class BalanceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At the end of a business day, or of all; counting what was recorded until a moment.
+
+    Adjustments to the year that ends `on` that day are left out, unless they are asked for.
+    """
+
+    on: date | UnsetType = UNSET
+    as_known_on: Moment | UnsetType = UNSET
+    adjustments: bool = False
+
+
+async def get_balance(call: Call) -> web.Response:
+    """What an account's balance was on a business day, as known at any moment."""
+    query = call.query(BalanceQuery)
+    code = call.part("code")
+    call.check_reach(code)
+    number = await call.desk.read(call.ledger, lambda book: book.numbers.get(code))
+    if number is None:
+        raise Problem("account_not_found")
+    ledger_id = await call.service.ledger_id(call.ledger)
+    until = await known(call, ledger_id, query.as_known_on)
+    day, adjusting = (None if query.on is UNSET else query.on), not query.adjustments
+    if day is not None and query.adjustments:
+        day, adjusting = (day + A_DAY if day < date.max else None), False
+    balance = await call.reads.balance_before(
+        ledger_id,
+        number,
+        sequence=None if until is None else until + 1,
+        day=day,
+        adjusting=adjusting,
+    )
+    face = call.faces()[number]
+    return answer(
+        BalanceAnswer(
+            account=code,
+            currency=face.currency,
+            nature=Nature.CREDIT if face.sign > 0 else Nature.DEBIT,
+            balance=face.balance(balance),
+            on=query.on,
+            as_known_on=show_moment(query.as_known_on),
+            adjustments=query.adjustments,
+        )
+    )
+
+
 async def patch_account(call: Call) -> web.Response:
     """Change an account's status or bounds, or which of these may be passed."""
     asked = decode(await _small_body(call), AskedChange)
     dry_run = call.query(WriteQuery).dry_run
-    changes = asked.status, asked.lower_bound, asked.upper_bound, asked.soft_bounds
-    if all(change is UNSET for change in changes):
-        raise Problem("malformed_request", field="status", reason="nothing is to be changed")
+    _check_change(call, asked)
     work = call.desk.change_account(
         call.ledger, call.part("code"), asked, call.caller, dry_run=dry_run
     )
@@ -216,6 +272,28 @@ async def patch_account(call: Call) -> web.Response:
     scale = call.desk.facts(call.ledger).currencies[outcome.currency].scale
     changed = account_answer(outcome, scale)
     return answer(DryRun(dry_run=True, account=changed) if dry_run else changed)
+
+
+def _check_change(call: Call, asked: AskedChange) -> None:
+    """Raise Problem unless this changes something, and the caller may send it.
+
+    Orders are for the role compliance, and there is nothing else that it may do.
+    """
+    bounds = asked.lower_bound, asked.upper_bound, asked.soft_bounds
+    has_bounds = any(bound is not UNSET for bound in bounds)
+    if (call.caller.role is Role.COMPLIANCE) is (asked.order is UNSET):
+        raise Problem("role_not_allowed")
+    if asked.status is UNSET and not has_bounds:
+        raise Problem("malformed_request", field="status", reason="nothing is to be changed")
+    closes = asked.status is Status.CLOSED
+    wrong = {
+        "order": asked.order is not UNSET and (asked.status is UNSET or has_bounds),
+        "starts": asked.starts is not UNSET and not has_bounds,
+        "ends": asked.ends is not UNSET and not has_bounds,
+        "remaining_to": asked.remaining_to is not UNSET and (not closes or has_bounds),
+    }
+    for field in (name for name, is_wrong in wrong.items() if is_wrong):
+        raise Problem("malformed_request", field=field, reason="does not go with the others")
 
 
 # ---- keys

@@ -27,6 +27,7 @@ from ledger.core.model import Role
 from ledger.core.ports import Caller, Desk, Keys, Reads
 
 SERVICE: Final = web.AppKey("service", Service)
+GATE: Final["web.AppKey[Gate]"] = web.AppKey("gate")
 SERVER: Final = "tequio"  # And nothing of what it is made of.
 DEFAULTS: Final = Settings()
 
@@ -76,8 +77,9 @@ def make_app(
         page=watch.read_page(),
     )
     gate = Gate(service)
-    app = web.Application(middlewares=[gate.strays])
+    app = web.Application()
     app[SERVICE] = service
+    app[GATE] = gate
     for route in ROUTES:
         handler = gate.guarded(route)
         app.router.add_route(route.method, route.path, handler, expect_handler=gate.expect)
@@ -150,23 +152,19 @@ class Gate:
 
         return handler
 
-    @web.middleware
-    async def strays(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Requests that fit no route: theirs are the only errors that pass a handler."""
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            started = time.perf_counter()
-            request_id = self._request_id()
-            response = self._problem(error, request, request_id)
-            response.headers["X-Request-Id"] = request_id
-            response.headers["Server"] = SERVER
-            seconds = time.perf_counter() - started
-            method = request.method if request.method in _METHODS else "OTHER"
-            self._service.metrics.request(method, _ELSEWHERE, response.status, seconds)
-            if access.isEnabledFor(logging.INFO):
-                _log(request, request_id, _ELSEWHERE, response, seconds, "", "")
-            return response
+    def stray(self, error: web.HTTPException, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request that fits no route: theirs are the only errors outside."""
+        started = time.perf_counter()
+        request_id = self._request_id()
+        response = self._problem(error, request, request_id)
+        response.headers["X-Request-Id"] = request_id
+        response.headers["Server"] = SERVER
+        seconds = time.perf_counter() - started
+        method = request.method if request.method in _METHODS else "OTHER"
+        self._service.metrics.request(method, _ELSEWHERE, response.status, seconds)
+        if access.isEnabledFor(logging.INFO):
+            _log(request, request_id, _ELSEWHERE, response, seconds, "", "")
+        return response
 
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
         """100-continue is answered; any other expectation is refused before the handler."""
@@ -181,7 +179,7 @@ class Gate:
         return f"{self._prefix}-{next(self._numbers)}"
 
     def _problem(
-        self, error: Exception, request: web.Request, request_id: str
+        self, error: Exception, request: web.BaseRequest, request_id: str
     ) -> web.StreamResponse:
         problem = _problem_of(error)
         if problem.status == 500:
@@ -214,7 +212,7 @@ def _problem_of(error: Exception) -> Problem:
 
 
 def _log(
-    request: web.Request,
+    request: web.BaseRequest,
     request_id: str,
     template: str,
     response: web.StreamResponse,

@@ -9,6 +9,7 @@ A key is `tq_` and 43 characters; the service keeps only its SHA-256. Its role d
                for accounts that match its patterns; reads what a poster would
     approver   reads as an auditor does; approves or declines what others proposed
     auditor    reads everything of its ledger, entry bundles included; writes nothing
+    compliance reads as an auditor does; changes the status of accounts by an order
 
 A key of one ledger meets every other as if it were not there.
 """
@@ -34,7 +35,9 @@ _TOKEN: Final = re.compile(r"[Bb]earer +(tq_[A-Za-z0-9_-]{43})", re.ASCII)
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="tequio"'}
 
 EVERYBODY: Final = frozenset(Role)
-READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR, Role.APPROVER})
+READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR, Role.COMPLIANCE, Role.APPROVER})
+SECRETS: Final = frozenset({Role.AUDITOR, Role.COMPLIANCE})  # Who sees an authority's order.
+CHANGERS: Final = frozenset({Role.OPERATOR, Role.COMPLIANCE})
 OPERATORS: Final = frozenset({Role.OPERATOR})
 POSTERS: Final = frozenset({Role.OPERATOR, Role.POSTER})
 MEMBERS: Final = POSTERS | {Role.MEMBER}

@@ -35,6 +35,8 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.ACCOUNT_CODE_LOOKS_PERSONAL: 422,
     RefusalCode.ACCOUNT_NOT_FOUND: 404,
     RefusalCode.BOUNDS_CROSSED: 422,
+    RefusalCode.LIMIT_PLAN_OVER: 422,
+    RefusalCode.LIMIT_PLAN_NOT_FOUND: 404,
     RefusalCode.CURRENCY_NOT_FOUND: 422,
     RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS: 422,
     RefusalCode.CONTROL_SUMS_DIFFER: 422,

@@ -269,26 +269,14 @@ def refusal_of(leaf: BatchRefused) -> Refusal:
 def refused(call: Call, batch: AskedBatch, outcome: RefusedReceipt | Refusal) -> Problem:
     """A refused batch as a problem; where it is recorded, with its place in the journal."""
     if isinstance(outcome, Refusal):
-        return _located(call, batch, outcome, refusal_problem(call, outcome))
+        return refusal_problem(call, outcome)
     refusal = refusal_of(outcome.leaf)
     problem = refusal_problem(call, refusal, counted=outcome.replayed)
-    _located(call, batch, refusal, problem)
     problem.facts["id"] = batch.id
     problem.facts["leaf_index"] = outcome.leaf_index
     problem.facts["recorded_at"] = show_time(outcome.leaf.recorded_at)
     if outcome.replayed:
         problem.headers = {"Idempotent-Replayed": "true"}
-    return problem
-
-
-def _located(call: Call, batch: AskedBatch, refusal: Refusal, problem: Problem) -> Problem:
-    """Say what would be accepted also where the rule looked at no account."""
-    if refusal.available is None or refusal.account is not None or refusal.position is None:
-        return problem
-    currency = batch.transfers[refusal.position].currency
-    scale = call.desk.facts(call.ledger).scales[currency]
-    problem.facts["currency"] = currency
-    problem.facts["available"] = show_amount(refusal.available, scale)
     return problem
 
 

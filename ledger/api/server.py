@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiohttp import http_exceptions, web
 
-from ledger.api.app import SERVER, SERVICE
+from ledger.api.app import GATE, SERVER, SERVICE, Gate
 from ledger.api.problems import Problem, language_of, shown
 from ledger.api.service import Settings
 
@@ -76,12 +76,14 @@ def _problem(problem: Problem, request: web.BaseRequest) -> web.Response:
 class Listener(web.Server):
     """Makes a Connection for everyone who comes."""
 
-    def __init__(self, made: web.Server, settings: Settings, **kwargs: Any) -> None:
+    def __init__(self, made: web.Server, gate: Gate, settings: Settings, **kwargs: Any) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 return await made.request_handler(request)
             except web.HTTPExpectationFailed:  # To an address there is not.
                 return _problem(Problem("expectation_failed"), request)
+            except web.HTTPException as error:
+                return gate.stray(error, request)
 
         super().__init__(handle, request_factory=made.request_factory, **kwargs)
         self._header_seconds = settings.header_seconds_max
@@ -98,7 +100,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         app = self.app
-        return Listener(made, app[SERVICE].settings, **self._kwargs)
+        return Listener(made, app[GATE], app[SERVICE].settings, **self._kwargs)
 
 
 def make_runner(app: web.Application) -> Runner:

@@ -5,11 +5,16 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import cache, lru_cache
+from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 from msgspec import Meta, Struct
+from multidict import CIMultiDict
 
 from ledger.api.answers import Faces
 from ledger.api.auth import Draw, KeyRing, Reach
@@ -124,6 +129,62 @@ class Call:
             raise Problem("account_not_yours", account=shown(code))
 
 
+class JsonResponse(web.Response):
+    """A JSON answer whose head and body leave in one piece.
+
+    To aiohttp it is a response, but one that writes its own head: the usual way costs more
+    than reading the request did. What is out of the ordinary (HEAD, an older client, a
+    connection that closes) takes the usual way.
+    """
+
+    def __init__(self, body: bytes, status: int, *, replayed: bool) -> None:
+        # Not the constructor above: what it prepares, only the usual way needs.
+        self._sent = body
+        self._code = status
+        self._replayed = replayed
+        self._added: CIMultiDict[str] = CIMultiDict()
+        self._usual: web.Response | None = None
+
+    @property
+    def status(self) -> int:
+        return self._code
+
+    @property
+    def headers(self) -> "CIMultiDict[str]":
+        """Headers beside those that all answers have."""
+        return self._added
+
+    @property  # type: ignore[misc] # The setter it has above only raises.
+    def content_length(self) -> int:
+        return len(self._sent)
+
+    @property
+    def keep_alive(self) -> bool | None:
+        return True if self._usual is None else self._usual.keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Note where to write, or begin the usual way."""
+        self._writer = request.writer
+        if request.keep_alive and request.version == HttpVersion11 and request.method != "HEAD":
+            return self._writer
+        headers = (_REPLAYED if self._replayed else _JSON) | dict(self._added)
+        self._usual = web.Response(body=self._sent, status=self._code, headers=headers)
+        return await self._usual.prepare(request)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write it whole, or end the usual way."""
+        assert not data, "all of it is known at the beginning"
+        if self._usual is not None:
+            await self._usual.write_eof()
+            return
+        added = "".join([f"{name}: {value}\r\n" for name, value in self._added.items()])
+        head = (
+            f"{_head(self._code, self._replayed)}Content-Length: {len(self._sent)}\r\n"
+            f"Date: {_date(int(time.time()))}\r\n{added}\r\n"
+        )
+        await self._writer.write_eof(head.encode() + self._sent)
+
+
 _encoder: Final = msgspec.json.Encoder()
 _JSON: Final = {
     "Content-Type": "application/json",
@@ -133,8 +194,19 @@ _JSON: Final = {
 _REPLAYED: Final = {**_JSON, "Idempotent-Replayed": "true"}
 
 
+@cache
+def _head(status: int, replayed: bool) -> str:
+    """What is the same in all answers of a status."""
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in (_REPLAYED if replayed else _JSON).items()]
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def answer(body: Struct, status: int = 200, *, replayed: bool = False) -> web.Response:
     """A struct as a JSON response."""
-    return web.Response(
-        body=_encoder.encode(body), status=status, headers=_REPLAYED if replayed else _JSON
-    )
+    return JsonResponse(_encoder.encode(body), status, replayed=replayed)

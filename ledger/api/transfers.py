@@ -44,12 +44,16 @@ DATE_MAX = date(9999, 12, 31)
 
 
 class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Those after a sequence, waiting for new ones if asked; or those of a reference."""
+    """Those after a sequence, waiting for new ones if asked; or those of a reference.
+
+    With `business_date` only those that count for that day.
+    """
 
     after: Sequence53 = 0
     limit: Limit = PAGE
     wait: Annotated[float, Meta(ge=0, le=3600)] = 0
     reference: Reference | UnsetType = UNSET
+    business_date: date | UnsetType = UNSET
 
 
 class StatementQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,15 +109,22 @@ async def get_transfers(call: Call) -> web.Response:
     if query.reference is not UNSET:
         rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
         return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
-    rows = await call.reads.transfers(ledger_id, after=query.after, limit=query.limit)
+    rows = await _rows(call, ledger_id, query)
     if not rows and query.wait:
         await _wait(call, query)
-        rows = await call.reads.transfers(ledger_id, after=query.after, limit=query.limit)
+        rows = await _rows(call, ledger_id, query)
     page = TransfersPage(
         transfers=await _shown(call, ledger_id, rows),
         next=rows[-1].sequence if rows else query.after,
     )
     return answer(page)
+
+
+async def _rows(call: Call, ledger_id: int, query: FeedQuery) -> list[TransferRow]:
+    day = None if query.business_date is UNSET else query.business_date
+    return await call.reads.transfers(
+        ledger_id, after=query.after, limit=query.limit, first_date=day, last_date=day
+    )
 
 
 async def _wait(call: Call, query: FeedQuery) -> None:

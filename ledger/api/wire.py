@@ -21,6 +21,7 @@ from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
 from ledger.core.model import (
     BATCH_MAX,
     CurrencyCode,
+    Late,
     Mode,
     OpaqueId,
     SequenceNumber,
@@ -31,8 +32,11 @@ from ledger.core.ports import (
     AskedAccount,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
+    AskedLimits,
+    AskedMark,
     AskedPolicy,
     AskedWorkflow,
 )
@@ -45,10 +49,11 @@ class TransferRequest(
 ):
     """One transfer. The id is the sender's own and makes repeats safe.
 
-    It may stand in the Idempotency-Key header instead.
+    It may stand in the Idempotency-Key header instead. `late` is as in a batch.
     """
 
     id: UUID | UnsetType = UNSET
+    late: Late | UnsetType = UNSET
 
     def transfer(self) -> AskedTransfer:
         """The same without its id, as it would stand in a batch."""
@@ -74,7 +79,7 @@ class BatchRequest(
     """A batch of transfers: all or none (`atomic`), or each by itself (`each`).
 
     Where `count` and `control_sums` (a decimal string by currency) are given, the
-    transfers must amount to them.
+    transfers must amount to them. `late` says what becomes of those for a closed day.
     """
 
     transfers: Annotated[list[AskedTransfer], Meta(min_length=1, max_length=BATCH_MAX)]
@@ -84,6 +89,7 @@ class BatchRequest(
     branch: OpaqueId | UnsetType = UNSET
     count: Annotated[int, Meta(ge=1, le=BATCH_MAX)] | UnsetType = UNSET
     control_sums: dict[CurrencyCode, Text] | UnsetType = UNSET
+    late: Late | UnsetType = UNSET
 
     def batch(self, batch_id: UUID) -> AskedBatch:
         """What is asked, under its id."""
@@ -95,6 +101,7 @@ class BatchRequest(
             branch=self.branch,
             count=self.count,
             control_sums=self.control_sums,
+            late=self.late,
         )
 
 
@@ -269,8 +276,11 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedAccount,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
+    AskedLimits,
+    AskedMark,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 
 from ledger.cli.client import path_of
+from ledger.cli.limits import act_of, act_options, all_changes
 from ledger.cli.show import (
     Place,
     dry_query,
@@ -45,6 +46,7 @@ ACCOUNT: Final = (
     "upper_bound",
 )
 ONE_ACCOUNT: Final = (*ACCOUNT, "soft_bounds", "pending_debits", "pending_credits")
+STATUSES: Final = ("leaf_index", "recorded_at", "status", "reason", "by", "order")
 KEY: Final = ("key", "role", "poster", "accounts")
 STATEMENT: Final = (
     "sequence",
@@ -56,6 +58,7 @@ STATEMENT: Final = (
     "credits",
     "balance",
 )
+BALANCE: Final = ("adjustments", "currency", "nature", "balance")
 TRIAL: Final = ("opening_balance", "debits", "credits", "closing_balance")
 DAY: Final = click.DateTime(["%Y-%m-%d"])
 
@@ -288,7 +291,7 @@ async def show_account(place: Place, code: str, ledger: str) -> None:
 
 
 async def change(
-    place: Place, ledger: str, code: str, asked: dict[str, str], dry_run: bool
+    place: Place, ledger: str, code: str, asked: dict[str, Any], dry_run: bool
 ) -> None:
     path = path_of("ledgers", ledger, "accounts", code)
     async with place.client() as client:
@@ -309,15 +312,29 @@ reason_option = click.option(
 )
 
 
+order_option = click.option(
+    "--order",
+    help=t(
+        "The authority's order; only with a key of the role compliance.",
+        "El oficio de la autoridad; sólo con una llave de cumplimiento.",
+    ),
+)
+
+
 def _status_command(name: str, status: str, en: str, es: str) -> None:
     @account_group.command(name, help=t(en, es))
     @click.argument("code")
     @ledger_option
     @reason_option
+    @order_option
     @dry_run_option
     @speaks_to_service
-    async def command(place: Place, code: str, ledger: str, reason: str, dry_run: bool) -> None:
-        await change(place, ledger, code, {"status": status, "reason": reason}, dry_run)
+    async def command(
+        place: Place, code: str, ledger: str, reason: str, order: str | None, dry_run: bool
+    ) -> None:
+        cited = {} if order is None else {"order": order}
+        asked = {"status": status, "reason": reason, **cited}
+        await change(place, ledger, code, asked, dry_run)
 
 
 @account_group.command(
@@ -335,22 +352,72 @@ def _status_command(name: str, status: str, en: str, es: str) -> None:
     help=t("Let only debits, or only credits, not pass.", "Sólo cargos, o sólo abonos."),
 )
 @reason_option
+@order_option
 @dry_run_option
 @speaks_to_service
 async def freeze_account(
-    place: Place, code: str, ledger: str, only: str | None, reason: str, dry_run: bool
+    place: Place,
+    code: str,
+    ledger: str,
+    only: str | None,
+    reason: str,
+    order: str | None,
+    dry_run: bool,
 ) -> None:
     status = f"frozen_{only}" if only else "frozen"
-    await change(place, ledger, code, {"status": status, "reason": reason}, dry_run)
+    cited = {} if order is None else {"order": order}
+    await change(place, ledger, code, {"status": status, "reason": reason, **cited}, dry_run)
 
 
 _status_command("unfreeze", "open", "Open a frozen account again.", "Libera una cuenta.")
-_status_command(
+_status_command("reopen", "open", "Open a closed account again.", "Reabre una cuenta.")
+
+
+@account_group.command(
     "close",
-    "closed",
-    "Close an account for ever; its balance must be zero.",
-    "Cierra una cuenta para siempre; su saldo debe ser cero.",
+    help=t(
+        "Close an account; its balance must be zero, or goes to the account --remaining-to. "
+        "A debt goes only to one of kind loss, citing an act.",
+        "Cierra una cuenta; su saldo debe ser cero, o pasa a la cuenta --remaining-to. Una "
+        "deuda sólo pasa a una de tipo loss, citando un acta.",
+    ),
 )
+@click.argument("code")
+@ledger_option
+@click.option("--remaining-to", help=t("Takes its balance.", "Recibe su saldo."))
+@reason_option
+@order_option
+@act_options
+@dry_run_option
+@speaks_to_service
+async def close_account(
+    place: Place,
+    code: str,
+    ledger: str,
+    remaining_to: str | None,
+    reason: str,
+    order: str | None,
+    dry_run: bool,
+    **act: Any,
+) -> None:
+    asked: dict[str, Any] = {"status": "closed", "reason": reason, **act_of(**act)}
+    given = {"remaining_to": remaining_to, "order": order}
+    asked |= {name: text for name, text in given.items() if text is not None}
+    await change(place, ledger, code, asked, dry_run)
+
+
+@account_group.command(
+    "statuses",
+    help=t(
+        "How an account was frozen, closed and opened, by whom and why.",
+        "Cómo se congeló, cerró y abrió una cuenta, por quién y por qué.",
+    ),
+)
+@click.argument("code")
+@ledger_option
+@speaks_to_service
+async def statuses(place: Place, code: str, ledger: str) -> None:
+    place.rows(await all_changes(place, ledger, code, "statuses"), STATUSES)
 
 
 @account_group.command(
@@ -426,6 +493,58 @@ async def statement(place: Place, code: str, ledger: str, first: Any, last: Any)
         print_json(whole)
         return
     print_statement(place, whole)
+
+
+known_option = click.option(
+    "--as-known-on",
+    metavar="MOMENT",
+    help=t(
+        "Count only what was recorded until then: 2026-02-05T12:00:00Z.",
+        "Cuenta sólo lo registrado hasta entonces: 2026-02-05T12:00:00Z.",
+    ),
+)
+adjustments_option = click.option(
+    "--adjustments",
+    is_flag=True,
+    help=t(
+        "With the adjustments to the year that ends on the last day.",
+        "Con los ajustes del año que termina el último día.",
+    ),
+)
+
+
+@account_group.command(
+    "balance",
+    help=t(
+        "What its balance was at the end of a business day, also as it was known then.",
+        "El saldo que tenía al cierre de un día contable, también como se conocía entonces.",
+    ),
+)
+@click.argument("code")
+@ledger_option
+@click.option("--on", type=DAY, help=t("The day.", "El día."))
+@known_option
+@adjustments_option
+@speaks_to_service
+async def past_balance(
+    place: Place,
+    code: str,
+    ledger: str,
+    on: Any,
+    as_known_on: str | None,
+    adjustments: bool,
+) -> None:
+    query = _known(as_known_on, adjustments)
+    if on is not None:
+        query["on"] = on.date().isoformat()
+    async with place.client() as client:
+        path = path_of("ledgers", ledger, "accounts", code, "balance")
+        place.one(await client.get(path, query), ("account", "on", "as_known_on", *BALANCE))
+
+
+def _known(as_known_on: str | None, adjustments: bool) -> dict[str, Any]:
+    query: dict[str, Any] = {"adjustments": "true"} if adjustments else {}
+    return {**query, **({} if as_known_on is None else {"as_known_on": as_known_on})}
 
 
 def print_statement(place: Place, whole: dict[str, Any]) -> None:
@@ -539,12 +658,17 @@ async def revoke_key(place: Place, key_name: str, ledger: str, dry_run: bool) ->
     ),
 )
 @ledger_option
+@click.option("--from", "first", type=DAY, help=t("First business day.", "Primer día."))
+@click.option("--to", "last", type=DAY, help=t("Last business day.", "Último día."))
 @click.option(
-    "--from", "first", type=DAY, required=True, help=t("First business day.", "Primer día.")
+    "--period",
+    help=t(
+        "A month instead: 2026-01; 2025-13 is the adjustments to 2025.",
+        "O un mes: 2026-01; 2025-13 son los ajustes de 2025.",
+    ),
 )
-@click.option(
-    "--to", "last", type=DAY, required=True, help=t("Last business day.", "Último día.")
-)
+@known_option
+@adjustments_option
 @click.option(
     "--by",
     type=click.Choice(["account", "kind"]),
@@ -553,8 +677,26 @@ async def revoke_key(place: Place, key_name: str, ledger: str, dry_run: bool) ->
     help=t("A line for each account, or each kind.", "Una línea por cuenta o por tipo."),
 )
 @speaks_to_service
-async def trial_balance(place: Place, ledger: str, first: Any, last: Any, by: str) -> None:
-    whole = await fetch_trial_balance(place, ledger, first.date(), last.date(), by)
+async def trial_balance(
+    place: Place,
+    ledger: str,
+    first: Any,
+    last: Any,
+    period: str | None,
+    as_known_on: str | None,
+    adjustments: bool,
+    by: str,
+) -> None:
+    if (period is None) is (first is None or last is None) or bool(period and (first or last)):
+        raise click.UsageError(
+            t("Give --from and --to, or --period.", "Dé --from y --to, o --period.")
+        )
+    query: dict[str, Any] = {"by": by, **_known(as_known_on, adjustments)}
+    if period is None:
+        query |= {"from": first.date().isoformat(), "to": last.date().isoformat()}
+    else:
+        query["period"] = period
+    whole = await _all_of_trial_balance(place, ledger, query)
     if place.json:
         print_json(whole)
         return
@@ -566,9 +708,15 @@ async def trial_balance(place: Place, ledger: str, first: Any, last: Any, by: st
 async def fetch_trial_balance(
     place: Place, ledger: str, first: date, last: date, by: str
 ) -> dict[str, Any]:
-    """All pages of a trial balance as one."""
+    """All pages of a trial balance between two days as one."""
+    days = {"from": first.isoformat(), "to": last.isoformat()}
+    return await _all_of_trial_balance(place, ledger, {**days, "by": by})
+
+
+async def _all_of_trial_balance(
+    place: Place, ledger: str, query: dict[str, Any]
+) -> dict[str, Any]:
     path = path_of("ledgers", ledger, "trial-balance")
-    query: dict[str, Any] = {"from": first.isoformat(), "to": last.isoformat(), "by": by}
     whole: dict[str, Any] = {}
     async with place.client() as client:
         page = whole = await client.get(path, query)

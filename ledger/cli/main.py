@@ -93,6 +93,29 @@ COMMANDS = {
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
+    "day": (
+        "days:day_group",
+        t("Open and close business days.", "Abre y cierra los días contables."),
+    ),
+    "days": (
+        "days:days_group",
+        t("How business days are kept.", "Cómo se llevan los días contables."),
+    ),
+    "period": (
+        "days:period_group",
+        t("Close and reopen months.", "Cierra y reabre los meses."),
+    ),
+    "reconcile": (
+        "reconciling:reconcile",
+        t(
+            "Compare a day with a core system's file.",
+            "Compara un día con el archivo de otro sistema.",
+        ),
+    ),
+    "limit": (
+        "limits:limit_group",
+        t("Limits of accounts, now or by days.", "Límites de cuentas, ya o por días."),
+    ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
     "import": (
         "importing:import_group",

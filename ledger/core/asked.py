@@ -6,14 +6,14 @@ number and minor units, against the book as it stands.
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.amounts import parse_amounts
+from ledger.core.amounts import AMOUNT_MAX, parse_amounts
 from ledger.core.faults import MalformedRequest
 from ledger.core.lines import Rate, Transfer
 from ledger.core.model import (
@@ -32,6 +32,7 @@ from ledger.core.model import (
 from ledger.core.terms import misplaced_term
 
 DESCRIPTION_MAX = 500  # Characters.
+LATEST = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=AMOUNT_MAX)  # In a line.
 
 Text = Annotated[str, Meta(max_length=64)]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
@@ -144,6 +145,14 @@ def _check_terms(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> Non
         if wrong:
             fact = f"{wrong} does not go with the other terms, or is missing"
             raise MalformedRequest(fact, field="terms", position=position)
+        if isinstance(terms, AskedTerms) and _ends_too_late(terms):
+            fact = "expires is later than a line can say"
+            raise MalformedRequest(fact, field="terms", position=position)
+
+
+def _ends_too_late(terms: AskedTerms) -> bool:
+    """Whether an end is after 2255, where microseconds pass 2^53."""
+    return terms.expires is not UNSET and terms.expires > LATEST
 
 
 def _is_plain(t: AskedTransfer | Transfer) -> bool:

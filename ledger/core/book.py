@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
 from ledger.core.disputes import Disputes
+from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
@@ -28,8 +29,12 @@ from ledger.core.lines import (
     BatchPosted,
     CurrencyAdded,
     LimitChanged,
+    LimitEarned,
+    LimitPlanned,
+    LimitUnplanned,
     Manifest,
     Opening,
+    PaymentLimits,
     StateAccount,
     StateCurrency,
     StateHead,
@@ -43,10 +48,14 @@ from ledger.core.model import (
     Currency,
     Late,
     Mode,
+    Phase,
     Side,
     Status,
 )
+from ledger.core.orders import Orders
 from ledger.core.parts import Part
+from ledger.core.payments import Payments
+from ledger.core.plans import Bounds, Plans
 from ledger.core.policies import Policies
 from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
@@ -60,7 +69,6 @@ from ledger.core.terms import (
     day_of,
     is_adjusting,
     kinds_of,
-    moving_rows,
 )
 from ledger.core.undo import Undo
 from ledger.core.workflows import Workflows
@@ -75,6 +83,11 @@ _MAY_PAY: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDIT
 _MAY_BE_PAID: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
 
 T = TypeVar("T")
+
+# What changes an account that is there.
+AccountChange = (
+    LimitChanged | LimitPlanned | LimitUnplanned | LimitEarned | PaymentLimits | StatusChanged
+)
 
 NOTHING_USED: Final[Container[tuple[str, str]]] = frozenset()
 
@@ -135,6 +148,7 @@ class Book:
         self._currency_codes: list[str] = []
         self._lower: list[int] = [0]
         self._upper: list[int] = [0]
+        self._bounds_are_frozen = False  # Then they are copied before one changes.
         self._status = bytearray(1)
         self._nature = bytearray(1)
         self._kind: list[int] = [0]
@@ -142,8 +156,12 @@ class Book:
         self._kind_numbers: dict[str, int] = {}
         self._holders = bytearray(16)
         self._soft: dict[int, Side] = {}  # Accounts with soft bounds.
-        self.holds = Holds(self._refold)
+        self.holds = Holds(self.refold)
         self.suspense = Suspense()
+        self.plans = Plans(self._bounds)
+        self.earned = Earned(self)
+        self.payments = Payments(lambda account: self.holds.pending_debits.get(account, 0))
+        self.orders = Orders()
         self.days = Days()
         self.levies = Levies(self)
         self.policies = Policies(self)
@@ -155,6 +173,10 @@ class Book:
             self.suspense,
             self.days,
             self.levies,
+            self.plans,
+            self.earned,
+            self.payments,
+            self.orders,
             self.policies,
             self.workflows,
             self.proposals,
@@ -190,6 +212,18 @@ class Book:
             pending_debits=self.holds.pending_debits.get(number, 0),
             pending_credits=self.holds.pending_credits.get(number, 0),
             soft=self._soft.get(number),
+        )
+
+    def upper_of(self, number: int) -> int:
+        """How far credits may bring the balance of an account."""
+        return self._upper[number]
+
+    def _bounds(self, number: int) -> Bounds:
+        lower, upper = self._lower[number], self._upper[number]
+        return Bounds(
+            UNSET if lower == NO_LOWER else lower,
+            UNSET if upper == NO_UPPER else upper,
+            self._soft.get(number, UNSET),
         )
 
     def soft_floor(self, number: int) -> int:
@@ -230,59 +264,129 @@ class Book:
 
     def frozen(self) -> Frozen:
         """The whole state as it stands now, for a snapshot, while the book goes on."""
+        self._bounds_are_frozen = True
         return Frozen(self)
 
     def state(self) -> Iterator[AnyState]:
         """The whole state as the lines of a snapshot, in their order."""
-        return iter(self.frozen().lines(0, None))
+        frozen = self.frozen()
+        return iter(frozen.slice(0, frozen.count).lines())
 
-    def restore(self, line: AnyState) -> None:
-        """Take one line of a snapshot, in order, into a book that holds only those before.
+    def restore(self, lines: Sequence[AnyState]) -> None:
+        """Take lines of a snapshot, in order, into a book that holds only those before.
 
         Raises:
             JournalBroken: the lines are not in order.
         """
-        match line:
-            case StateHead():
-                self.size, self.recorded_at = line.size, line.recorded_at
-                self.batches, self.transfers = line.batches, line.transfers
-            case StateCurrency():
-                self._add_currency(line)
-            case StateAccount():
-                self._add_account(line)
-                self.balance[line.number] = int(line.balance)
-                self._status[line.number] = _STATUS_NUMBER[line.status]
+        accounts: list[StateAccount] = []
+        for line in lines:
+            match line:
+                case StateAccount():
+                    accounts.append(line)
+                case StateHead():
+                    self.size, self.recorded_at = line.size, line.recorded_at
+                    self.batches, self.transfers = line.batches, line.transfers
+                    self.plans.size = line.size
+                case StateCurrency():
+                    self._add_currency(line)
+                case _:
+                    self._restore_accounts(accounts)
+                    accounts = []
+                    self._part_of[type(line)].restore(line)
+        self._restore_accounts(accounts)
+
+    def _restore_accounts(self, lines: Sequence[StateAccount]) -> None:
+        """Column by column: of these there are a million."""
+        numbers = range(self.accounts + 1, self.accounts + 1 + len(lines))
+        if [line.number for line in lines] != list(numbers):
+            raise JournalBroken(f"snapshot of size {self.size}", "accounts out of order")
+        lower = [_or(line.lower, NO_LOWER) for line in lines]
+        upper = [_or(line.upper, NO_UPPER) for line in lines]
+        codes = [line.code for line in lines]
+        self.numbers.update(zip(codes, numbers, strict=True))
+        self.codes += codes
+        self.balance += [int(line.balance) for line in lines]
+        self.floor += lower
+        self.ceiling += upper
+        self._currency += [self.currencies[line.currency].number for line in lines]
+        self._lower += lower
+        self._upper += upper
+        self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)
+        self._nature += bytes(NATURES.index(line.nature) for line in lines)
+        kinds = {kind: self._kind_number(kind) for kind in {line.kind for line in lines}}
+        self._kind += [kinds[line.kind] for line in lines]
+        self._holders += b"".join(line.holder for line in lines)
+        for line in lines:
+            if line.status is not Status.OPEN or line.soft is not UNSET:
                 self._set_soft(line.number, line.soft)
                 self._refresh(line.number)
-            case _:
-                self._part_of[type(line)].restore(line)
 
     # ---- changing, one line of the journal at a time
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this leaf may not follow from the state, or None. Asked live and at replay."""
         match line:
+            case BatchPosted():
+                return None  # The most common; `post` saw to it.
+            case AccountOpened():  # Next, since of these there are a million.
+                return self._refuse_opening(line)
             case CurrencyAdded() if line.code in self.currencies:
                 return Refusal(code=RefusalCode.CURRENCY_CODE_USED)
-            case AccountOpened() if line.code in self.numbers:
-                return Refusal(
-                    code=RefusalCode.ACCOUNT_CODE_USED, account=self.numbers[line.code]
-                )
-            case AccountOpened() if line.currency not in self.currencies:
-                return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
-            case LimitChanged() | StatusChanged() if line.account > self.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            case LimitChanged() | StatusChanged() if self._status[line.account] == _CLOSED:
-                return Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=line.account)
-            case StatusChanged(status=Status.CLOSED) if self.balance[line.account] != 0:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_AT_ZERO, account=line.account)
-            case StatusChanged(status=Status.CLOSED) if self.holds.on(line.account):
-                return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=line.account)
-            case AccountOpened() | LimitChanged():
-                if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
-                    return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+            case (
+                LimitChanged()
+                | LimitPlanned()
+                | LimitUnplanned()
+                | LimitEarned()
+                | PaymentLimits()
+                | StatusChanged()
+            ):
+                return self._refuse_change(line)
             case _ if type(line) in self._part_of:
                 return self._part_of[type(line)].refuse(line)
+        return None
+
+    def _refuse_opening(self, line: AccountOpened) -> Refusal | None:
+        if line.code in self.numbers:
+            number = self.numbers[line.code]
+            return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, account=number)
+        if line.currency not in self.currencies:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        if _or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER):
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        return None
+
+    def _refuse_change(self, line: AccountChange) -> Refusal | None:
+        """Why an account may not be changed so, or None."""
+        account, code = line.account, None
+        if account > self.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        if self._status[account] == _CLOSED and not is_reopening(line):
+            code = RefusalCode.ACCOUNT_CLOSED
+        elif isinstance(line, StatusChanged):
+            refusal = self.orders.refuse_status(line)
+            if refusal is not None or line.status is not Status.CLOSED:
+                return refusal
+            if self.balance[account] != 0:
+                code = RefusalCode.ACCOUNT_NOT_AT_ZERO
+            elif self.holds.on(account):
+                code = RefusalCode.ACCOUNT_HAS_HOLDS
+        elif isinstance(line, LimitChanged | LimitPlanned):
+            return self._refuse_bounds(line)
+        else:
+            return self._part_of[type(line)].refuse(line)
+        return None if code is None else Refusal(code=code, account=account)
+
+    def _refuse_bounds(self, line: LimitChanged | LimitPlanned) -> Refusal | None:
+        account = line.account
+        lower, upper = _or(line.lower, NO_LOWER), _or(line.upper, NO_UPPER)
+        if lower > upper:
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        if account in self.earned.rules:
+            is_planned = isinstance(line, LimitPlanned)
+            if is_planned or lower != self._lower[account] or upper < 0:
+                return Refusal(code=RefusalCode.LIMIT_IS_EARNED, account=account)
+        if isinstance(line, LimitPlanned) or line.plan is not UNSET:
+            return self.plans.refuse(line)
         return None
 
     def apply(self, line: AnyLeaf) -> None:
@@ -300,28 +404,34 @@ class Book:
         if refusal is not None:
             raise JournalBroken(f"leaf {self.size}", f"against the rules: {refusal.code}")
         match line:
+            case BatchPosted():
+                first = self.transfers - line.posted + 1
+                if (line.number, line.first_sequence) != (self.batches, first):
+                    raise JournalBroken(f"leaf {self.size}", "a batch out of order")
+            case AccountOpened():
+                self._add_account(line)
             case Opening():
                 self.opening = line
             case CurrencyAdded():
                 self._add_currency(line)
-            case AccountOpened():
-                self._add_account(line)
             case LimitChanged():
+                self._thaw_bounds()
+                self.plans.apply(line)
                 self._lower[line.account] = _or(line.lower, NO_LOWER)
                 self._upper[line.account] = _or(line.upper, NO_UPPER)
                 self._set_soft(line.account, line.soft)
                 self._refresh(line.account)
             case StatusChanged():
                 self._status[line.account] = _STATUS_NUMBER[line.status]
+                self.orders.apply_status(line)
+                if line.status is Status.CLOSED:
+                    self.plans.drop_all(line.account)
                 self._refresh(line.account)
-            case BatchPosted():
-                first = self.transfers - line.posted + 1
-                if (line.number, line.first_sequence) != (self.batches, first):
-                    raise JournalBroken(f"leaf {self.size}", "a batch out of order")
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
         self.recorded_at = line.recorded_at
         self.size += 1
+        self.plans.size = self.size
 
     def _add_currency(self, line: CurrencyAdded | StateCurrency) -> None:
         number = len(self._currency_codes)
@@ -331,13 +441,10 @@ class Book:
         self.scales[line.code] = line.scale
         self._currency_codes.append(line.code)
 
-    def _add_account(self, line: AccountOpened | StateAccount) -> None:
+    def _add_account(self, line: AccountOpened) -> None:
         currency = self.currencies[line.currency]
         if line.number != self.accounts + 1:
             raise JournalBroken(f"leaf {self.size}", f"account {line.number} out of order")
-        kind = self._kind_numbers.setdefault(line.kind, len(self._kinds))
-        if kind == len(self._kinds):
-            self._kinds.append(line.kind)
         lower, upper = _or(line.lower, NO_LOWER), _or(line.upper, NO_UPPER)
         self.numbers[line.code] = line.number
         self.codes.append(line.code)
@@ -349,14 +456,26 @@ class Book:
         self._upper.append(upper)
         self._status.append(0)
         self._nature.append(NATURES.index(line.nature))
-        self._kind.append(kind)
+        self._kind.append(self._kind_number(line.kind))
         self._holders += line.holder
+
+    def _thaw_bounds(self) -> None:
+        """Before a bound changes: a snapshot may still be reading them."""
+        if self._bounds_are_frozen:
+            self._lower, self._upper = self._lower.copy(), self._upper.copy()
+            self._bounds_are_frozen = False
 
     def _set_soft(self, number: int, soft: Side | UnsetType) -> None:
         if soft is UNSET:
             self._soft.pop(number, None)
         else:
             self._soft[number] = soft
+
+    def _kind_number(self, kind: str) -> int:
+        number = self._kind_numbers.setdefault(kind, len(self._kinds))
+        if number == len(self._kinds):
+            self._kinds.append(kind)
+        return number
 
     def _refresh(self, number: int) -> None:
         self.floor[number], self.ceiling[number] = self._folded(number)
@@ -375,7 +494,11 @@ class Book:
             else NO_CREDIT,
         )
 
-    def _refold(self, undo: Undo, number: int) -> None:
+    def refold(self, undo: Undo, number: int) -> None:
+        """Take anew what bounds, a rule, the status and holds make of an account's bounds."""
+        if number in self.earned.rules:
+            self._thaw_bounds()
+            undo.put(self._lower, number, self.earned.lower(number))
         floor, ceiling = self._folded(number)
         undo.put(self.floor, number, floor)
         undo.put(self.ceiling, number, ceiling)
@@ -517,7 +640,10 @@ class Book:
                 days=_or(day, business_date),
                 amounts=posted.amount,
             )
-        at, all_kinds = list(moving_rows(posted)), kinds_of(transfers, posted)
+        # Adjustments are no part of a day: theirs is closed, and says what it came to.
+        phases = posted.phases or [Phase.POSTED] * len(posted.amount)
+        at = [i for i, phase in enumerate(phases) if phase == Phase.POSTED]
+        all_kinds = kinds_of(transfers, posted)
         return Rows(
             source=_or(manifest.source, ""),
             currencies=[self.currency_of(posted.debit[i]) for i in at],
@@ -803,6 +929,11 @@ class Book:
         else:
             return None
         return Refusal(code=code, position=position, account=account, available=available)
+
+
+def is_reopening(line: AnyLeaf) -> bool:
+    """Whether this opens an account, which is all that may become of a closed one."""
+    return isinstance(line, StatusChanged) and line.status is Status.OPEN
 
 
 def _moved(posted: Posted, moved: Mapping[int, date]) -> Posted:

@@ -5,34 +5,80 @@ already as asked, so that asking again is safe.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from datetime import date
+from typing import Final, Literal
+from uuid import UUID
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.amounts import AMOUNT_MAX, parse_bound
-from ledger.core.book import Book
+from ledger.core.amounts import AMOUNT_MAX, parse_amount, parse_bound, show_amount
+from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.book import AccountChange, Book
+from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
+from ledger.core.faults import MalformedRequest
 from ledger.core.lines import (
     RULES,
+    TOTALS_SHOWN_MAX,
     AccountOpened,
+    Act,
+    AnyLeaf,
     CurrencyAdded,
+    DayClosed,
+    DayOpened,
+    EarnedRule,
     LimitChanged,
+    LimitEarned,
+    LimitPlanned,
+    LimitUnplanned,
     Opening,
+    PaymentLimits,
+    PeriodMarked,
+    SettingsChanged,
     StatusChanged,
 )
-from ledger.core.model import NO_LOWER, NO_UPPER, Account, Nature, Side, Status
+from ledger.core.model import NO_LOWER, NO_UPPER, Account, DaysBy, Nature, Side, Status
+from ledger.core.payments import LIMITS
 from ledger.core.personal import looks_personal
+from ledger.core.plans import begins
 from ledger.core.ports import (
     AskedAccount,
+    AskedAct,
     AskedChange,
     AskedCurrency,
+    AskedDays,
+    AskedEarned,
     AskedLedger,
+    AskedLimits,
+    AskedMark,
+    AskedPayments,
     SoftBounds,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 
 NONE = "none"  # How people write that there is no bound.
 HOLDER = 16  # Random bytes.
+# How days are kept until somebody says otherwise; never written.
+DAYS_BY_CLOCK: Final = SettingsChanged(recorded_at=0, by="-", days=DaysBy.CLOCK)
+CLOSING: Final = "closing"  # The kind of what a closing account's balance goes away with.
+LOSS: Final = "loss"  # The kind of account that a debt is written off to.
+
+
+class Span(Struct, frozen=True):
+    """From when to when a limit holds, in microseconds since 1970: from now, for good."""
+
+    starts: int | None = None
+    ends: int | None = None
+
+
+FOR_GOOD: Final = Span()
+
+
+class Author(Struct, frozen=True):
+    """Who changes something, and when."""
+
+    recorded_at: int
+    by: str
 
 
 # ---- ledgers and currencies
@@ -174,8 +220,14 @@ def _refuse(line: AccountOpened, *, confirmed: bool) -> Refusal | None:
 
 
 def change_account(
-    book: Book, code: str, asked: AskedChange, *, recorded_at: int, by: str
-) -> list[LimitChanged | StatusChanged] | Refusal:
+    book: Book,
+    code: str,
+    asked: AskedChange,
+    *,
+    recorded_at: int,
+    by: str,
+    span: Span = FOR_GOOD,
+) -> list[AnyLeaf] | Refusal:
     """Bounds and status of an account; bounds first, so that a closed account has its last.
 
     Raises:
@@ -183,51 +235,350 @@ def change_account(
     """
     if code not in book.numbers:
         return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-    account = book.account(book.numbers[code])
-    lines: list[LimitChanged | StatusChanged] = []
-    bounds = _changed_bounds(account, asked, book.currencies[account.currency].scale)
-    soft = account.soft
-    if asked.soft_bounds is not UNSET:
-        soft = _SOFT[account.nature][asked.soft_bounds]
-    if (*bounds, soft) != (_unset(account.lower), _unset(account.upper), account.soft):
-        lines.append(
-            LimitChanged(
-                recorded_at=recorded_at,
-                account=account.number,
-                reason=asked.reason,
-                by=by,
-                lower=bounds[0],
-                upper=bounds[1],
-                soft=UNSET if soft is None else soft,
-            )
-        )
-    if asked.status is not UNSET and asked.status is not account.status:
-        lines.append(
-            StatusChanged(
-                recorded_at=recorded_at,
-                account=account.number,
-                status=asked.status,
-                reason=asked.reason,
-                by=by,
-            )
-        )
+    account, author = book.account(book.numbers[code]), Author(recorded_at, by)
+    lines = limit_lines(book, account, asked, span, author, index=book.size)
+    status = status_line(book, account, asked, author)
+    if status is not None:
+        lines.append(status)
+    return _refused(book, lines) or list(lines)
+
+
+def _refused(book: Book, lines: Sequence[AccountChange]) -> Refusal | None:
+    """Why one of these may not be recorded. That a plan begins follows from the plan."""
     for line in lines:
-        refusal = book.refuse(line)
+        is_beginning = isinstance(line, LimitChanged) and line.plan is not UNSET
+        refusal = None if is_beginning else book.refuse(line)
         if refusal is not None:
             return refusal
+    return None
+
+
+def limit_lines(
+    book: Book,
+    account: Account,
+    asked: AskedChange | AskedLimits,
+    span: Span,
+    author: Author,
+    *,
+    index: int,
+) -> list[AccountChange]:
+    """The bounds of an account, now or as a plan; nothing where all is as asked.
+
+    Args:
+        index: the leaf that the first of these lines will be.
+    """
+    bounds = _changed_bounds(account, asked, book.currencies[account.currency].scale)
+    soft: Side | UnsetType = UNSET if account.soft is None else account.soft
+    if asked.soft_bounds is not UNSET:
+        soft = _SOFT[account.nature][asked.soft_bounds] or UNSET
+    if span == FOR_GOOD:
+        there = _unset(account.lower), _unset(account.upper), account.soft or UNSET
+        if (*bounds, soft) == there:
+            return []
+        return [
+            LimitChanged(
+                recorded_at=author.recorded_at,
+                account=account.number,
+                reason=asked.reason,
+                by=author.by,
+                lower=bounds[0],
+                upper=bounds[1],
+                soft=soft,
+                act=act_of(asked.act),
+            )
+        ]
+    planned = LimitPlanned(
+        recorded_at=author.recorded_at,
+        account=account.number,
+        reason=asked.reason,
+        by=author.by,
+        starts=author.recorded_at if span.starts is None else span.starts,
+        ends=UNSET if span.ends is None else span.ends,
+        lower=bounds[0],
+        upper=bounds[1],
+        soft=soft,
+        act=act_of(asked.act),
+    )
+    if any(
+        _is_same_plan(planned, there, span) for _, there, _ in book.plans.of(account.number)
+    ):
+        return []
+    if planned.starts > author.recorded_at:
+        return [planned]
+    return [planned, begins(index, planned, author.recorded_at)]
+
+
+def _is_same_plan(asked: LimitPlanned, there: LimitPlanned, span: Span) -> bool:
+    same = (asked.lower, asked.upper, asked.soft, asked.ends) == (
+        there.lower,
+        there.upper,
+        there.soft,
+        there.ends,
+    )
+    begun = span.starts is None and there.starts <= asked.starts
+    return same and (begun or asked.starts == there.starts)
+
+
+def status_line(
+    book: Book, account: Account, asked: AskedChange, author: Author
+) -> StatusChanged | None:
+    """The status of an account, where it or the order it stands under is another."""
+    order = book.orders.by_account.get(account.number)
+    is_new_order = asked.order is not UNSET and asked.order != order
+    if asked.status is UNSET or (
+        asked.status is account.status and (not is_new_order or asked.status is Status.OPEN)
+    ):
+        return None
+    return StatusChanged(
+        recorded_at=author.recorded_at,
+        account=account.number,
+        status=asked.status,
+        reason=asked.reason,
+        by=author.by,
+        act=act_of(asked.act),
+        order=asked.order,
+    )
+
+
+def act_of(asked: AskedAct | UnsetType) -> Act | UnsetType:
+    """The decision that a line cites."""
+    if asked is UNSET:
+        return UNSET
+    return Act(number=asked.number, date=asked.date, hash=bytes.fromhex(asked.hash))
+
+
+def change_limits(
+    book: Book, asked: AskedLimits, *, recorded_at: int, by: str, span: Span = FOR_GOOD
+) -> list[AnyLeaf] | Refusal:
+    """Limits of many accounts, all or none.
+
+    Raises:
+        MalformedAmount: one of them is no amount of an account's currency.
+    """
+    author = Author(recorded_at, by)
+    lines: list[AnyLeaf] = []
+    for position, code in enumerate(dict.fromkeys(asked.accounts)):
+        if code not in book.numbers:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND, position=position)
+        account = book.account(book.numbers[code])
+        index = book.size + len(lines)
+        some = limit_lines(book, account, asked, span, author, index=index)
+        some += _rule_lines(book, account, asked, author)
+        refusal = _refused(book, some)
+        if refusal is not None:
+            return replace(refusal, position=position, account=account.number)
+        lines += some
     return lines
 
 
-def as_changed(account: Account, line: LimitChanged | StatusChanged) -> Account:
+def _rule_lines(
+    book: Book, account: Account, asked: AskedLimits, author: Author
+) -> list[AccountChange]:
+    """The rule of a limit that is earned, the payment limits, and a plan given up."""
+    number, scale = account.number, book.currencies[account.currency].scale
+    lines: list[AccountChange] = []
+    if asked.earned is not UNSET:
+        rule = _rule(asked.earned, scale)
+        if rule != book.earned.rules.get(number, UNSET):
+            lines.append(
+                LimitEarned(
+                    recorded_at=author.recorded_at,
+                    account=number,
+                    reason=asked.reason,
+                    by=author.by,
+                    rule=rule,
+                    act=act_of(asked.act),
+                )
+            )
+    if asked.payments is not UNSET:
+        there = book.payments.limits.get(number)
+        limits = _payments(asked.payments, scale)
+        if limits != {
+            name: UNSET if there is None else getattr(there, name) for name in LIMITS
+        }:
+            lines.append(
+                PaymentLimits(
+                    recorded_at=author.recorded_at,
+                    account=number,
+                    reason=asked.reason,
+                    by=author.by,
+                    act=act_of(asked.act),
+                    **limits,
+                )
+            )
+    if asked.unplan is not UNSET:
+        lines.append(
+            LimitUnplanned(
+                recorded_at=author.recorded_at,
+                account=number,
+                plan=asked.unplan,
+                reason=asked.reason,
+                by=author.by,
+            )
+        )
+    return lines
+
+
+def _rule(asked: AskedEarned | Literal["none"], scale: int) -> EarnedRule | UnsetType:
+    if isinstance(asked, str):
+        return UNSET
+    base, cap = parse_bound(asked.base, scale), parse_bound(asked.cap, scale)
+    if base < 0 or cap < 0:
+        raise MalformedRequest("below zero", field="earned")
+    return EarnedRule(base=base, cap=cap, n=asked.n, d=asked.d, kinds=asked.kinds)
+
+
+def _payments(asked: AskedPayments, scale: int) -> dict[str, int | UnsetType]:
+    given = {name: getattr(asked, name) for name in LIMITS}
+    return {
+        name: UNSET if text is UNSET else parse_amount(text, scale)
+        for name, text in given.items()
+    }
+
+
+# ---- closing an account that has a balance
+
+
+class Closing(Struct, frozen=True):
+    """What closes an account: what moves its balance, and the line after that."""
+
+    transfer: AskedTransfer
+    status: StatusChanged
+
+
+def close_account(
+    book: Book, code: str, asked: AskedChange, *, recorded_at: int, by: str
+) -> Closing | list[AnyLeaf] | Refusal:
+    """Close an account, its balance moved to another first; lines alone where it has none.
+
+    A debt goes only to an account for losses, and by a decision.
+    """
+    assert asked.remaining_to is not UNSET, "else nothing is to be moved"
+    if code not in book.numbers or asked.remaining_to not in book.numbers:
+        return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+    account = book.account(book.numbers[code])
+    if account.balance == 0:
+        return change_account(book, code, asked, recorded_at=recorded_at, by=by)
+    line = status_line(book, account, asked, Author(recorded_at, by))
+    assert line is not None, "what has a balance is not closed"
+    refusal = book.refuse(line)
+    if refusal is not None and refusal.code is not RefusalCode.ACCOUNT_NOT_AT_ZERO:
+        return refusal
+    if book.holds.on(account.number):
+        return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=account.number)
+    other = book.account(book.numbers[asked.remaining_to])
+    is_debt = account.nature is Nature.CREDIT and account.balance < 0
+    if is_debt and (other.kind != LOSS or asked.act is UNSET):
+        return Refusal(code=RefusalCode.ACCOUNT_IN_DEBT, account=account.number)
+    codes = (code, other.code) if account.balance > 0 else (other.code, code)
+    scale = book.currencies[account.currency].scale
+    transfer = AskedTransfer(
+        debit_account=codes[0],
+        credit_account=codes[1],
+        amount=show_amount(abs(account.balance), scale),
+        currency=account.currency,
+        kind=CLOSING,
+    )
+    return Closing(transfer, line)
+
+
+def as_batch(closing: Closing, chance: bytes) -> AskedBatch:
+    """The batch of one that moves the balance, under an id of its own."""
+    return AskedBatch(id=UUID(bytes=chance, version=4), transfers=[closing.transfer])
+
+
+def as_changed(account: Account, line: AnyLeaf) -> Account:
     """An account as it stands when a change of it is recorded."""
     if isinstance(line, StatusChanged):
         return replace(account, status=line.status)
+    if not isinstance(line, LimitChanged):
+        return account
     return replace(
         account,
         lower=NO_LOWER if line.lower is UNSET else line.lower,
         upper=NO_UPPER if line.upper is UNSET else line.upper,
         soft=None if line.soft is UNSET else line.soft,
     )
+
+
+# ---- days and periods
+
+
+def set_days(
+    book: Book, asked: AskedDays, *, recorded_at: int, by: str
+) -> list[SettingsChanged] | Refusal:
+    """How days are kept, unless they are kept just so."""
+    there = book.days.settings or DAYS_BY_CLOCK
+    line = SettingsChanged(
+        recorded_at=recorded_at,
+        by=by,
+        days=asked.days,
+        cut_off=UNSET if asked.cut_off is UNSET else _minutes(asked.cut_off),
+        value_days_back=asked.value_days_back,
+    )
+    if replace(there, recorded_at=recorded_at, by=by) == line:
+        return []
+    return book.refuse(line) or [line]
+
+
+def _minutes(text: str) -> int:
+    hours, _, minutes = text.partition(":")
+    return 60 * int(hours) + int(minutes)
+
+
+def open_day(
+    book: Book, day: date, *, today: date, recorded_at: int, by: str
+) -> list[DayOpened] | Refusal:
+    """A business day, unless it is open by command already.
+
+    `today` is the clock's; a day may be opened some time ahead, but not by a slip of years.
+    """
+    if book.days.by_command and day in book.days.open:
+        return []
+    line = DayOpened(recorded_at=recorded_at, date=day, by=by)
+    refusal = book.refuse(line)
+    if refusal is None and day > today + DAYS_AHEAD_MAX * A_DAY:
+        refusal = Refusal(code=RefusalCode.DAY_TOO_EARLY)
+    return refusal or [line]
+
+
+def close_day(
+    book: Book, day: date, *, today: date, recorded_at: int, by: str
+) -> list[DayClosed] | Refusal:
+    """The end of a business day, with what it came to.
+
+    `today` is the clock's: where it keeps the days, none is closed before it has begun.
+    """
+    totals = book.days.totals_of([day])
+    line = DayClosed(
+        recorded_at=recorded_at,
+        date=day,
+        by=by,
+        count=sum(total.count for total in totals),
+        totals=hash_of(totals),
+        shown=totals[:TOTALS_SHOWN_MAX],
+    )
+    refusal = book.refuse(line)
+    if refusal is None and not book.days.by_command and day > today:
+        refusal = Refusal(code=RefusalCode.DAY_TOO_EARLY)
+    return refusal or [line]
+
+
+def mark_period(
+    book: Book, year: int, month: int, asked: AskedMark, *, recorded_at: int, by: str
+) -> list[PeriodMarked] | Refusal:
+    """A mark of a month, unless it has just that one."""
+    if book.days.periods.get((year, month)) == asked.mark:
+        return []
+    line = PeriodMarked(
+        recorded_at=recorded_at,
+        year=year,
+        month=month,
+        mark=asked.mark,
+        by=by,
+        act=act_of(asked.act),
+    )
+    return book.refuse(line) or [line]
 
 
 # ---- bounds: shown on the balance as the nature shows it, kept on credits minus debits
@@ -272,7 +623,7 @@ def _bounds(asked: AskedAccount, scale: int) -> Bounds:
     return _bound(asked.lower_bound, scale), _bound(asked.upper_bound, scale)
 
 
-def _changed_bounds(account: Account, asked: AskedChange, scale: int) -> Bounds:
+def _changed_bounds(account: Account, asked: AskedChange | AskedLimits, scale: int) -> Bounds:
     shown = _inside(account.nature, (_unset(account.lower), _unset(account.upper)))
     lower = shown[0] if asked.lower_bound is UNSET else _bound(asked.lower_bound, scale)
     upper = shown[1] if asked.upper_bound is UNSET else _bound(asked.upper_bound, scale)

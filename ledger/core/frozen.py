@@ -1,11 +1,12 @@
 """A frozen book: its whole state as it stands, for a snapshot, while the book goes on."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from ledger.core.lines import RULES, AnyState, StateAccount, StateCurrency, StateHead
-from ledger.core.model import NO_LOWER, NO_UPPER, Nature, Status
+from ledger.core.model import NO_LOWER, NO_UPPER, Nature, Side, Status
 
 if TYPE_CHECKING:
     from ledger.core.book import Book
@@ -18,7 +19,8 @@ class Frozen:
     """A copy of what changes in a book, and its view of what does not.
 
     Codes, holders and the like are only ever appended, so the book's own columns serve,
-    up to the number of accounts there were.
+    up to the number of accounts there were. So do those of the bounds, which seldom change:
+    the book then takes new ones.
     """
 
     def __init__(self, book: "Book") -> None:
@@ -42,8 +44,7 @@ class Frozen:
         self._book = book
         self._currencies = tuple(book.currencies)
         self._balance = book.balance.copy()
-        self._lower = book._lower.copy()
-        self._upper = book._upper.copy()
+        self._lower, self._upper = book._lower, book._upper
         self._status = bytes(book._status)
         self._soft = book._soft.copy()
         self._last = [line for part in book.parts for line in part.state()]
@@ -53,29 +54,82 @@ class Frozen:
         """How many lines there are."""
         return len(self._first) + self.accounts + len(self._last)
 
-    def lines(self, start: int, stop: int | None) -> list[AnyState]:
-        """Lines `start` to `stop`, the last not included."""
-        stop = self.count if stop is None else min(stop, self.count)
-        first = self._first[start:stop]
-        offset = len(self._first) - 1  # Line n is account n - offset.
-        accounts = range(max(1, start - offset), max(1, min(stop - offset, self.accounts + 1)))
-        after = len(self._first) + self.accounts
-        last = self._last[max(0, start - after) : max(0, stop - after)]
-        return [*first, *map(self._account, accounts), *last]
-
-    def _account(self, number: int) -> StateAccount:
+    def slice(self, start: int, stop: int) -> "StateSlice":
+        """Lines `start` to `stop`, the last not included, as far as there are so many."""
         book = self._book
-        lower, upper = self._lower[number], self._upper[number]
-        return StateAccount(
-            number=number,
-            code=book.codes[number],
-            currency=self._currencies[book._currency[number]],
-            nature=NATURES[book._nature[number]],
-            kind=book._kinds[book._kind[number]],
-            holder=bytes(book._holders[16 * number : 16 * number + 16]),
-            status=STATUSES[self._status[number]],
-            balance=str(self._balance[number]),
-            lower=UNSET if lower == NO_LOWER else lower,
-            upper=UNSET if upper == NO_UPPER else upper,
-            soft=self._soft.get(number, UNSET),
+        offset = len(self._first) - 1  # Line n is account n - offset.
+        end = min(stop - offset, self.accounts + 1)
+        here = slice(max(1, start - offset), max(1, start - offset, end))
+        after = len(self._first) + self.accounts
+        count = here.stop - here.start
+        return StateSlice(
+            first=self._first[start:stop],
+            last=self._last[max(0, start - after) : max(0, stop - after)],
+            number=here.start,
+            codes=book.codes[here],
+            currencies=self._currencies,
+            currency=book._currency[here],
+            nature=bytes(book._nature[here]),
+            kinds=book._kinds,
+            kind=book._kind[here],
+            holders=bytes(book._holders[16 * here.start : 16 * here.stop]),
+            status=self._status[here],
+            balance=self._balance[here],
+            lower=self._lower[here],
+            upper=self._upper[here],
+            soft=[self._soft.get(here.start + i) for i in range(count)]
+            if self._soft
+            else [None] * count,
         )
+
+
+class StateSlice(Struct, frozen=True, kw_only=True):
+    """Some lines of a state as columns, as they are cut out of a book.
+
+    They cost next to nothing to cut and to hand to another process, which makes the lines.
+    """
+
+    first: Sequence[AnyState]
+    last: Sequence[AnyState]
+    number: int  # Of the first account.
+    codes: list[str]
+    currencies: Sequence[str]  # By number, as kinds are.
+    currency: list[int]
+    nature: bytes
+    kinds: Sequence[str]
+    kind: list[int]
+    holders: bytes
+    status: bytes
+    balance: list[int]
+    lower: list[int]
+    upper: list[int]
+    soft: list[Side | None]
+
+    def lines(self) -> list[AnyState]:
+        """The lines, in order."""
+        columns = (
+            *(range(len(self.codes)), self.codes, self.currency, self.nature, self.kind),
+            *(self.status, self.balance, self.lower, self.upper, self.soft),
+        )
+        return [
+            *self.first,
+            *(
+                StateAccount(
+                    number=self.number + i,
+                    code=code,
+                    currency=self.currencies[currency],
+                    nature=NATURES[nature],
+                    kind=self.kinds[kind],
+                    holder=self.holders[16 * i : 16 * i + 16],
+                    status=STATUSES[status],
+                    balance=str(balance),
+                    lower=UNSET if lower == NO_LOWER else lower,
+                    upper=UNSET if upper == NO_UPPER else upper,
+                    soft=UNSET if soft is None else soft,
+                )
+                for i, code, currency, nature, kind, status, balance, lower, upper, soft in zip(
+                    *columns, strict=True
+                )
+            ),
+            *self.last,
+        ]

@@ -189,7 +189,7 @@ class CurrencyAdded(Leaf, frozen=True, kw_only=True, tag="currency"):
     by: OpaqueId
 
 
-class AccountOpened(Leaf, frozen=True, kw_only=True, tag="account"):
+class AccountOpened(Leaf, frozen=True, kw_only=True, gc=False, tag="account"):
     """A new account. An absent bound means that there is none."""
 
     number: AccountNumber
@@ -201,6 +201,14 @@ class AccountOpened(Leaf, frozen=True, kw_only=True, tag="account"):
     by: OpaqueId
     lower: Bound | UnsetType = UNSET
     upper: Bound | UnsetType = UNSET
+
+
+class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision that a line cites: a minute of the assembly, the board, a committee."""
+
+    number: Reference
+    date: date
+    hash: Hash  # SHA-256 of the document.
 
 
 class LimitChanged(Leaf, frozen=True, kw_only=True, tag="limit"):
@@ -215,13 +223,82 @@ class LimitChanged(Leaf, frozen=True, kw_only=True, tag="limit"):
     lower: Bound | UnsetType = UNSET
     upper: Bound | UnsetType = UNSET
     soft: Side | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+    plan: Count | UnsetType = UNSET  # The leaf of the plan that begins or ends with this.
+
+
+class LimitPlanned(Leaf, frozen=True, kw_only=True, tag="limit_planned"):
+    """Both bounds as they will be from `starts` on, and until `ends` where it is there.
+
+    When the time has come a `limit` line says so. At the end the bounds before come back.
+    """
+
+    account: AccountNumber
+    reason: Word
+    by: OpaqueId
+    starts: Micros
+    ends: Micros | UnsetType = UNSET
+    lower: Bound | UnsetType = UNSET
+    upper: Bound | UnsetType = UNSET
+    soft: Side | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class LimitUnplanned(Leaf, frozen=True, kw_only=True, tag="limit_unplanned"):
+    """A plan that has not begun is given up."""
+
+    account: AccountNumber
+    plan: Count
+    reason: Word
+    by: OpaqueId
+
+
+class EarnedRule(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a credit limit grows: the least of `cap` and `base` + n/d of what was received."""
+
+    base: Count
+    cap: Count
+    n: Amount
+    d: Amount
+    # Only payments of these kinds count.
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
+
+
+class LimitEarned(Leaf, frozen=True, kw_only=True, tag="limit_earned"):
+    """The lower bound follows a rule from now on; without one it stays where it is."""
+
+    account: AccountNumber
+    reason: Word
+    by: OpaqueId
+    rule: EarnedRule | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class PaymentLimits(Leaf, frozen=True, kw_only=True, tag="payment_limits"):
+    """All limits of what may be debited in one transfer, or in a day, week, month or year."""
+
+    account: AccountNumber
+    reason: Word
+    by: OpaqueId
+    transfer: Amount | UnsetType = UNSET
+    day: Amount | UnsetType = UNSET
+    week: Amount | UnsetType = UNSET
+    month: Amount | UnsetType = UNSET
+    year: Amount | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
 
 
 class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
+    """What an account may do from now on. A closed one may only be opened again."""
+
     account: AccountNumber
     status: Status
     reason: Word
     by: OpaqueId
+    act: Act | UnsetType = UNSET
+    order: Reference | UnsetType = UNSET  # Of an authority; only another lifts it.
 
 
 class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
@@ -267,14 +344,6 @@ class HoldsExpired(Leaf, frozen=True, kw_only=True, tag="expired"):
     """Holds whose time was up: what remained of each is given back."""
 
     holds: Annotated[list[SequenceNumber], Meta(min_length=1, max_length=EXPIRED_MAX)]
-
-
-class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The decision that a command cites: the number and date of its minutes, and their hash."""
-
-    date: date
-    hash: Hash
-    number: Reference
 
 
 class Levy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -496,6 +565,10 @@ AnyLeaf = (
     | CurrencyAdded
     | AccountOpened
     | LimitChanged
+    | LimitPlanned
+    | LimitUnplanned
+    | LimitEarned
+    | PaymentLimits
     | StatusChanged
     | BatchPosted
     | BatchRefused
@@ -566,17 +639,21 @@ class StateCurrency(Line, frozen=True, kw_only=True, tag="state_currency"):
     scale: Scale
 
 
-class StateAccount(Line, frozen=True, kw_only=True, tag="state_account"):
-    """An account in a snapshot, in the order of their numbers."""
+class StateAccount(Line, frozen=True, kw_only=True, gc=False, tag="state_account"):
+    """An account in a snapshot, in the order of their numbers.
+
+    Its texts are not checked as those of leaves are, which would take most of a start's
+    time: what is not under the root that the journal names is not believed anyway.
+    """
 
     number: AccountNumber
-    code: AccountCode
-    currency: CurrencyCode
+    code: str
+    currency: str
     nature: Nature
-    kind: Word
+    kind: str
     holder: Salt
     status: Status
-    balance: BalanceText
+    balance: str
     lower: Bound | UnsetType = UNSET
     upper: Bound | UnsetType = UNSET
     soft: Side | UnsetType = UNSET
@@ -601,6 +678,66 @@ class StateSuspended(Line, frozen=True, kw_only=True, tag="state_suspended"):
     side: OneSide  # On which it stood in.
     left: Amount
     since: Micros
+
+
+class StatePlan(Line, frozen=True, kw_only=True, tag="state_plan"):
+    """A planned limit in a snapshot: those that wait in the order of their leaves.
+
+    After these, those that have begun: by account, in the order in which they began.
+    """
+
+    account: AccountNumber
+    plan: Count
+    begun: bool
+    reason: Word
+    by: OpaqueId
+    starts: Micros
+    ends: Micros | UnsetType = UNSET
+    lower: Bound | UnsetType = UNSET
+    upper: Bound | UnsetType = UNSET
+    soft: Side | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class StateBefore(Line, frozen=True, kw_only=True, tag="state_before"):
+    """The bounds that come back when no plan of an account is left, in order of accounts."""
+
+    account: AccountNumber
+    lower: Bound | UnsetType = UNSET
+    upper: Bound | UnsetType = UNSET
+    soft: Side | UnsetType = UNSET
+
+
+class StateEarned(Line, frozen=True, kw_only=True, tag="state_earned"):
+    """A limit that is earned, and what counts for it, in the order of accounts."""
+
+    account: AccountNumber
+    rule: EarnedRule
+    received: TotalText
+    since: SequenceNumber  # The first transfer that may count.
+
+
+class StatePayments(Line, frozen=True, kw_only=True, tag="state_payments"):
+    """The payment limits of an account, and what was paid, in the order of accounts."""
+
+    account: AccountNumber
+    day: date  # The last on which something was paid, or the limits were set.
+    paid_day: TotalText
+    paid_week: TotalText
+    paid_month: TotalText
+    paid_year: TotalText
+    limit_transfer: Amount | UnsetType = UNSET
+    limit_day: Amount | UnsetType = UNSET
+    limit_week: Amount | UnsetType = UNSET
+    limit_month: Amount | UnsetType = UNSET
+    limit_year: Amount | UnsetType = UNSET
+
+
+class StateOrder(Line, frozen=True, kw_only=True, tag="state_order"):
+    """The order of an authority that an account is under, in the order of accounts."""
+
+    account: AccountNumber
+    order: Reference
 
 
 class StateDays(Line, frozen=True, kw_only=True, tag="state_days"):
@@ -701,6 +838,11 @@ AnyState = (
     | StateAccount
     | StateHold
     | StateSuspended
+    | StatePlan
+    | StateBefore
+    | StateEarned
+    | StatePayments
+    | StateOrder
     | StateDays
     | StateDayTotal
     | StatePeriod

@@ -58,7 +58,7 @@ class Nature(StrEnum):
 
 
 class Status(StrEnum):
-    """Whether an account takes part. Closed is final."""
+    """Whether an account takes part. From closed it can only be opened again."""
 
     OPEN = "open"
     FROZEN = "frozen"
@@ -133,6 +133,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     POSTER = "poster"
     AUDITOR = "auditor"
+    COMPLIANCE = "compliance"  # Freezes and frees by order of an authority.
     MEMBER = "member"  # Starts payments and accepts them, for accounts of its own.
     APPROVER = "approver"  # Approves what others enter, and posts nothing.
 
@@ -146,7 +147,7 @@ class Currency(Struct, frozen=True, kw_only=True):
     scale: int
 
 
-class Account(Struct, frozen=True, kw_only=True):
+class Account(Struct, frozen=True, kw_only=True, gc=False):
     """One holder's place in one currency, as it stands now.
 
     `balance`, `lower` and `upper` are minor units, credits minus debits, whatever the

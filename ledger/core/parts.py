@@ -7,7 +7,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from ledger.core.lines import AnyLeaf, AnyState, Beside, Transfer
-from ledger.core.model import Phase
+from ledger.core.model import Action, Phase
 from ledger.core.refusals import Refusal
 from ledger.core.undo import Undo
 
@@ -28,6 +28,7 @@ class Movement(Struct, frozen=True, kw_only=True):
     business_date: date
     phase: Phase = Phase.POSTED
     of_hold: bool = False
+    action: Action | None = None  # What the transfer is, where it is not simply posted.
     is_exempt: bool = False  # From levies: taken back, cleared, or by way of suspense.
 
 
@@ -82,6 +83,12 @@ class Part:
 
     def moved(self, undo: Undo, movement: Movement) -> None:
         """An amount was moved or held."""
+
+    def taken_back(self, undo: Undo, target: int, account: int, amount: int) -> None:
+        """An amount of an earlier transfer, which had credited this account, was reversed.
+
+        Told besides what `moved` is told; here with what another account made up for.
+        """
 
     def beside(self, movement: Movement) -> Sequence[Beside]:
         """What is to be moved besides, such as a levy."""

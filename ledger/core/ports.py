@@ -14,28 +14,38 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.core.amounts import Scale
+from ledger.core.amounts import Amount, Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
+    AccountOpened,
     Act,
     ApprovalRule,
     BatchPosted,
     BatchProposed,
     BatchRefused,
+    DayClosed,
+    EarnedRule,
+    LimitPlanned,
     Opening,
+    PaymentLimits,
+    SettingsChanged,
     Workflow,
 )
 from ledger.core.model import (
+    BATCH_MAX,
     Account,
     AccountCode,
+    Count,
     CurrencyCode,
     CurrencyKind,
+    DaysBy,
     Decision,
     LedgerCode,
     Nature,
     OpaqueId,
     Phase,
+    Reference,
     Role,
     Status,
     Word,
@@ -48,6 +58,11 @@ T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+# A quarter of an hour after midnight; midnight itself is no cut-off.
+CutOffText = Annotated[
+    str, Meta(pattern=r"^(00:(15|30|45)|(0[1-9]|1[0-9]|2[0-3]):(00|15|30|45))\Z")
+]
+PeriodMark = Literal["preliminary", "reopened", "final"]
 SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
 
 
@@ -84,7 +99,7 @@ class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AskedAccount(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
 ):
     """A new account. Bounds are decimals of its own nature's balance, or "none"."""
 
@@ -97,10 +112,20 @@ class AskedAccount(
     confirm_personal_code: bool = False
 
 
+class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision a change cites: its number, its date, and SHA-256 of its document in hex."""
+
+    number: Reference
+    date: date
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A change of an account. What is not there stays as it is; the reason is a code.
 
-    A soft bound may be passed, and what passes it is flagged.
+    A soft bound may be passed, and what passes it is flagged. With `starts` or `ends` the
+    bounds hold from the beginning of a day, and to the end of another. `order` is that of
+    an authority. With `remaining_to` a closing account's balance goes to another first.
     """
 
     reason: Word
@@ -108,6 +133,84 @@ class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     lower_bound: BoundText | UnsetType = UNSET
     upper_bound: BoundText | UnsetType = UNSET
     soft_bounds: SoftBounds | UnsetType = UNSET
+    starts: date | UnsetType = UNSET
+    ends: date | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
+    order: Reference | UnsetType = UNSET
+    remaining_to: AccountCode | UnsetType = UNSET
+
+
+class AskedEarned(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A credit limit of `base`, and n/d of what is received from now on, at most `cap`.
+
+    With `kinds` only transfers of these kinds count.
+    """
+
+    n: Amount
+    d: Amount
+    cap: BoundText
+    base: BoundText = "0"
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
+
+
+class AskedPayments(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """At most so much in one transfer, a day, an ISO week, a month, a year; or no limit."""
+
+    transfer: BoundText | UnsetType = UNSET
+    day: BoundText | UnsetType = UNSET
+    week: BoundText | UnsetType = UNSET
+    month: BoundText | UnsetType = UNSET
+    year: BoundText | UnsetType = UNSET
+
+
+class AskedLimits(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Limits of one account or many, all or none. What is not there stays as it is.
+
+    `earned` is a rule that the credit limit follows, or "none" to end it; `payments` are
+    all payment limits, none of them to lift them; `unplan` gives up the plan of that leaf.
+    """
+
+    accounts: Annotated[list[AccountCode], Meta(min_length=1, max_length=BATCH_MAX)]
+    reason: Word
+    lower_bound: BoundText | UnsetType = UNSET
+    upper_bound: BoundText | UnsetType = UNSET
+    soft_bounds: SoftBounds | UnsetType = UNSET
+    starts: date | UnsetType = UNSET
+    ends: date | UnsetType = UNSET
+    earned: AskedEarned | Literal["none"] | UnsetType = UNSET
+    payments: AskedPayments | UnsetType = UNSET
+    unplan: Count | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
+
+
+class AskedDays(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a ledger keeps its days from now on; what is not there is not so any more.
+
+    `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
+    midnight. `value_days_back` is how many days before the business date interest may run
+    from; absent: any.
+    """
+
+    days: DaysBy
+    cut_off: CutOffText | UnsetType = UNSET
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class AskedMark(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a period is marked. To reopen it, the act that decided so is cited."""
+
+    mark: PeriodMark
+    act: AskedAct | UnsetType = UNSET
 
 
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +291,29 @@ class LedgerView(Struct, frozen=True, kw_only=True):
     transfers: int
 
 
+class ClosedDay(Struct, frozen=True, kw_only=True):
+    """A business day as it was closed; without `leaf_index`, as it would be."""
+
+    line: DayClosed
+    leaf_index: int | None = None
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How an account stands towards its limits, at a moment of a day of the ledger.
+
+    `left` says by name how much each payment limit still allows, in minor units.
+    """
+
+    account: Account
+    now: int
+    today: date
+    payments: PaymentLimits | None
+    left: Mapping[str, int]
+    earned: EarnedRule | None
+    received: int
+    plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
+
+
 # Posted: of a dry run.
 PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
 DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
@@ -243,6 +369,48 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Account | Refusal: ...
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        ...
+
+    async def set_days(
+        self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
+    ) -> SettingsChanged | Refusal:
+        """Say how days are kept. What is so already is not written again."""
+        ...
+
+    async def open_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> Refusal | None:
+        """Open a business day. One that is open is not opened again."""
+        ...
+
+    async def close_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> ClosedDay | Refusal:
+        """Close a business day, with what it came to."""
+        ...
+
+    async def mark_period(
+        self,
+        ledger: str,
+        year: int,
+        month: int,
+        asked: AskedMark,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Close a month for now or for ever, or reopen it. What is so is not marked again."""
+        ...
+
+    async def change_limits(
+        self, ledger: str, asked: AskedLimits, caller: Caller, *, dry_run: bool = False
+    ) -> list[Account] | Refusal:
+        """All or none. What is just so already leaves no line."""
+        ...
+
+    async def standing(self, ledger: str, code: str) -> Standing | None: ...
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller
     ) -> None:
@@ -435,16 +603,64 @@ class Reads(Protocol):
         ...
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
-        """Credits minus debits of all transfers below a sequence, or before a business date."""
+        """Credits minus debits of all transfers below a sequence and before a business date.
+
+        With `adjusting` the day's own count too, and only adjustments to its year do not.
+        """
         ...
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
-        """Totals of every account that ever moved, by business date, both days included."""
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
+        """Totals of every account that moved, by business date, both days included.
+
+        Adjustments to a year come after all else of its last day. The period begins with
+        those of its first day, where that is so, and ends with or before those of its last.
+        Sequences above `until` are as if they were not there.
+        """
+        ...
+
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        """The last sequence recorded until a moment, in microseconds since 1970; 0 for none."""
+        ...
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that closed these business days, in order of days."""
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
+
+    async def changes_of(
+        self, ledger_id: int, account: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Leaves that changed an account, with their indexes, in order, those after one."""
+        ...
+
+    async def stood_since(
+        self, ledger_id: int, account: int, *, sign: int, level: int
+    ) -> TransferRow | None:
+        """The first transfer since which `sign` times the balance never was above a level.
+
+        Credits minus debits. None: it is above now, or it never was, or never moved.
+        """
+        ...
 
 
 class Keys(Protocol):
@@ -506,7 +722,7 @@ class Group(Struct, frozen=True, kw_only=True):
     hashes: Sequence[bytes]
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
-    accounts: Sequence[Account]
+    accounts: Sequence[AccountOpened]
     proposals: Sequence[NewProposal] = ()
     settled: Sequence[UUID] = ()  # Proposals, also of this group, that wait no more.
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
@@ -618,8 +834,13 @@ class Store(Protocol):
         """The snapshots whose leaf is committed, newest first."""
         ...
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        """The lines of a chunk as `keep_chunk` takes them; other processes may call it."""
+        ...
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
         """Keep a chunk of a snapshot as of `size`; again is no harm."""
         ...
@@ -628,7 +849,10 @@ class Store(Protocol):
         """Number and hash of a snapshot's chunks, in order."""
         ...
 
-    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes: ...
+    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes:
+        """The lines of a chunk; LookupError when it is not there."""
+        ...
+
     async def drop_snapshots(self, ledger_id: int, keep: Collection[int]) -> None:
         """Forget the chunks of all snapshots but those of these sizes."""
         ...

@@ -19,6 +19,8 @@ class RefusalCode(StrEnum):
     ACCOUNT_CODE_LOOKS_PERSONAL = "account_code_looks_personal"
     ACCOUNT_NOT_FOUND = "account_not_found"
     ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_FROZEN_BY_ORDER = "account_frozen_by_order"
+    ACCOUNT_IN_DEBT = "account_in_debt"
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
     ACCOUNT_HAS_HOLDS = "account_has_holds"
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
@@ -35,9 +37,15 @@ class RefusalCode(StrEnum):
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_NOT_OPEN = "dispute_not_open"
     BOUNDS_CROSSED = "bounds_crossed"
+    LIMIT_IS_EARNED = "limit_is_earned"
+    LIMIT_IS_PLANNED = "limit_is_planned"
+    LIMIT_PLAN_OVER = "limit_plan_over"
+    LIMIT_PLAN_NOT_FOUND = "limit_plan_not_found"
+    LIMIT_NOT_DUE = "limit_not_due"  # Of a line that says a plan begins or ends.
     ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
     DAY_NOT_NEW = "day_not_new"
+    DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
     DAY_TOTALS_DIFFER = "day_totals_differ"
@@ -79,6 +87,7 @@ class RefusalCode(StrEnum):
     CREDIT_ACCOUNT_FROZEN = "credit_account_frozen"
     EXCEEDS_CREDIT_LIMIT = "exceeds_credit_limit"
     EXCEEDS_BALANCE_LIMIT = "exceeds_balance_limit"
+    EXCEEDS_PAYMENT_LIMIT = "exceeds_payment_limit"
     ENTRY_REFUSED = "entry_refused"  # For another transfer of the same entry.
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
+from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.holds import Hold
 from ledger.core.levies import given_back
 from ledger.core.lines import Beside, Terms, Transfer
@@ -34,6 +35,7 @@ _SUSPENDABLE: Final[Mapping[RefusalCode, OneSide]] = {
     RefusalCode.DEBIT_ACCOUNT_CLOSED: "debit",
     RefusalCode.DEBIT_ACCOUNT_FROZEN: "debit",
     RefusalCode.EXCEEDS_CREDIT_LIMIT: "debit",
+    RefusalCode.EXCEEDS_PAYMENT_LIMIT: "debit",
     RefusalCode.CREDIT_ACCOUNT_CLOSED: "credit",
     RefusalCode.CREDIT_ACCOUNT_FROZEN: "credit",
     RefusalCode.EXCEEDS_BALANCE_LIMIT: "credit",
@@ -139,12 +141,6 @@ def links_of(transfers: Sequence[Transfer], posted: "Posted") -> list[Link]:
 def is_adjusting(transfer: Transfer) -> bool:
     """Whether a transfer is for the thirteenth month of its year."""
     return transfer.terms is not UNSET and transfer.terms.adjusting
-
-
-def moving_rows(posted: "Posted") -> Iterator[int]:
-    """The rows of a batch, from 0, that moved balances."""
-    phases = posted.phases or [Phase.POSTED] * len(posted.amount)
-    return (i for i, phase in enumerate(phases) if Phase(phase).moves)
 
 
 def kinds_of(transfers: Sequence[Transfer], posted: "Posted") -> list[str]:
@@ -271,7 +267,7 @@ class Posting:
         """Post one transfer; a refusal may leave changes, which the caller undoes."""
         d, c, amount = (column[position] for column in self._columns)
         terms = self._terms(position)
-        refusal = self._book.why_never(position, d, c) or self._barred.get(position)
+        refusal = self._book.why_never(position, d, c) or self._refuse_dates(position, terms)
         refusal = refusal or self._refuse_terms(position, terms, d, c, amount)
         if refusal is not None:
             return refusal
@@ -285,23 +281,31 @@ class Posting:
                 return self._hold(position, terms, d, c, amount)
         return self._move(position, terms, d, c, amount)
 
+    def _refuse_dates(self, position: int, terms: Terms) -> Refusal | None:
+        """Why the reference or dates bar it; of an adjustment, that its year takes none."""
+        barred = self._barred.get(position)
+        if not terms.adjusting or (barred and barred.code is RefusalCode.REFERENCE_USED):
+            return barred
+        day = self._transfers[position].business_date
+        if day is UNSET or not self._book.days.is_adjusting_open(day):
+            return self._no(position, RefusalCode.BUSINESS_DATE_NOT_OPEN)
+        return barred
+
     def _refuse_terms(
         self, position: int, terms: Terms, d: int, c: int, amount: int
     ) -> Refusal | None:
         """Why the terms cannot be kept, whatever the balances are."""
         for number in (terms.rest, terms.suspense):
             if number is not UNSET and not self._is_usable(number, d, c):
-                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, number or None)
-        if terms.adjusting:
-            day = self._transfers[position].business_date
-            if day is UNSET or not self._book.days.is_adjusting_open(day):
-                return self._no(position, RefusalCode.BUSINESS_DATE_NOT_OPEN)
+                account = number if 0 < number <= self._book.accounts else None
+                return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, account)
         if terms.expires is not UNSET and terms.expires <= self._recorded_at:
             return self._no(position, RefusalCode.HOLD_EXPIRED)
         if terms.rate is not UNSET:
             bought = self._bought(position, terms, d)
             if bought != amount:
-                return self._no(position, RefusalCode.RATE_DIFFERS, available=bought)
+                account = None if bought is None else d
+                return self._no(position, RefusalCode.RATE_DIFFERS, account, bought)
         match terms.action:
             case Action.POST | Action.VOID:
                 return self._refuse_hold(position, terms, d, c, amount)
@@ -321,7 +325,10 @@ class Posting:
         )
 
     def _bought(self, position: int, terms: Terms, d: int) -> int | None:
-        """What the amount before this one in the entry buys, in minor units rounded down."""
+        """What the amount before this one in the entry buys, in minor units rounded down.
+
+        None where there is none, or where no amount is so large.
+        """
         assert terms.rate is not UNSET
         before = position - 1
         if before < 0 or self._terms(before).entry != terms.entry or terms.entry is UNSET:
@@ -330,7 +337,8 @@ class Posting:
             d
         ):
             return None
-        return self._columns[2][before] * terms.rate.n // terms.rate.d
+        bought = self._columns[2][before] * terms.rate.n // terms.rate.d
+        return bought if bought <= AMOUNT_MAX else None
 
     def _no(
         self,
@@ -354,9 +362,9 @@ class Posting:
         if (hold.debit, hold.credit) != (d, c):
             return self._no(position, RefusalCode.TARGET_DIFFERS)
         if terms.action is Action.VOID and amount != hold.amount:
-            return self._no(position, RefusalCode.TARGET_DIFFERS, available=hold.amount)
+            return self._no(position, RefusalCode.TARGET_DIFFERS, d, hold.amount)
         if terms.action is Action.POST and amount > hold.left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=hold.left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, hold.left)
         return None
 
     def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
@@ -419,7 +427,7 @@ class Posting:
             return self._no(position, RefusalCode.TARGET_DIFFERS)
         left = past.amount - past.taken - self._taken.get(target, 0)
         if amount > left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, left)
         return None
 
     def _refuse_clearing(
@@ -431,7 +439,7 @@ class Posting:
         if (c if suspended.side == "debit" else d) != suspended.account:
             return self._no(position, RefusalCode.TARGET_DIFFERS, suspended.account)
         if amount > suspended.left:
-            return self._no(position, RefusalCode.EXCEEDS_TARGET, available=suspended.left)
+            return self._no(position, RefusalCode.EXCEEDS_TARGET, d, suspended.left)
         return None
 
     # ---- moving
@@ -468,6 +476,11 @@ class Posting:
         flags |= passed
         self._note(position, amount, asked, suspense=suspense, flags=flags, beside=beside)
         self._remember(terms, d, c, sequence, amount, rest, suspense)
+        if terms.action is Action.REVERSE:
+            assert terms.target is not UNSET
+            for part in self._book.parts:
+                original = self._columns[0][position]
+                part.taken_back(self.undo, terms.target, original, amount + rest)
         return None
 
     def _rest(self, terms: Terms, d: int, c: int, rest: int) -> Beside:
@@ -508,6 +521,7 @@ class Posting:
         of_hold: bool = False,
         is_exempt: bool = False,
     ) -> Movement:
+        terms = self._terms(position)
         return Movement(
             position=position,
             debit=d,
@@ -518,6 +532,7 @@ class Posting:
             business_date=self._business_date,
             phase=phase,
             of_hold=of_hold,
+            action=None if terms.action is UNSET else terms.action,
             is_exempt=is_exempt,
         )
 
@@ -553,11 +568,20 @@ class Posting:
         flags: set[Flag] = set()
         for row in beside:
             d, c = row.debit_account, row.credit_account
-            refusal = self._book.why_not(position, d, c, row.amount)
+            movement = self._movement(position, d, c, row.amount)
+            is_rest = row.kind == REST  # It stands for what was asked, so all rules hold.
+            refusal = (
+                self._why_not(movement)
+                if is_rest
+                else self._book.why_not(position, d, c, row.amount)
+            )
             if refusal is not None:
                 return refusal
             flags |= self._flags(d, c, row.amount)
             self._row(position, d, c, row.amount)
+            if is_rest:
+                for part in self._book.parts:
+                    part.moved(self.undo, movement)
         return flags
 
     def _remember(
@@ -620,6 +644,7 @@ class Posting:
         if phase.moves:
             self.undo.put(book.balance, d, book.balance[d] - amount)
             self.undo.put(book.balance, c, book.balance[c] + amount)
+            book.earned.follow(self.undo, d, c)
         self.positions.append(position)
         self.debit.append(d)
         self.credit.append(c)

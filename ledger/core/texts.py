@@ -80,9 +80,40 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("No such account", "The ledger has no account with that code."),
     ),
     "account_closed": (
-        Text("La cuenta está cerrada", "Una cuenta cerrada no se cambia ni se vuelve a abrir."),
-        Text("A conta está fechada", "Uma conta fechada não se altera nem se reabre."),
-        Text("The account is closed", "A closed account is not changed or opened again."),
+        Text("La cuenta está cerrada", "Con una cuenta cerrada sólo cabe abrirla otra vez."),
+        Text("A conta está fechada", "Com uma conta fechada só cabe reabri-la."),
+        Text("The account is closed", "A closed account can only be opened again."),
+    ),
+    "account_frozen_by_order": (
+        Text(
+            "La cuenta está congelada por una orden",
+            "Una autoridad lo ordenó; sólo con otra orden se cambia, y por quien las atiende.",
+        ),
+        Text(
+            "A conta está bloqueada por uma ordem",
+            "Uma autoridade o ordenou; só com outra ordem se altera, e por quem as atende.",
+        ),
+        Text(
+            "The account is frozen by an order",
+            "An authority ordered it; only another order changes it, by those who see to them.",
+        ),
+    ),
+    "account_in_debt": (
+        Text(
+            "La cuenta debe",
+            "Quien debe sale pagando, o con una quita aprobada: a una cuenta de tipo loss y "
+            "citando el acta.",
+        ),
+        Text(
+            "A conta deve",
+            "Quem deve sai pagando, ou com uma baixa aprovada: para uma conta do tipo loss e "
+            "citando a ata.",
+        ),
+        Text(
+            "The account is in debt",
+            "A debt is repaid, or written off by a decision: to an account of kind loss, "
+            "citing the act.",
+        ),
     ),
     "account_not_at_zero": (
         Text(
@@ -346,10 +377,65 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "That transfer is not in dispute.",
         ),
     ),
+    "levy_not_found": (
+        Text("No existe ese cobro", "El libro no tiene un cobro con ese código."),
+        Text("Essa cobrança não existe", "O livro não tem uma cobrança com esse código."),
+        Text("No such levy", "The ledger has no levy with that code."),
+    ),
+    "rate_above_one": (
+        Text("La tasa pasa de uno", "Un cobro no puede ser más que el importe que lo causa."),
+        Text("A taxa passa de um", "Uma cobrança não pode ser mais que o valor que a causa."),
+        Text("The rate is above one", "A levy cannot be more than the amount it is taken of."),
+    ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
         Text("Os limites se cruzam", "O limite inferior é maior que o superior."),
         Text("The bounds cross", "The lower bound is above the upper bound."),
+    ),
+    "limit_is_earned": (
+        Text(
+            "El límite se gana con el uso",
+            "El límite de crédito de la cuenta sigue una regla; para fijarlo a mano, termine "
+            "antes la regla.",
+        ),
+        Text(
+            "O limite se ganha com o uso",
+            "O limite de crédito da conta segue uma regra; para fixá-lo à mão, encerre antes "
+            "a regra.",
+        ),
+        Text(
+            "The limit is earned by use",
+            "The account's credit limit follows a rule; end the rule to set it by hand.",
+        ),
+    ),
+    "limit_is_planned": (
+        Text(
+            "El límite tiene planes",
+            "La cuenta tiene cambios de límite planeados; termínelos antes de darle una regla.",
+        ),
+        Text(
+            "O limite tem planos",
+            "A conta tem mudanças de limite planejadas; encerre-as antes de lhe dar uma regra.",
+        ),
+        Text(
+            "The limit has plans",
+            "The account has planned changes of its limit; end them before giving it a rule.",
+        ),
+    ),
+    "limit_plan_over": (
+        Text("El plazo ya pasó", "El último día del límite ya pasó o es anterior al primero."),
+        Text("O prazo já passou", "O último dia do limite já passou ou precede o primeiro."),
+        Text("The plan is over", "The limit's last day is past, or before its first."),
+    ),
+    "limit_plan_not_found": (
+        Text("No existe ese plan", "La cuenta no tiene un plan en espera con ese número."),
+        Text("Esse plano não existe", "A conta não tem um plano em espera com esse número."),
+        Text("No such plan", "The account has no plan of that number that waits."),
+    ),
+    "limit_not_due": (
+        Text("El plan no empieza ni termina", "Aún no es hora, o dice otros límites."),
+        Text("O plano não começa nem termina", "Ainda não é hora, ou diz outros limites."),
+        Text("The plan is not due", "It is not yet time, or the line says other bounds."),
     ),
     "act_missing": (
         Text("Falta el acta", "Reabrir un periodo cita el acta que lo autoriza."),
@@ -375,6 +461,22 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "That day, or a later one, was opened or closed before; open one that follows.",
         ),
     ),
+    "day_too_early": (
+        Text(
+            "Ese día aún no llega",
+            "No se cierra un día que no ha empezado, ni se abre uno para el que falta más de "
+            "un mes.",
+        ),
+        Text(
+            "Esse dia ainda não chegou",
+            "Não se fecha um dia que não começou, nem se abre um para o qual falta mais de um "
+            "mês.",
+        ),
+        Text(
+            "That day is still to come",
+            "A day is not closed before it has begun, nor opened more than a month ahead.",
+        ),
+    ),
     "day_not_open": (
         Text("Ese día no está abierto", "Sólo se cierra un día que está abierto."),
         Text("Esse dia não está aberto", "Só se fecha um dia que está aberto."),
@@ -397,15 +499,15 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
     "day_totals_differ": (
         Text(
             "Los totales del día no coinciden",
-            "El número de movimientos dado no es el que tiene el día.",
+            "Los totales dados no son los que tiene el día.",
         ),
         Text(
             "Os totais do dia não coincidem",
-            "O número de movimentos dado não é o que o dia tem.",
+            "Os totais dados não são os que o dia tem.",
         ),
         Text(
             "The day's totals differ",
-            "The number of transfers given is not the number that the day has.",
+            "The totals given are not those that the day has.",
         ),
     ),
     "period_not_marked_so": (
@@ -828,6 +930,26 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "The credit account would pass its limit",
             "The credit passes the account's upper limit.",
             "The credit passes the upper limit of account {account}: {available} {currency} "
+            "would be accepted.",
+        ),
+    ),
+    "exceeds_payment_limit": (
+        Text(
+            "El pago pasa de lo que se puede pagar",
+            "El cargo pasa de un límite de pagos de la cuenta.",
+            "El cargo pasa de un límite de pagos de la cuenta {account}: todavía puede pagar "
+            "{available} {currency}.",
+        ),
+        Text(
+            "O pagamento passa do que se pode pagar",
+            "O débito passa de um limite de pagamentos da conta.",
+            "O débito passa de um limite de pagamentos da conta {account}: ainda pode pagar "
+            "{available} {currency}.",
+        ),
+        Text(
+            "The payment passes a payment limit",
+            "The debit passes a payment limit of the account.",
+            "The debit passes a payment limit of account {account}: {available} {currency} "
             "would be accepted.",
         ),
     ),

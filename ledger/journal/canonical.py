@@ -54,6 +54,11 @@ def decode_leaf(data: bytes) -> AnyLeaf:
     return leaf
 
 
+def reads_back(data: bytes, leaf: AnyLeaf) -> bool:
+    """Whether a leaf just written reads as it was meant; then it is written the same again."""
+    return len(data) <= LEAF_MAX and _leaf_decoder.decode(data) == leaf
+
+
 def decode_manifest(data: bytes) -> Manifest:
     """The first line of a batch. Raises MalformedLine."""
     manifest: Manifest = _decode(_manifest_decoder, data)

@@ -36,7 +36,7 @@ def chunks_of(book: Book) -> Iterator[Chunk]:
     """The whole state of a book."""
     frozen = book.frozen()
     for start in range(0, frozen.count, CHUNK):
-        yield write_chunk(frozen.lines(start, start + CHUNK))
+        yield write_chunk(frozen.slice(start, start + CHUNK).lines())
 
 
 def snapshot_root(hashes: Iterable[bytes]) -> bytes:
@@ -53,9 +53,8 @@ def restore_chunk(book: Book, chunk: Chunk) -> None:
     try:
         if root_of_lines(chunk.data) != chunk.hash:
             raise MalformedLine("a snapshot's bytes are not those of its hash")
-        for line in decode_state(chunk.data):
-            book.restore(line)
-    except (MalformedLine, LookupError) as error:
+        book.restore(decode_state(chunk.data))
+    except (MalformedLine, LookupError, ValueError) as error:
         raise JournalBroken("snapshot", str(error)) from error
 
 

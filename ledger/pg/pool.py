@@ -17,6 +17,7 @@ from ledger.pg.sqlstates import answering
 if TYPE_CHECKING:  # These are generic in the stubs only.
     Connection = asyncpg.Connection[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
+    PoolAcquireContext = asyncpg.pool.PoolAcquireContext[asyncpg.Record]
 
 ROLE: Final = "tequio_service"
 CONNECT_WAIT_S: Final = 10.0
@@ -99,13 +100,13 @@ class Database:
 
     async def fetch(self, query: str, *values: object) -> "list[asyncpg.Record]":
         with answering():
-            async with self._opened().acquire(timeout=ACQUIRE_WAIT_S) as session:
+            async with self._session() as session:
                 rows: list[asyncpg.Record] = await session.fetch(query, *values)
                 return rows
 
     async def fetchrow(self, query: str, *values: object) -> "asyncpg.Record | None":
         with answering():
-            async with self._opened().acquire(timeout=ACQUIRE_WAIT_S) as session:
+            async with self._session() as session:
                 row: asyncpg.Record | None = await session.fetchrow(query, *values)
                 return row
 
@@ -121,7 +122,7 @@ class Database:
         """Several statements, for what may be done again when its end is unknown."""
         with answering():
             async with (
-                self._opened().acquire(timeout=ACQUIRE_WAIT_S) as session,
+                self._session() as session,
                 session.transaction(),
             ):
                 yield session  # type: ignore[misc] # A proxy of a connection.
@@ -153,6 +154,11 @@ class Database:
                 self.dsn, timeout=CONNECT_WAIT_S, server_settings=dict(settings)
             )
             return session
+
+    def _session(self) -> "PoolAcquireContext":
+        """A session of the pool; only where none is free, a wait with a timer and a task."""
+        pool = self._opened()
+        return pool.acquire(timeout=None if pool.get_idle_size() else ACQUIRE_WAIT_S)
 
     def _opened(self) -> "Pool":
         if self._pool is None:

@@ -470,10 +470,13 @@ class PgStore:
             for row in await self._database.fetch(SNAPSHOTS, ledger_id)
         ]
 
+    @staticmethod
+    def packed(data: bytes) -> bytes:
+        return pack(data)
+
     async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, data: bytes, digest: bytes
+        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
     ) -> None:
-        packed = pack(data)
         async with self._database.transaction() as session:
             await session.execute(DROP_OTHER_CHUNK, ledger_id, size, number, digest)
             await session.execute(KEEP_CHUNK, ledger_id, size, number, digest, packed)
@@ -483,7 +486,6 @@ class PgStore:
         return [(row["number"], row["hash"]) for row in rows]
 
     async def chunk(self, ledger_id: int, size: int, number: int) -> bytes:
-        """The lines of a chunk; LookupError when it is not there."""
         data = await self._database.fetchval(CHUNK, ledger_id, size, number)
         if data is None:
             raise LookupError(f"no chunk {number} of a snapshot of size {size}")

@@ -5,52 +5,63 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from ledger.core import changes
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
-from ledger.core.faults import MalformedRequest
+from ledger.core.changes import Closing
+from ledger.core.faults import MalformedRequest, StoreUnavailable
 from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
+    DayClosed,
     DisputeEnded,
     DisputeOpened,
     KeyGrant,
     LimitChanged,
     Opening,
     PolicySet,
+    SettingsChanged,
     StatusChanged,
     WhitelistSet,
     WorkflowSet,
 )
-from ledger.core.model import Account, Role
+from ledger.core.model import DATE_MIN, Account, Role
 from ledger.core.ports import (
     AskedAccount,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedDecision,
     AskedKey,
     AskedLedger,
+    AskedLimits,
+    AskedMark,
     AskedPolicy,
     AskedWorkflow,
     Caller,
+    ClosedDay,
     DecisionOutcome,
     LedgerView,
     Notary,
     PostOutcome,
     ProposalView,
+    Standing,
     Store,
 )
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.sequencer.pending import Built, Change, Look
+from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer
+
+PLAN_MAX = date(2199, 12, 31)  # Microseconds since 1970 end in 2255.
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +105,7 @@ class Sequencer:
         self._writers: dict[str, Writer] = {}
         self._unheard: dict[str, Writer] = {}  # Of ledgers whose opening was not answered.
         self._opening_one = asyncio.Lock()
+        self._is_closing = False
 
     async def start(self) -> None:
         """Take every ledger of the database and read it."""
@@ -106,6 +118,7 @@ class Sequencer:
 
     async def close(self) -> None:
         """Answer what was accepted, and let all ledgers go."""
+        self._is_closing = True
         for writer in (*self._writers.values(), *self._unheard.values()):
             await writer.close()
         self._snapshotter.close()
@@ -172,6 +185,9 @@ class Sequencer:
             if ledger_id is None:
                 return Refusal(code=RefusalCode.LEDGER_CODE_USED)
             writer = self._unheard[asked.code] = await self._started(ledger_id, asked.code)
+            if self._is_closing:  # Nobody else would close this one.
+                await writer.close()
+                raise StoreUnavailable("the service is stopping")
         key = self._notary.public_key(f"{self._origin}/{asked.code}")
         view_of = writer.view
 
@@ -245,20 +261,155 @@ class Sequencer:
     ) -> Account | Refusal:
         """Change status or bounds of an account; what stays the same leaves no line."""
 
-        def build(book: Book, now: int) -> Built[Account] | Refusal:
-            lines = changes.change_account(book, code, asked, recorded_at=now, by=caller.key)
+        writer, span = self._writers[ledger], _span(self._writers[ledger], asked)
+
+        def after(book: Book) -> Account:
+            return _account(book, code)
+
+        def build(book: Book, now: int) -> Built[Account] | Moving[Account] | Refusal:
+            if asked.remaining_to is not UNSET:
+                built = changes.close_account(book, code, asked, recorded_at=now, by=caller.key)
+                if isinstance(built, Closing):
+                    return Moving(built, caller, after)
+            else:
+                built = changes.change_account(
+                    book, code, asked, recorded_at=now, by=caller.key, span=span
+                )
+            return built if isinstance(built, Refusal) else Built(built, after)
+
+        if not dry_run:
+            return await writer.submit(Change(build))
+
+        def look(book: Book) -> Account | Refusal:
+            built = build(book, writer.now())
+            if isinstance(built, Refusal):
+                return built
+            account = _account(book, code)
+            if isinstance(built, Moving):
+                refusal = writer.preview_closing(built.closing, caller)
+                moved = replace(account, balance=0)
+                return refusal or changes.as_changed(moved, built.closing.status)
+            return _changed(account, built.leaves)
+
+        return await writer.submit(Look(look))
+
+    async def change_limits(
+        self, ledger: str, asked: AskedLimits, caller: Caller, *, dry_run: bool = False
+    ) -> list[Account] | Refusal:
+        """Change limits of accounts, all or none; what stays the same leaves no line."""
+        span = _span(self._writers[ledger], asked)
+        codes = list(dict.fromkeys(asked.accounts))
+
+        def build(book: Book, now: int) -> Built[list[Account]] | Refusal:
+            lines = changes.change_limits(
+                book, asked, recorded_at=now, by=caller.key, span=span
+            )
             if isinstance(lines, Refusal):
                 return lines
-            return Built(lines, lambda book: _account(book, code))
+            return Built(lines, lambda book: [_account(book, code) for code in codes])
 
-        def preview(book: Book, lines: Sequence[AnyLeaf]) -> Account:
-            account = _account(book, code)
-            for line in lines:
-                if isinstance(line, LimitChanged | StatusChanged):
-                    account = changes.as_changed(account, line)
-            return account
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> list[Account]:
+            return [_changed(_account(book, code), lines) for code in codes]
 
         return await self._change(ledger, build, preview, dry_run)
+
+    async def standing(self, ledger: str, code: str) -> Standing | None:
+        """How an account stands towards its limits; None where there is no such account."""
+        writer = self._writers[ledger]
+
+        def look(book: Book) -> Standing | None:
+            number = book.numbers.get(code)
+            if number is None:
+                return None
+            today = writer.today()
+            return Standing(
+                account=book.account(number),
+                now=writer.now(),
+                today=today,
+                payments=book.payments.limits.get(number),
+                left=book.payments.left(number, today),
+                earned=book.earned.rules.get(number),
+                received=book.earned.received.get(number, 0),
+                plans=book.plans.of(number),
+            )
+
+        return await writer.submit(Look(look))
+
+    # ---- days and periods
+
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        return self._writers[ledger].clock_day()
+
+    async def set_days(
+        self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
+    ) -> SettingsChanged | Refusal:
+        """Say how days are kept. What is so already is not written again."""
+
+        def build(book: Book, now: int) -> Built[SettingsChanged] | Refusal:
+            lines = changes.set_days(book, asked, recorded_at=now, by=caller.key)
+            if isinstance(lines, Refusal):
+                return lines
+            return Built(lines, lambda book: preview(book, lines))
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> SettingsChanged:
+            line = lines[-1] if lines else book.days.settings
+            return line if isinstance(line, SettingsChanged) else changes.DAYS_BY_CLOCK
+
+        return await self._change(ledger, build, preview, dry_run)
+
+    async def open_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> Refusal | None:
+        """Open a business day. One that is open is not opened again."""
+        writer = self._writers[ledger]
+
+        def build(book: Book, now: int) -> Built[None] | Refusal:
+            today = writer.clock_day()
+            lines = changes.open_day(book, day, today=today, recorded_at=now, by=caller.key)
+            return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
+
+        return await self._change(ledger, build, lambda book, lines: None, dry_run)
+
+    async def close_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> ClosedDay | Refusal:
+        """Close a business day, with what it came to."""
+        writer = self._writers[ledger]
+
+        def build(book: Book, now: int) -> Built[ClosedDay] | Refusal:
+            today = writer.clock_day()
+            lines = changes.close_day(book, day, today=today, recorded_at=now, by=caller.key)
+            if isinstance(lines, Refusal):
+                return lines
+            line = lines[0]
+            return Built(lines, lambda book: ClosedDay(line=line, leaf_index=book.size - 1))
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> ClosedDay:
+            assert isinstance(lines[0], DayClosed), "what closes a day"
+            return ClosedDay(line=lines[0])
+
+        return await self._change(ledger, build, preview, dry_run)
+
+    async def mark_period(
+        self,
+        ledger: str,
+        year: int,
+        month: int,
+        asked: AskedMark,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Close a month for now or for ever, or reopen it. What is so is not marked again."""
+
+        def build(book: Book, now: int) -> Built[None] | Refusal:
+            lines = changes.mark_period(
+                book, year, month, asked, recorded_at=now, by=caller.key
+            )
+            return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
+
+        return await self._change(ledger, build, lambda book, lines: None, dry_run)
 
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller
@@ -505,6 +656,28 @@ class Sequencer:
             return built if isinstance(built, Refusal) else preview(book, built.leaves)
 
         return await writer.submit(Look(look))
+
+
+def _changed(account: Account, lines: Sequence[AnyLeaf]) -> Account:
+    """An account as it stands when these lines are recorded."""
+    for line in lines:
+        if isinstance(line, LimitChanged | StatusChanged) and line.account == account.number:
+            account = changes.as_changed(account, line)
+    return account
+
+
+def _span(writer: Writer, asked: AskedChange | AskedLimits) -> changes.Span:
+    """From when to when a limit is asked for: days of the ledger as moments.
+
+    The last day is the limit's to its end, however many hours it has.
+    """
+    for name, day in (("starts", asked.starts), ("ends", asked.ends)):
+        if day is not UNSET and not DATE_MIN <= day <= PLAN_MAX:
+            raise MalformedRequest(f"not from {DATE_MIN} to {PLAN_MAX}", field=name)
+    return changes.Span(
+        None if asked.starts is UNSET else writer.midnight(asked.starts),
+        None if asked.ends is UNSET else writer.midnight(asked.ends + timedelta(days=1)),
+    )
 
 
 def _account(book: Book, code: str) -> Account:

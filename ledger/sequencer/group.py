@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ledger.core.lines import AnyLeaf
-from ledger.core.model import Account
+from ledger.core.lines import AccountOpened, AnyLeaf
 from ledger.core.ports import Group, Head, NewBatch, NewProposal, NewTile
-from ledger.journal.canonical import decode_leaf, encode_line
+from ledger.journal.canonical import encode_line, reads_back
 from ledger.journal.merkle import leaf_hash
 from ledger.journal.tiles import Edge, FullTile
 
@@ -19,7 +18,7 @@ class OpenGroup:
     leaves: list[bytes] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     batches: list[NewBatch] = field(default_factory=list)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[AccountOpened] = field(default_factory=list)
     proposals: list[NewProposal] = field(default_factory=list)
     settled: list[UUID] = field(default_factory=list)
     answers: list[Callable[[], None]] = field(default_factory=list)
@@ -33,10 +32,12 @@ class OpenGroup:
         next start.
         """
         data = encode_line(leaf)
-        assert decode_leaf(data) == leaf, "a leaf must read as it was meant"
+        assert reads_back(data, leaf), "a leaf must read as it was meant"
         self.leaves.append(data)
         self.hashes.append(leaf_hash(data))
         self.recorded_at = leaf.recorded_at
+        if isinstance(leaf, AccountOpened):
+            self.accounts.append(leaf)
 
     def __bool__(self) -> bool:
         return bool(self.leaves or self.answers)

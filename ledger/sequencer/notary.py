@@ -158,7 +158,8 @@ class FileNotary:
         data = os.pread(file, 2 * _SLOT, 0)
         slots = [_read_slot(data[at : at + _SLOT]) for at in (0, _SLOT)]
         found = [slot for slot in slots if slot is not None and slot.origin == origin]
-        if data and not found:
+        # A file shorter than a slot is a first write cut short, which no signature followed.
+        if len(data) >= _SLOT and not found:
             raise SignerStopped(f"what was signed for {origin} cannot be read")
         return max(found, key=lambda slot: slot.turn, default=None)
 

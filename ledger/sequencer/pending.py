@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
+from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.lines import AnyLeaf, BatchRefused
 from ledger.core.ports import (
@@ -51,6 +52,10 @@ class Decider(Protocol):
         """Take what somebody says of a proposal."""
         ...
 
+    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Move what a closing account has, and close it; or neither, and say why."""
+        ...
+
 
 class Pending(Generic[T]):
     """Something asked and not yet answered."""
@@ -61,7 +66,29 @@ class Pending(Generic[T]):
     unsure = False  # Whether it may have been recorded by a commit of unknown outcome.
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.is_answered = False
+        self.when_answered: Callable[[], object] | None = None
+        self._fault: Exception | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def answer(self) -> T:
+        """Wait for the answer. Who stops waiting stops nothing and nobody else."""
+        await self.answered()
+        return self.result()
+
+    async def answered(self) -> None:
+        """Wait until there is an answer, whatever it is."""
+        if not self.is_answered:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def result(self) -> T:
+        """The answer that was given."""
+        assert self.is_answered
+        if self._fault is not None:
+            raise self._fault
+        return self._outcome
 
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         """Decide now; None when the answer was given at once."""
@@ -69,14 +96,23 @@ class Pending(Generic[T]):
 
     def give(self, outcome: T) -> None:
         """Answer, unless it was answered."""
-        if not self.answer.done():
-            self.answer.set_result(outcome)
+        if not self.is_answered:
+            self._outcome = outcome
+            self._wake()
 
     def fail(self, fault: Exception) -> None:
         """Answer with a fault, unless it was answered."""
-        if not self.answer.done():
-            self.answer.set_exception(fault)
-            self.answer.exception()  # Whoever asked may be gone; that is no news.
+        if not self.is_answered:
+            self._fault = fault
+            self._wake()
+
+    def _wake(self) -> None:
+        self.is_answered = True
+        if self.when_answered is not None:
+            self.when_answered()
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def fail_truly(self, fault: LedgerFault) -> None:
         """Answer with a fault; not one that says nothing was recorded where that is unsure."""
@@ -99,6 +135,14 @@ class Look(Pending[T]):
         return lambda: self.give(seen)
 
 
+class Moving(Struct, Generic[T], frozen=True):
+    """An account to close once its balance is moved, and what to answer from the book then."""
+
+    closing: Closing
+    caller: Caller
+    look: Callable[[Book], T]
+
+
 class Built(Struct, Generic[T], frozen=True):
     """Leaves to record, and what to answer from the book when they are in it."""
 
@@ -107,14 +151,14 @@ class Built(Struct, Generic[T], frozen=True):
 
 
 class Change(Pending[T | Refusal]):
-    """A change of anything but balances.
+    """A change of anything but balances, or what closes an account that has one.
 
     `build` sees the book and the time; it may be called again after a reload.
     """
 
     def __init__(
         self,
-        build: "Callable[[Book, int], Built[T] | Refusal]",
+        build: "Callable[[Book, int], Built[T] | Moving[T] | Refusal]",
     ) -> None:
         super().__init__()
         self._build = build
@@ -122,14 +166,18 @@ class Change(Pending[T | Refusal]):
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
             built = self._build(writer.book, writer.now())
+            refusal = built if isinstance(built, Refusal) else None
+            if isinstance(built, Moving):
+                refusal = writer.close_with(built.closing, built.caller)
         except MalformedRequest as fault:
             self.fail(fault)
             return None
-        if isinstance(built, Refusal):
-            refusal = built
+        if refusal is not None:
             return lambda: self.give(refusal)
-        for leaf in built.leaves:
-            writer.record(leaf)
+        assert not isinstance(built, Refusal)
+        if isinstance(built, Built):
+            for leaf in built.leaves:
+                writer.record(leaf)
         seen = built.look(writer.book)
         return lambda: self.give(seen)
 

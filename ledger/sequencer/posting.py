@@ -3,7 +3,7 @@
 Everything here is decided at one moment against one book, without waiting.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from hashlib import sha256
 
@@ -27,7 +27,7 @@ from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transf
 from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.terms import Past, day_of
+from ledger.core.terms import NO_PAST, Past, day_of
 from ledger.journal.batches import (
     read_body,
     read_links,
@@ -90,12 +90,51 @@ def decide(
     Raises:
         MalformedAmount: nothing changed.
     """
-    index = book.size
     outcome = _post(book, asked, moment, used, past, caller.key)
     if isinstance(outcome, Refusal):
         if outcome.code is RefusalCode.APPROVAL_NEEDED and book.proposals.ending is None:
             return None
         return refuse(book, asked, caller, moment, outcome)
+    return _recorded(book, asked, caller, moment, outcome)
+
+
+def decide_own(
+    book: Book,
+    asked: AskedBatch,
+    caller: Caller,
+    moment: Moment,
+    then: Callable[[Book], Refusal | None],
+    *,
+    dry_run: bool = False,
+) -> Decided | Refusal | None:
+    """Post a batch of the ledger's own that must be followed by something, or leave no trace.
+
+    Args:
+        then: why what follows may not, once the batch is posted.
+        dry_run: take it back in any case; the answer is a refusal or nothing.
+
+    Raises:
+        MalformedAmount: nothing changed.
+    """
+    outcome = _post(book, asked, moment, set(), NO_PAST, caller.key)
+    if isinstance(outcome, Refusal):
+        return outcome
+    refusal = then(book)
+    if refusal is not None or dry_run:
+        book.unpost(outcome[2])
+        return refusal
+    return _recorded(book, asked, caller, moment, outcome)
+
+
+def _recorded(
+    book: Book,
+    asked: AskedBatch,
+    caller: Caller,
+    moment: Moment,
+    outcome: tuple[Manifest, list[Transfer], Posted],
+) -> Decided:
+    """Give the book the leaf of a batch that it posted."""
+    index = book.size
     ending = book.proposals.ending
     manifest, lines, posted = outcome
     body = write_body(manifest, lines)

@@ -1,27 +1,27 @@
 """Snapshots on their way out: made into lines and hashed in another process.
 
-The posting process only copies what changes and cuts slices; encoding, hashing and
-waiting for the database happen beside it.
+The posting process only copies what changes and cuts slices of columns, so that it makes no
+object for each account; lines, their bytes and hashes are made and packed beside it.
 """
 
 import asyncio
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
 from ledger.core.faults import StoreUnavailable
-from ledger.core.frozen import Frozen
-from ledger.core.lines import AnyState, Snapshot
+from ledger.core.frozen import Frozen, StateSlice
+from ledger.core.lines import Snapshot
 from ledger.core.ports import Store
 from ledger.journal.canonical import decode_leaf
-from ledger.journal.snapshots import CHUNK, Chunk, snapshot_root, write_chunk
+from ledger.journal.snapshots import CHUNK, snapshot_root, write_chunk
+
+Pack = Callable[[bytes], bytes]
 
 KEPT = 2  # Snapshots; the older one serves where the newer does not hold.
-SLICE = 1024  # Accounts copied between two turns of the event loop.
-
-assert CHUNK % SLICE == 0, "a chunk is made of whole slices"
 
 
 class Snapshotter:
@@ -46,29 +46,25 @@ class Snapshotter:
         """
         hashes: list[bytes] = []
         for start in range(0, frozen.count, CHUNK):
-            lines: list[AnyState] = []
-            for at in range(start, start + CHUNK, SLICE):
-                lines += frozen.lines(at, at + SLICE)
-                await asyncio.sleep(0)
-            chunk = await self._hashed(lines)
-            number = len(hashes)
-            await store.keep_chunk(ledger_id, frozen.size, number, chunk.data, chunk.hash)
-            hashes.append(chunk.hash)
+            cut = frozen.slice(start, start + CHUNK)
+            packed, digest = await self._written(cut, store.packed)
+            await store.keep_chunk(ledger_id, frozen.size, len(hashes), packed, digest)
+            hashes.append(digest)
         return snapshot_root(hashes)
 
-    async def _hashed(self, lines: list[AnyState]) -> Chunk:
+    async def _written(self, cut: StateSlice, pack: Pack) -> tuple[bytes, bytes]:
+        """A chunk, packed, and its hash."""
         if self._executor is None:
             # Forking a process that has threads and sockets is not safe.
             spawn = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(1, mp_context=spawn)
-        packed = msgspec.msgpack.encode(lines)
+        columns = msgspec.msgpack.encode(cut)
         loop = asyncio.get_running_loop()
         try:
-            data, digest = await loop.run_in_executor(self._executor, _chunk, packed)
+            return await loop.run_in_executor(self._executor, _chunk, columns, pack)
         except BrokenProcessPool as broken:
             self._executor = None
             raise StoreUnavailable("the snapshot process ended", broken) from None
-        return Chunk(data, digest)
 
     async def drop_old(self, store: Store, ledger_id: int) -> None:
         """Forget all snapshots but the newest KEPT."""
@@ -79,7 +75,7 @@ class Snapshotter:
         )
 
 
-def _chunk(packed: bytes) -> tuple[bytes, bytes]:
-    """Runs in the worker process."""
-    chunk = write_chunk(msgspec.msgpack.decode(packed, type=list[AnyState]))
-    return chunk.data, chunk.hash
+def _chunk(columns: bytes, pack: Pack) -> tuple[bytes, bytes]:
+    """Runs in the worker process. What goes back is packed, since it is so much less."""
+    chunk = write_chunk(msgspec.msgpack.decode(columns, type=StateSlice).lines())
+    return pack(chunk.data), chunk.hash

@@ -12,16 +12,17 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
+from ledger.core.changes import Closing, as_batch
 from ledger.core.days import A_DAY
 from ledger.core.door import chance_needed, check_form
 from ledger.core.faults import (
@@ -76,6 +77,7 @@ from ledger.sequencer.posting import (
     Moment,
     all_refused,
     decide,
+    decide_own,
     poster_of,
     preview,
     receipt_again,
@@ -90,7 +92,7 @@ log = logging.getLogger(__name__)
 QUEUE_MAX = 20_000  # Requests that may wait.
 QUEUE_TRANSFERS_MAX = 262_080  # Transfers that may wait: 32 full batches.
 GROUP_TRANSFERS_MAX = 16_380  # After that a group is closed; a full batch more may pass it.
-AHEAD_MIN = 8  # Transfers that are decided ahead while a group commits; fewer wait for it.
+AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer wait for it.
 GROUP_LEAVES_MAX = 8_190
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -133,6 +135,7 @@ class Writer:
         self._head = Head(ledger_id=ledger_id, size=0, root=b"", epoch=-1)
         self._edge = Edge()
         self._open = OpenGroup()
+        self._deciding: list[Pending[Any]] = []  # Taken from the queue, being looked up.
         self._open_pending: list[Pending[Any]] = []
         self._committing_pending: list[Pending[Any]] = []
         self._is_recorded = False  # Whether the group on its way is, or may be by now.
@@ -145,7 +148,7 @@ class Writer:
         self._used_committed: set[tuple[str, str]] = set()
         self._waiting: dict[UUID, Waiting] = {}  # Requests whose proposals are open.
         self._accepting: set[UUID] = set()  # Proposals that are accepted by themselves.
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}  # In order, so a seed repeats.
         self._allowance: dict[str, tuple[float, int]] = {}
         self._weight = 0
         self._snapshot: asyncio.Task[None] | None = None
@@ -220,7 +223,7 @@ class Writer:
         self._queue.append(pending)
         self._queued_transfers += pending.transfers
         self._arrived.set()
-        return await asyncio.shield(pending.answer)
+        return await pending.answer()
 
     def _look_only(self, pending: Pending[T]) -> T:
         """A read-only ledger still shows its book."""
@@ -230,7 +233,7 @@ class Writer:
         give = pending.decide(self, {})
         if give is not None:  # Else it failed.
             give()
-        return pending.answer.result()
+        return pending.result()
 
     async def submit_post(
         self, asked: AskedBatch, caller: Caller, workflow: str = ""
@@ -244,12 +247,11 @@ class Writer:
         while (first := self._in_flight.get(asked.id)) is not None:
             same = first.asked == asked and first.workflow == workflow
             if same and poster_of(first.caller) == poster_of(caller):
-                return _replayed(await asyncio.shield(first.answer))
-            await asyncio.wait([first.answer])
-            await asyncio.sleep(0)  # Until what is answered is no longer in flight.
+                return _replayed(await first.answer())
+            await first.answered()
         post = Post(asked, caller, workflow)
         self._in_flight[asked.id] = post
-        post.answer.add_done_callback(lambda _: self._in_flight.pop(asked.id, None))
+        post.when_answered = lambda: self._in_flight.pop(asked.id, None)
         try:
             return await self.submit(post)
         except LedgerFault as fault:
@@ -347,13 +349,13 @@ class Writer:
         if self.committed_sequence > sequence or self._closing:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             await asyncio.wait_for(waiter, seconds)
         except TimeoutError:
             pass
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
 
     # ---- deciding
 
@@ -379,24 +381,68 @@ class Writer:
         """
         quarter = now // QUARTER_US
         if self._day[0] != quarter:
-            local = datetime.fromtimestamp(now // 1_000_000, UTC).astimezone(self._zone)
             settings = self.book.days.settings
             cut_off = UNSET if settings is None else settings.cut_off
-            is_after = cut_off is not UNSET and 60 * local.hour + local.minute >= cut_off
-            self._day = quarter, local.date() + is_after * A_DAY
+            moment = datetime.fromtimestamp(now // 1_000_000, UTC)
+            self._day = quarter, business_day(moment, self._zone, cut_off)
         return self._day[1]
+
+    def clock_day(self) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        return self._day_of(self.now())
+
+    def today(self) -> date:
+        """The business day that a batch would have now."""
+        return self.book.days.current(self._day_of(self.now()))
+
+    def midnight(self, day: date) -> int:
+        """The first moment of a day in the ledger's time zone, in microseconds since 1970.
+
+        Where clocks are set forward at midnight it is the moment at which they are.
+        """
+        return int(datetime.combine(day, time(), self._zone).timestamp()) * 1_000_000
+
+    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Move what a closing account has, and close it; or neither, and say why."""
+        decided = self._closing_decided(closing, caller)
+        if not isinstance(decided, Decided):
+            return decided
+        self._open.add(decided.receipt.leaf)
+        self._open.batches.append(decided.batch)
+        self._open.transfers += 1
+        self.record(closing.status)
+        return None
+
+    def preview_closing(self, closing: Closing, caller: Caller) -> Refusal | None:
+        """Why an account cannot be closed so, or None; the book stays as it is."""
+        outcome = self._closing_decided(closing, caller, dry_run=True)
+        assert not isinstance(outcome, Decided), "a dry run decides nothing"
+        return outcome
+
+    def _closing_decided(
+        self, closing: Closing, caller: Caller, *, dry_run: bool = False
+    ) -> Decided | Refusal | None:
+        asked = as_batch(closing, self._chance(16))
+        now = closing.status.recorded_at  # Of both lines.
+        day = self.book.days.current(self._day_of(now))
+        moment = Moment(now, day, self._chance(chance_needed(asked)))
+        return decide_own(
+            self.book,
+            asked,
+            caller,
+            moment,
+            lambda book: book.refuse(closing.status),
+            dry_run=dry_run,
+        )
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
-        accounts = self.book.accounts
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
             self._set_zone(leaf.time_zone)
         elif isinstance(leaf, SettingsChanged):
             self._day = (-1, date.min)
         self._open.add(leaf)
-        if self.book.accounts > accounts:
-            self._open.accounts.append(self.book.account(self.book.accounts))
 
     def post(self, pending: Post) -> Give | None:
         """Decide a batch that is new."""
@@ -567,7 +613,8 @@ class Writer:
                     committing = None
                 self._record_due()
                 if committing is None and self._open:
-                    committing = asyncio.create_task(self._commit(self._close_group()))
+                    committing = asyncio.create_task(self._commit_groups())
+                    committing.add_done_callback(lambda _: self._arrived.set())
                 if self._may_decide(committing):
                     await self._decide_waiting()
                     continue
@@ -577,6 +624,7 @@ class Writer:
                     return
                 await self._something(committing)
         finally:
+            self._open = OpenGroup()  # After a failure nothing more is committed.
             if committing is not None:
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
@@ -635,23 +683,17 @@ class Writer:
         asked = AskedDecision(batch=batch, decision="accepted", reason="time")
         pending = self._decision(asked, None)
         self._accepting.add(batch)
-        pending.answer.add_done_callback(lambda _: self._accepting.discard(batch))
+        pending.when_answered = lambda: self._accepting.discard(batch)
         self._queue.append(pending)
         self._queued_transfers += pending.transfers
 
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
-        """Wait for a request, where there is room for it, or for the commit."""
+        """Wait for a request, where there is room for it, or for the end of the commit."""
         self._arrived.clear()
-        if self._may_decide(committing) or (self._closing and committing is None):
+        if self._may_decide(committing) or (committing is None and self._closing):
             return
-        if committing is None:
+        if committing is None or not committing.done():
             await self._arrived.wait()
-            return
-        arrival = asyncio.ensure_future(self._arrived.wait())
-        try:
-            await asyncio.wait({committing, arrival}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            arrival.cancel()
 
     async def _decide_waiting(self) -> None:
         """Decide what waits, as far as the open group has room."""
@@ -668,13 +710,15 @@ class Writer:
             self._queued_transfers -= pending.transfers
             transfers += pending.transfers
             taken.append(pending)
-        self._open_pending += taken  # From here a failure puts them back.
+        self._deciding = taken  # From here a failure puts them back.
         known = await self._look_up(taken)
+        self._deciding = []
+        self._open_pending += taken
         for place, pending in enumerate(taken):
             if not self._has_room():  # Some made more leaves than one.
                 self._return(taken[place:])
                 break
-            if pending.answer.done():
+            if pending.is_answered:
                 continue
             give = pending.decide(self, known)
             if give is not None:
@@ -694,6 +738,10 @@ class Writer:
         self._used.difference_update(self._used_committed)
         self._used_committed.clear()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        if any(stored.leaf_index >= self.signed.size for stored in known.values()):
+            # What is ours is signed before anybody asks for it again. So another wrote it, and
+            # nobody here knows whether it is signed: taking the ledger again will tell.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         opening = self.book.opening
         for post in posts:
             stored = known.get(post.asked.id)
@@ -728,6 +776,15 @@ class Writer:
         self._is_recorded = False
         return group
 
+    async def _commit_groups(self) -> None:
+        """Commit what is decided, one group after the other, until there is none.
+
+        The answers of a group are sent when the next one is on its way to the database, which
+        has something to do meanwhile.
+        """
+        while self._open:
+            await self._commit(self._close_group())
+
     async def _commit(self, group: OpenGroup) -> None:
         """Commit a group, sign what it made, and give its answers."""
         if group.leaves:
@@ -760,7 +817,7 @@ class Writer:
             self.snapshot_soon()
 
     def _wake_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, set()
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -828,9 +885,9 @@ class Writer:
         """Queue again what was decided on memory that is thrown away, in its old order."""
         for pending in self._committing_pending:
             pending.unsure = pending.unsure or self._is_recorded
-        waiting = [*self._committing_pending, *self._open_pending]
-        self._committing_pending, self._open_pending = [], []
-        again = [pending for pending in waiting if not pending.answer.done()]
+        waiting = [*self._committing_pending, *self._open_pending, *self._deciding]
+        self._committing_pending, self._open_pending, self._deciding = [], [], []
+        again = [pending for pending in waiting if not pending.is_answered]
         if give_up or isinstance(fault, ClockAhead):
             for pending in again:
                 pending.fail_truly(fault)
@@ -854,6 +911,23 @@ class Writer:
 def _maker(line: BatchProposed) -> Caller:
     """Whoever made a proposal, as far as its batch's leaf says."""
     return Caller(key=line.key, role=Role.POSTER, poster=line.poster)
+
+
+def business_day(moment: datetime, zone: ZoneInfo, cut_off: int | UnsetType) -> date:
+    """The day of a clock: the date in a zone, and from the cut-off on the next one's.
+
+    Where clocks are set back over the cut-off it comes twice; the day begins the first time,
+    and is never the one before again. Where they are set forward over it, the day begins
+    when they are.
+    """
+    local = moment.astimezone(zone)
+    if cut_off is UNSET:
+        return local.date()
+    hour, minute = divmod(cut_off, 60)
+    first = datetime.combine(local.date(), time(hour, minute), zone)  # fold 0: the first.
+    is_after = (local.hour, local.minute) >= (hour, minute)
+    is_after = is_after or moment >= first.astimezone(UTC)
+    return local.date() + is_after * A_DAY
 
 
 def _pairs(batch: NewBatch) -> set[tuple[str, str]]:

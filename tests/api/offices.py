@@ -178,6 +178,7 @@ async def _give_keys(office: Office, keys: MemoryKeys) -> None:
         ("operator", Role.OPERATOR, "caja", "", ()),
         ("poster", Role.POSTER, "caja", "branch", BRANCH),
         ("auditor", Role.AUDITOR, "caja", "", ()),
+        ("compliance", Role.COMPLIANCE, "caja", "", ()),
     ]
     for who, role, ledger, poster, accounts in given:
         new = make_key(

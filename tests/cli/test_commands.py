@@ -79,7 +79,7 @@ def test_accounts_frozen_limited_and_closed(caja: Tequio) -> None:
     nothing = caja("account", "limit", "ana", *why)
     assert nothing.code == 2
     assert caja("account", "close", "ben", *why, "--json").json()["status"] == "closed"
-    again = caja("account", "unfreeze", "ben", *why)
+    again = caja("account", "freeze", "ben", *why)
     assert (again.code, "account_closed" in again.err) == (1, True)
     codes = [account["code"] for account in caja("account", "list", "--json").json()]
     assert codes == ["cash", "ana", "ben"]

@@ -39,7 +39,7 @@ class Line:
     credit: str
     amount: int
     reference: str = ""
-    days_ahead: int = 0  # Of its business date.
+    days_ahead: int | None = None  # Of its business date, if it has one.
     action: str = ""  # hold, post, void, reverse, clear.
     target: int = 0
     expires: int = 0
@@ -59,6 +59,7 @@ class Batch:
     mode: str = "atomic"
     source: str = ""
     sums: dict[str, int] | None = None  # What they add up to, by currency, as declared.
+    late: str = ""  # next_open_day: what is for a closed day counts for the next open one.
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Row:
     credit: str
     amount: int
     at: int
+    day: int  # For which it counts.
+    source: str
     phase: str = "posted"  # Or held, or released; only posted rows move balances.
     kind: str = ""  # Of a row beside its transfer's own: rest.
     expires: int = 0  # Of a hold.
@@ -96,6 +99,8 @@ class Plain:
 
     unique_references: bool = False
     now: int = 0
+    today: int = 0  # By the clock. Days are counted from where the history begins,
+    closed: int = -100  # and closed through this one.
     accounts: dict[str, Account] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     recorded: int = 0  # Rows that were there before the batch.
@@ -152,6 +157,33 @@ class Plain:
     def due(self) -> list[int]:
         """Open holds whose time is up."""
         return [n for n, row in self.holds().items() if row.expires <= self.now]
+
+    def totals(self) -> dict[tuple[int, str, str, str], tuple[int, int]]:
+        """How many rows each open day has by currency, kind and source, and their sum."""
+        found: dict[tuple[int, str, str, str], tuple[int, int]] = {}
+        for row in self.rows:
+            if row.phase == "posted" and row.day > self.closed:
+                currency = self.accounts[row.debit].currency
+                key = row.day, currency, row.kind or "payment", row.source
+                count, total = found.get(key, (0, 0))
+                found[key] = count + 1, total + row.amount
+        return found
+
+    # ---- which day
+
+    def current_day(self) -> int:
+        """Of what names none."""
+        return max(self.today, self.closed + 1)
+
+    def day_of(self, batch: Batch, position: int) -> int | None:
+        """For which day a transfer counts; None where that is closed, or not there yet."""
+        ahead = batch.lines[position].days_ahead
+        if ahead is None:
+            return self.current_day()
+        day = self.today + ahead
+        if day <= self.closed and batch.late == "next_open_day":
+            day = self.closed + 1
+        return day if self.closed < day <= self.current_day() else None
 
     # ---- what an account may
 
@@ -338,7 +370,9 @@ class Plain:
         line = batch.lines[position]
         facts = {"debit": line.debit, "credit": line.credit, "amount": line.amount} | facts
         reference = (batch.source, line.reference) if line.reference else None
-        row = Row(position=position, at=self.now, reference=reference, **facts)  # type: ignore[arg-type]
+        day = self.day_of(batch, position)
+        facts |= {"at": self.now, "day": day, "source": batch.source, "reference": reference}
+        row = Row(position=position, **facts)  # type: ignore[arg-type]
         self.rows.append(row)
         if flagged:
             self.rows[-1] = replace(row, flags=self.passed(row.debit, row.credit))
@@ -376,13 +410,21 @@ class Plain:
 
     def set_status(self, code: str, status: str) -> No | None:
         account = self.accounts[code]
-        if account.status == "closed":
+        if account.status == "closed" and status != "open":
             return No("account_closed", code)
         if status == "closed" and self.balance(code) != 0:
             return No("account_not_at_zero", code)
         if status == "closed" and self.pending_debits(code) + self.pending_credits(code) > 0:
             return No("account_has_holds", code)
         account.status = status
+        return None
+
+    def close_day(self, day: int) -> No | None:
+        if day <= self.closed:
+            return No("day_not_open")
+        if any(self.closed < row.day < day and row.phase == "posted" for row in self.rows):
+            return No("day_before_is_open")
+        self.closed = day
         return None
 
     def expire(self, holds: Sequence[int]) -> No | None:
@@ -453,7 +495,8 @@ def reference_is_new(plain: Plain, batch: Batch, position: int) -> No | None:
 
 
 def day_is_open(plain: Plain, batch: Batch, position: int) -> No | None:
-    return No("business_date_not_open") if batch.lines[position].days_ahead > 0 else None
+    is_open = plain.day_of(batch, position) is not None
+    return None if is_open else No("business_date_not_open")
 
 
 def named_accounts_can_stand_in(plain: Plain, batch: Batch, position: int) -> No | None:
@@ -485,7 +528,12 @@ def rate_is_kept(plain: Plain, batch: Batch, position: int) -> No | None:
         if sold != plain.accounts[line.debit].currency:
             n, d = line.rate
             bought = before.amount * n // d
-    return None if bought == line.amount else No("rate_differs", available=bought)
+            bought = bought if bought < 2**53 else None  # No amount is so large.
+    return (
+        None
+        if bought == line.amount
+        else No("rate_differs", line.debit if bought is not None else "", bought)
+    )
 
 
 def hold_is_the_one(plain: Plain, batch: Batch, position: int) -> No | None:
@@ -500,9 +548,9 @@ def hold_is_the_one(plain: Plain, batch: Batch, position: int) -> No | None:
     if (line.debit, line.credit) != (hold.debit, hold.credit):
         return No("target_differs")
     if line.action == "void" and line.amount != hold.amount:
-        return No("target_differs", available=hold.amount)
+        return No("target_differs", line.debit, hold.amount)
     if line.action == "post" and line.amount > plain.left(line.target):
-        return No("exceeds_target", available=plain.left(line.target))
+        return No("exceeds_target", line.debit, plain.left(line.target))
     return None
 
 
@@ -519,7 +567,7 @@ def target_can_be_taken_back(plain: Plain, batch: Batch, position: int) -> No | 
     if (line.debit, line.credit) != (target.credit, target.debit):
         return No("target_differs")
     left = target.amount - plain.taken(line.target)
-    return No("exceeds_target", available=left) if line.amount > left else None
+    return No("exceeds_target", line.debit, left) if line.amount > left else None
 
 
 def target_can_be_cleared(plain: Plain, batch: Batch, position: int) -> No | None:
@@ -534,7 +582,7 @@ def target_can_be_cleared(plain: Plain, batch: Batch, position: int) -> No | Non
     given = line.credit if target.stands_in == "debit" else line.debit
     if given != stood_in:
         return No("target_differs", stood_in)
-    return No("exceeds_target", available=left) if line.amount > left else None
+    return No("exceeds_target", line.debit, left) if line.amount > left else None
 
 
 RULES: tuple[Rule, ...] = (

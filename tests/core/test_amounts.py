@@ -71,6 +71,14 @@ def test_refused(text: str, scale: int) -> None:
     assert refused.value.position == 1
 
 
+@pytest.mark.parametrize("text", ["0.00", "90071992547409.92", "9999999999999999.99"])
+def test_refused_among_others_written_alike(text: str) -> None:
+    """Where all have just as many decimals, many are read at once."""
+    with pytest.raises(MalformedAmount) as refused:
+        parse_amounts(["1.00", text, "2.00"], 2)
+    assert refused.value.position == 1
+
+
 @given(st.integers(1, AMOUNT_MAX), st.integers(0, 6))
 def test_shown_and_read_again(amount: int, scale: int) -> None:
     shown = show_amount(amount, scale)

@@ -7,6 +7,8 @@ from ledger.core.faults import JournalBroken
 from ledger.core.lines import AccountOpened, CurrencyAdded, StatusChanged
 from ledger.core.model import CurrencyKind, Nature, Status
 from ledger.core.refusals import Refusal
+from ledger.journal.batches import root_of_lines
+from ledger.journal.snapshots import Chunk, chunks_of, restore_chunk
 from tests.core.books import NOW, add, batch, bound, opened, pay, post, set_status
 
 
@@ -21,6 +23,26 @@ def a_book() -> Book:
     ]:
         add(book, code, lower, upper, currency)
     return book
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b'"balance":"0"', b'"balance":"no"'),
+        (b'"number":2', b'"number":9'),
+        (b'"currency":"MXN"', b'"currency":"XXX"'),
+        (b'"status":"open"', b'"status":"ajar"'),
+        (b'{"balance"', b'{ "balance"'),
+    ],
+)
+def test_damaged_lines_of_a_snapshot_break_it(there: bytes, instead: bytes) -> None:
+    """Also where their hash is right, which until the end is only the database's word."""
+    book = a_book()
+    (chunk,) = chunks_of(book)
+    data = chunk.data.replace(there, instead)
+    assert data != chunk.data
+    with pytest.raises(JournalBroken, match="snapshot"):
+        restore_chunk(Book(), Chunk(data, root_of_lines(data)))
 
 
 def test_no_bound_and_a_bound_at_the_edge_of_bigint() -> None:
@@ -45,6 +67,19 @@ def test_a_batch_can_be_taken_back() -> None:
     assert isinstance(outcome, Posted)
     book.unpost(outcome)
     assert list(book.state()) == before
+
+
+def test_a_frozen_book_stays_as_it_was() -> None:
+    """A snapshot is written while the book goes on."""
+    book = a_book()
+    frozen = book.frozen()
+    before = frozen.slice(0, frozen.count).lines()
+    post(book, batch(pay("ben", "cash", "1.00")))
+    bound(book, "ben", -300, 300)
+    set_status(book, "eva", Status.FROZEN)
+    add(book, "late")
+    assert frozen.slice(0, frozen.count).lines() == before
+    assert list(book.state()) != before
 
 
 def account_line(book: Book, **changes: object) -> AccountOpened:
@@ -106,13 +141,16 @@ def test_other_leaves_that_cannot_follow() -> None:
         Book().apply(account_line(book))
 
 
-def test_closed_is_final() -> None:
+def test_a_closed_account_is_only_opened_again() -> None:
     book = a_book()
     set_status(book, "ana", Status.CLOSED)
-    with pytest.raises(JournalBroken, match="account_closed"):
-        set_status(book, "ana", Status.OPEN)
+    for status in set(Status) - {Status.OPEN}:
+        with pytest.raises(JournalBroken, match="account_closed"):
+            set_status(book, "ana", status)
     with pytest.raises(JournalBroken, match="account_closed"):
         bound(book, "ana", -1, 1)
+    set_status(book, "ana", Status.OPEN)
+    bound(book, "ana", -1, 1)
 
 
 def test_a_bound_may_be_set_below_what_is_owed() -> None:
@@ -120,5 +158,7 @@ def test_a_bound_may_be_set_below_what_is_owed() -> None:
     book = a_book()
     post(book, batch(pay("ben", "cash", "2.00")))
     bound(book, "ben", -100, 200)
-    assert isinstance(post(book, batch(pay("ben", "cash", "0.01"), number=2)), Refusal)
+    refused = post(book, batch(pay("ben", "cash", "0.01"), number=2))
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.available) == ("exceeds_credit_limit", 0)
     assert isinstance(post(book, batch(pay("cash", "ben", "0.50"), number=3)), Posted)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.core import changes
 from ledger.core.amounts import show_amount
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedAmount
 from ledger.core.lines import AccountOpened
 from ledger.core.model import NO_LOWER, NO_UPPER, CurrencyKind, Nature, Status
@@ -123,6 +123,7 @@ def test_a_personal_code_can_be_confirmed() -> None:
         ("gode561231hdfrrn04", True),
         ("socio:GODE561231GR8", True),
         ("GODE-561231-GR8", True),
+        ("GODE561231GR8", True),
         ("socio-000123", False),
         ("0xEDA5C9B75Fdb3B9bdAB987A704632280Cf93084F", False),
         ("caja.centro:ahorro", False),
@@ -149,7 +150,7 @@ def test_a_currency_is_added_once() -> None:
     assert refusal.code == "currency_code_used"
 
 
-def test_closed_only_at_zero_and_for_ever() -> None:
+def test_closed_only_at_zero_and_then_only_opened_again() -> None:
     book = opened()
     add(book, "cash", lower=None)
     add(book, "ana")
@@ -159,7 +160,9 @@ def test_closed_only_at_zero_and_for_ever() -> None:
     assert refusal.code == "account_not_at_zero"
     post(book, batch(pay("ana", "cash", "5.00"), number=2))
     change(book, "ana", status=Status.CLOSED)
-    for what in ({"status": Status.OPEN}, {"lower_bound": "-1.00"}):
+    for what in ({"status": Status.FROZEN}, {"lower_bound": "-1.00"}):
         refusal = change(book, "ana", **what)
         assert isinstance(refusal, Refusal)
         assert refusal.code == "account_closed"
+    change(book, "ana", status=Status.OPEN)
+    assert isinstance(post(book, batch(pay("cash", "ana", "5.00"), number=3)), Posted)

@@ -24,8 +24,8 @@ def test_the_book_agrees_with_the_plain_model(
 def walk(twins: Twins, step: tuple[object, ...]) -> None:
     """Do one step on both."""
     match step:
-        case ("post", wishes, mode, sums):
-            twins.post(batch_of(wishes, mode, sums, twins.plain))
+        case ("post", wishes, mode, sums, source, late):
+            twins.post(batch_of(wishes, mode, sums, source, late, twins.plain))
         case ("bounds", code, lower, upper, soft):
             twins.set_bounds(code, lower, upper, soft)
         case ("status", code, status):
@@ -34,6 +34,10 @@ def walk(twins: Twins, step: tuple[object, ...]) -> None:
             twins.open_account(code, lower)
         case ("later", seconds):
             twins.later(seconds)
+        case ("midnight",):
+            twins.midnight()
+        case ("close", days_ago):
+            twins.close_day(days_ago)
         case ("expire",):
             twins.expire()
         case ("expire", picks):

@@ -27,6 +27,8 @@ def book() -> Book:
     return book
 
 
+TOMORROW = date(2023, 11, 15)
+DATED = [("1.00", TOMORROW), ("2.00", TODAY)]
 CASES = [
     ({"currency": "EUR"}, "cash", "ana", "1.00", "currency_not_found"),
     ({"currency": "HRS"}, "cash", "ana", "1.00", "currency_must_match_accounts"),
@@ -36,7 +38,8 @@ CASES = [
     ({}, "cash", "nobody", "1.00", "credit_account_not_found"),
     ({}, "cash", "cash", "1.00", "accounts_must_differ"),
     ({}, "cash", "hour", "1.00", "accounts_of_different_currencies"),
-    ({"business_date": date(2023, 11, 15)}, "cash", "closed", "1.00", "business_date_not_open"),
+    ({"business_date": TOMORROW}, "nobody", "ana", "1.00", "debit_account_not_found"),
+    ({"business_date": TOMORROW}, "cash", "closed", "1.00", "business_date_not_open"),
     ({}, "closed", "frozen", "1.00", "debit_account_closed"),
     ({}, "frozen", "closed", "1.00", "credit_account_closed"),
     ({}, "frozen", "ana", "1.00", "debit_account_frozen"),
@@ -140,10 +143,50 @@ def test_control_sums(book: Book, sums: dict[str, str], accepted: bool, mode: st
 
 
 def test_an_unknown_account_is_named_before_the_sums(book: Book) -> None:
-    asked = batch(pay("nobody", "ana", "1.00"), control_sums={"MXN": "9.00"})
-    refusal = post(book, asked)
-    assert isinstance(refusal, Refusal)
-    assert refusal.code == RefusalCode.DEBIT_ACCOUNT_NOT_FOUND
+    for debit, credit, code in [
+        ("nobody", "ana", RefusalCode.DEBIT_ACCOUNT_NOT_FOUND),
+        ("cash", "nobody", RefusalCode.CREDIT_ACCOUNT_NOT_FOUND),
+    ]:
+        asked = batch(pay(debit, credit, "1.00"), control_sums={"MXN": "9.00"})
+        refusal = post(book, asked)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == code
+
+
+def test_what_each_refuses_counts_in_the_sums(book: Book) -> None:
+    """For the currency of the account that is there."""
+    lines = pay("nobody", "ana", "1.00"), pay("cash", "ana", "2.00")
+    outcome = post(book, batch(*lines, control_sums={"MXN": "3.00"}, mode=EACH))
+    assert isinstance(outcome, Posted)
+    assert list(outcome.positions) == [1]
+
+
+def test_each_posts_what_is_for_today(book: Book) -> None:
+    late, fine = (pay("cash", "ana", a, business_date=d) for a, d in DATED)
+    outcome = post(book, batch(late, fine, late, mode=EACH))
+    assert isinstance(outcome, Posted)
+    assert (list(outcome.positions), outcome.amount) == ([1], [200])
+    assert {r.code for r in outcome.refused} == {RefusalCode.BUSINESS_DATE_NOT_OPEN}
+
+
+@pytest.mark.parametrize(
+    ("status", "pays", "is_paid"),
+    [
+        (Status.OPEN, True, True),
+        (Status.FROZEN, False, False),
+        (Status.FROZEN_DEBITS, False, True),
+        (Status.FROZEN_CREDITS, True, False),
+    ],
+)
+def test_what_a_frozen_account_still_may(
+    book: Book, status: Status, pays: bool, is_paid: bool
+) -> None:
+    set_status(book, "ben", status)
+    for debit, credit, may in [("ben", "ana", pays), ("ana", "ben", is_paid)]:
+        outcome = post(book, batch(pay("cash", "ana", "1.00"), pay(debit, credit, "1.00")))
+        assert isinstance(outcome, Posted) is may
+        if isinstance(outcome, Refusal):
+            assert outcome.code.value.endswith("_account_frozen")
 
 
 def test_a_reference_is_taken_once_for_its_source() -> None:
@@ -151,13 +194,21 @@ def test_a_reference_is_taken_once_for_its_source() -> None:
     add(book, "cash", lower=None)
     add(book, "ana")
     one = pay("cash", "ana", "1.00", reference="R-1")
-    assert isinstance(post(book, batch(one)), Posted)
+    none = pay("cash", "ana", "1.00")
+    assert isinstance(post(book, batch(one, none, none)), Posted)
     taken = frozenset({("till", "R-1")})
     assert isinstance(post(book, batch(one, number=2, source="door"), taken), Posted)
     for asked in (batch(one, number=3, source="till"), batch(one, one, number=4)):
         refusal = post(book, asked, taken)
         assert isinstance(refusal, Refusal)
         assert refusal.code == RefusalCode.REFERENCE_USED
+
+
+def test_the_first_of_several_is_named(book: Book) -> None:
+    fine, late = pay("cash", "ana", "1.00"), pay("cash", "ana", "1.00", business_date=TOMORROW)
+    refusal = post(book, batch(fine, late, fine, late))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.position) == ("business_date_not_open", 1)
 
 
 def test_references_repeat_where_the_rules_allow(book: Book) -> None:
@@ -205,12 +256,20 @@ def test_malformed_codes_leave_no_trace(field: str, value: object) -> None:
     assert field in refused.value.field
     if field != "business_date":
         assert refused.value.position == 2
+    with pytest.raises(MalformedRequest):
+        check_form(batch(wrong))  # Alone it goes another way.
+
+
+def test_days_begin_with_1970() -> None:
+    check_form(batch(pay("cash", "ana", "1.00", business_date=date(1970, 1, 1))))
 
 
 def test_a_declared_count_must_be_met() -> None:
     check_form(batch(pay("a", "b", "1"), count=1))
     with pytest.raises(MalformedRequest, match="1 transfers came, 2 were declared"):
         check_form(batch(pay("a", "b", "1"), count=2))
+    with pytest.raises(MalformedRequest, match="2 transfers came, 1 were declared"):
+        check_form(batch(pay("a", "b", "1"), pay("a", "b", "1"), count=1))
 
 
 def test_a_malformed_amount_is_named_by_its_place(book: Book) -> None:

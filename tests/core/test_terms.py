@@ -155,6 +155,16 @@ def test_a_hold_ends_at_its_moment_not_before(book: Book) -> None:
     assert code(post(book, batch(part), now=end)) == "hold_not_open"
 
 
+def test_a_hold_that_was_only_looked_at_has_no_end(book: Book) -> None:
+    """The next transfer has the same sequence, and may be a hold that ends later."""
+    soon, later = (hold("ana", "shop", "1.00", expires=at(NOW + n * HOUR)) for n in (1, 2))
+    book.unpost(done(post(book, batch(soon))))
+    assert book.due() is None
+    book.unpost(done(post(book, batch(soon))))
+    done(post(book, batch(later)))
+    assert book.due() == NOW + 2 * HOUR
+
+
 def test_only_holds_whose_time_is_up_expire(book: Book) -> None:
     end = NOW + HOUR
     number = done(
@@ -226,6 +236,13 @@ def test_an_entry_that_falls_leaves_no_hold(book: Book) -> None:
     assert [r.code.value for r in outcome.refused] == ["entry_refused", "exceeds_credit_limit"]
     assert not book.holds.open
     assert available(book, "ana") == 10_000
+
+
+def test_an_entry_that_falls_leaves_no_note(book: Book) -> None:
+    part = under("ana", "shop", "500.00", up_to=Side.DEBIT, entry=1)
+    outcome = post(book, batch(part, under("ana", "shop", "1.00", entry=1), mode="each"))
+    assert isinstance(outcome, Posted)
+    assert (list(outcome.positions), dict(outcome.notes)) == ([], {})
 
 
 def test_an_exchange_is_at_its_rate_rounded_down(book: Book) -> None:
@@ -418,6 +435,15 @@ def test_cash_that_changed_hands_goes_to_suspense_and_is_cleared(
     )
 
 
+def test_what_is_in_suspense_is_cleared_and_not_reversed(book: Book) -> None:
+    set_status(book, "ana", Status.FROZEN)
+    outcome = done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
+    number = outcome.first_sequence
+    past = Past(debit=outcome.debit[0], credit=outcome.credit[0], amount=500)
+    back = under("bridge", "cash", "5.00", action=Action.REVERSE, target=number)
+    assert code(post(book, batch(back), past={number: past})) == "target_not_reversible"
+
+
 def test_what_is_accepted_does_not_go_to_suspense(book: Book) -> None:
     outcome = done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
     assert not outcome.notes
@@ -427,7 +453,7 @@ def test_what_is_accepted_does_not_go_to_suspense(book: Book) -> None:
 def test_suspense_does_not_help_a_code_nobody_knows(book: Book) -> None:
     asked = under("cash", "nobody", "5.00", suspense="bridge")
     assert code(post(book, batch(asked))) == "credit_account_not_found"
-    for wrong in ("nobody", "cash", "eva"):
+    for wrong in ("nobody", "cash", "ana", "eva"):
         asked = under("cash", "ana", "5.00", suspense=wrong)
         assert code(post(book, batch(asked))) == "terms_account_not_usable"
 
@@ -451,6 +477,46 @@ def test_a_soft_bound_is_passed_and_flagged(book: Book) -> None:
     passed = done(post(book, batch(pay("ana", "shop", "0.01"))))
     assert passed.notes[0].flags == (Flag.BALANCE_LIMIT_PASSED,)
     assert code(post(book, batch(pay("shop", "ana", "50.02")))) == "exceeds_credit_limit"
+
+
+@pytest.mark.parametrize(
+    ("soft", "may_owe", "may_own"),
+    [(Side.DEBIT, True, False), (Side.CREDIT, False, True), (Side.BOTH, True, True)],
+)
+def test_the_side_says_which_bound_is_soft(
+    book: Book, soft: Side, may_owe: bool, may_own: bool
+) -> None:
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["shop"],
+        reason="assembly",
+        by="x",
+        lower=-100,
+        upper=100,
+        soft=soft,
+    )
+    book.apply(line)
+    for debit, credit, may in [("shop", "ana", may_owe), ("ana", "shop", may_own)]:
+        outcome = post(book, batch(pay(debit, credit, "1.01")))
+        assert isinstance(outcome, Posted) is may
+        if isinstance(outcome, Posted):
+            book.unpost(outcome)
+
+
+def test_what_is_held_counts_where_a_bound_is_soft(book: Book) -> None:
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["ana"],
+        reason="assembly",
+        by="x",
+        lower=0,
+        soft=Side.DEBIT,
+    )
+    book.apply(line)
+    assert not done(post(book, batch(hold("ana", "shop", "60.00")))).notes
+    assert not done(post(book, batch(pay("ana", "shop", "40.00")))).notes
+    passed = done(post(book, batch(pay("ana", "shop", "0.01"))))
+    assert passed.notes[0].flags == (Flag.CREDIT_LIMIT_PASSED,)
 
 
 # ---- form
@@ -509,9 +575,21 @@ def test_a_refused_batch_leaves_nothing(book: Book) -> None:
 
 
 def test_a_snapshot_keeps_holds_and_suspense(book: Book) -> None:
-    done(post(book, batch(hold("ana", "shop", "10.00", expires=at(NOW + HOUR)))))
+    held = done(post(book, batch(hold("ana", "shop", "10.00", expires=at(NOW + HOUR)))))
+    some = {"action": Action.POST, "target": held.first_sequence}
+    done(post(book, batch(under("ana", "shop", "4.00", **some))))
     set_status(book, "ana", Status.FROZEN)
     done(post(book, batch(under("cash", "ana", "5.00", suspense="bridge"))))
+    line = LimitChanged(
+        recorded_at=NOW,
+        account=book.numbers["shop"],
+        reason="assembly",
+        by="x",
+        lower=0,
+        upper=100_000,
+        soft=Side.CREDIT,
+    )
+    book.apply(line)
     copy = Book()
     copy.opening = book.opening
     for chunk in chunks_of(book):

@@ -1,10 +1,12 @@
 """A book and the plain model, told the same things and compared after each of them."""
 
+import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, convert
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
@@ -23,6 +25,8 @@ from ledger.core.lines import (
     AnyLeaf,
     BatchPosted,
     CurrencyAdded,
+    DayClosed,
+    DayTotal,
     HoldsExpired,
     LimitChanged,
     Manifest,
@@ -31,7 +35,7 @@ from ledger.core.lines import (
     StatusChanged,
     Transfer,
 )
-from ledger.core.model import Action, CurrencyKind, Mode, Nature, Phase, Side, Status
+from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
 from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Link, Past, links_of, targets_of
@@ -52,7 +56,6 @@ class Twins:
     def __init__(self, plain: Plain) -> None:
         self.book, self.plain = Book(), plain
         self.leaves: list[tuple[bytes, bytes]] = []  # And the body of each.
-        self.targets: set[int] = set()
         self._opening = Opening(
             recorded_at=NOW,
             code="caja",
@@ -110,7 +113,6 @@ class Twins:
             assert {r.position: r.code.value for r in outcome.refused} == codes_of(refused)
             assert {r.position: self._no(r) for r in outcome.refused} == refused
             self._compare_rows(outcome, batch, first)
-            self.targets |= targets_of(lines)
             self._record(asked.id, write_body(manifest, lines), outcome)
             self._compare_links(links_of(lines, outcome), first)
 
@@ -150,6 +152,37 @@ class Twins:
 
     def later(self, seconds: int) -> None:
         self.plain.now += seconds * SECOND
+
+    def midnight(self) -> None:
+        self.plain.today += 1
+        self.later(86_400)
+
+    def close_day(self, days_ago: int) -> None:
+        """Close a day with what the model counts for it."""
+        day = self.plain.today - days_ago
+        totals = [
+            {
+                "amount": str(amount),
+                "count": count,
+                "currency": currency,
+                "kind": kind,
+                "source": source,
+            }
+            for (of, currency, kind, source), (count, amount) in sorted(
+                self.plain.totals().items()
+            )
+            if of == day
+        ]
+        lines = [json.dumps(total, separators=(",", ":")) + "\n" for total in totals]
+        line = DayClosed(
+            recorded_at=self.plain.now,
+            date=day_called(day),
+            by="x",
+            count=sum(int(str(total["count"])) for total in totals),
+            totals=sha256("".join(lines).encode()).digest(),
+            shown=convert(totals[:200], list[DayTotal]),
+        )
+        self.change(line, self.plain.close_day(day))
 
     def expire(self) -> None:
         """As the ledger does when time asks for it."""
@@ -212,6 +245,11 @@ class Twins:
             )
             for n, r in holds.items()
         }
+        assert {
+            (day, *key): tuple(total)
+            for day, totals in book.days.totals.items()
+            for key, total in totals.items()
+        } == {(day_called(day), *key): total for (day, *key), total in plain.totals().items()}
         assert book.due() == min((row.expires for row in holds.values()), default=None)
         assert {
             n: (item.account, item.side, item.left, item.since)
@@ -220,14 +258,14 @@ class Twins:
 
     def compare_replay(self) -> None:
         """From the journal's bytes alone, the same book again."""
-        book, past, used = Book(), History(self.targets), References()
+        every = range(1, len(self.plain.rows) + 1)
+        book, past, used = Book(), History(every), References()
         for data, body in self.leaves:
             _, posted = replay(book, data, body or None, used=used, past=past.past)
             if posted is not None:
                 past.add(body, posted)
                 used.add(body, posted)
-        for n in self.targets & past.past.keys():
-            assert past.past[n] == self._past(n)
+        assert past.past == {n: self._past(n) for n in every}
         after, self.book = self._everything(), book
         assert self._everything() == after
 
@@ -262,6 +300,7 @@ class Twins:
             mode=Mode(batch.mode),
             source=batch.source or UNSET,
             control_sums=sums,
+            late=Late(batch.late) if batch.late else UNSET,
         )
 
     def _asked_transfer(self, line: Line) -> AskedTransfer:
@@ -283,7 +322,9 @@ class Twins:
             currency=currency_stated(line, self.plain),
             kind="payment",
             reference=line.reference,
-            business_date=TODAY + timedelta(days=line.days_ahead) if line.days_ahead else UNSET,
+            business_date=UNSET
+            if line.days_ahead is None
+            else day_called(self.plain.today + line.days_ahead),
             terms=UNSET if terms == AskedTerms() else terms,
         )
 
@@ -293,7 +334,7 @@ class Twins:
             manifest,
             lines,
             recorded_at=self.plain.now,
-            business_date=TODAY,
+            business_date=self._today(),
             used=self.plain.references(),
             past={n: self._past(n) for n in wanted},
         )
@@ -317,7 +358,7 @@ class Twins:
             number=posted.number,
             batch=batch,
             poster="branch-1",
-            business_date=TODAY,
+            business_date=self._today(),
             count=body.data.count(b"\n") - 1,
             posted=len(posted.amount),
             first_sequence=posted.first_sequence,
@@ -355,7 +396,9 @@ class Twins:
             (self.plain.balance(row.debit, after), self.plain.balance(row.credit, after))
             for after, row in enumerate(rows, first + 1)
         ]
-        noted = {position: as_noted(batch, rows, position) for position in posted.positions}
+        noted = {
+            position: self._as_noted(batch, rows, position) for position in posted.positions
+        }
         assert {
             position: (
                 note.amount,
@@ -370,15 +413,48 @@ class Twins:
                     )
                     for b in note.beside
                 ],
+                note.business_date,
             )
             for position, note in posted.notes.items()
-        } == {position: note for position, note in noted.items() if note != (None, "", (), [])}
+        } == {
+            position: note
+            for position, note in noted.items()
+            if note != (None, "", (), [], None)
+        }
+
+    def _as_noted(
+        self, batch: Batch, rows: Sequence[Row], position: int
+    ) -> tuple[int | None, str, tuple[str, ...], list[tuple[str, str, str, int]], date | None]:
+        """What of a transfer is otherwise than its line.
+
+        Amount, suspense, flags, what is beside, and the day.
+        """
+        line = batch.lines[position]
+        own = [row for row in rows if row.position == position and not row.kind]
+        beside = [row for row in rows if row.position == position and row.kind]
+        moved = sum(row.amount for row in own)
+        flags = {flag for row in own + beside for flag in row.flags}
+        day = (own + beside)[0].day
+        is_own_day = line.days_ahead is None or day == self.plain.today + line.days_ahead
+        return (
+            None if moved == line.amount else moved,
+            "".join(row.stands_in for row in own),
+            tuple(sorted(flags, reverse=True)),  # First that of the debited account.
+            [(row.kind, row.debit, row.credit, row.amount) for row in beside],
+            None if is_own_day else day_called(day),
+        )
 
     def _compare_links(self, links: Sequence[Link], first: int) -> None:
         rows = enumerate(self.plain.rows[first:], first + 1)
         assert [(link.target, link.sequence, link.amount) for link in links] == [
             (row.takes, n, row.amount) for n, row in rows if row.takes
         ]
+
+    def _today(self) -> date:
+        """What the ledger says of a batch's day."""
+        day = self.book.days.current(day_called(self.plain.today))
+        assert day == day_called(self.plain.current_day())
+        return day
 
     def _no(self, refusal: Refusal) -> No:
         account = self.book.codes[refusal.account] if refusal.account else ""
@@ -395,25 +471,14 @@ class Twins:
         return list(book.state()), book.floor.copy(), book.ceiling.copy(), book.due()
 
 
+def day_called(day: int) -> date:
+    """The date of a day that the model counts from where the history begins."""
+    return TODAY + timedelta(days=day)
+
+
 def money(minor: int) -> str:
     return f"{minor // 100}.{minor % 100:02d}"
 
 
 def codes_of(refused: dict[int | None, No]) -> dict[int | None, str]:
     return {position: no.code for position, no in refused.items()}
-
-
-def as_noted(
-    batch: Batch, rows: Sequence[Row], position: int
-) -> tuple[int | None, str, tuple[str, ...], list[tuple[str, str, str, int]]]:
-    """What of a transfer is otherwise than its line: amount, suspense, flags, beside."""
-    own = [row for row in rows if row.position == position and not row.kind]
-    beside = [row for row in rows if row.position == position and row.kind]
-    moved = sum(row.amount for row in own)
-    flags = {flag for row in own + beside for flag in row.flags}
-    return (
-        None if moved == batch.lines[position].amount else moved,
-        "".join(row.stands_in for row in own),
-        tuple(sorted(flags, reverse=True)),  # First that of the debited account.
-        [(row.kind, row.debit, row.credit, row.amount) for row in beside],
-    )

@@ -58,7 +58,7 @@ class Wish:
     suspense: str = ""
     off: int = 0  # By how much an amount that must fit does not.
     reference: str = ""
-    days_ahead: int = 0
+    days_ahead: int | None = None
 
 
 def mostly(*values: T) -> st.SearchStrategy[T]:
@@ -91,7 +91,7 @@ wishes = st.builds(
     suspense=st.sampled_from(["bridge", "bridge", "shop", ""] * 6 + ["hank", "nobody"]),
     off=mostly(0, 1, -1),
     reference=mostly("", "r1", "r2"),
-    days_ahead=mostly(0, 1, -1),
+    days_ahead=mostly(None, 0, 1, -1, -2),
 )
 
 
@@ -235,11 +235,27 @@ def _exchange(wish: Wish, line: Line, plain: Plain) -> list[Line]:
 
 # ---- steps of a history
 
+# A batch without terms goes another road, so some have none at all.
+bare_wishes = st.builds(
+    Wish,
+    what=st.just("pay"),
+    debit=codes,
+    credit=codes,
+    amount=st.one_of(st.integers(1, 150), st.sampled_from(["all", "more"])),
+    is_astray=mostly(False, True),
+    reference=mostly("", "r1", "r2"),
+    days_ahead=mostly(None, 0, 1, -1, -2),
+)
 posts = st.tuples(
     st.just("post"),
-    st.lists(wishes, min_size=1, max_size=4),
+    st.sampled_from(
+        [st.lists(wishes, min_size=1, max_size=4)] * 4
+        + [st.lists(bare_wishes, min_size=2, max_size=4)]
+    ).flatmap(lambda kind: kind),
     st.sampled_from(["atomic", "each", "each"]),
     mostly(None, "right", "wrong"),
+    mostly("", "till"),
+    st.sampled_from(["", "next_open_day"]),
 )
 bounds = st.tuples(
     st.just("bounds"),
@@ -260,8 +276,15 @@ expiries = st.one_of(
     st.tuples(st.just("expire"), st.lists(st.integers(0, 5), min_size=1, max_size=3)),
 )
 restarts = st.tuples(st.just("restart"))
+days = st.one_of(
+    st.tuples(st.just("midnight")),
+    st.tuples(st.just("close"), st.sampled_from([1, 1, 0, 2])),
+)
 steps = st.sampled_from(
-    [posts] * 10 + [bounds] * 3 + [statuses] * 3 + [accounts, waits, expiries, restarts]
+    [posts] * 10
+    + [bounds] * 3
+    + [statuses] * 3
+    + [accounts, waits, expiries, days, restarts, restarts]
 ).flatmap(lambda kind: kind)
 histories = st.lists(steps, min_size=6, max_size=12)
 
@@ -269,18 +292,21 @@ histories = st.lists(steps, min_size=6, max_size=12)
 FIRST = Batch([Line("cash", "ana", 500), Line("cash", "eva", 120), Line("ben", "shop", 90)])
 
 
-def batch_of(made: list[Wish], mode: str, sums: str | None, plain: Plain) -> Batch:
+def batch_of(
+    made: list[Wish], mode: str, sums: str | None, source: str, late: str, plain: Plain
+) -> Batch:
     """A batch of some wishes, with the sums that it declares."""
     lines = [line for wish in made for line in lines_of(wish, plain)]
+    batch = Batch(lines, mode, source, late=late)
     if sums is None:
-        return Batch(lines, mode)
+        return batch
     found: dict[str, int] = {}
     for line in lines:
         currency = currency_stated(line, plain)
         found[currency] = found.get(currency, 0) + line.amount
     if sums == "wrong":
         found["MXN"] = found.get("MXN", 0) + 1
-    return Batch(lines, mode, sums=found)
+    return replace(batch, sums=found)
 
 
 def currency_stated(line: Line, plain: Plain) -> str:

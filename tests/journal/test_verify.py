@@ -413,6 +413,26 @@ def the_note_of_another_batch(it: Building, ana: int, ben: int) -> None:
     it.put(replace(leaf, signed=True, note=note, root=UNSET, key=UNSET), body)
 
 
+def a_note_of_another_size(it: Building, ana: int, ben: int) -> None:
+    batch, _, written = it.write([it.pay(ana, ben, 1)])
+    posted = Posted(
+        number=1,
+        first_sequence=1,
+        positions=range(1),
+        debit=[],
+        credit=[],
+        amount=[1],
+        debit_balance=[],
+        credit_balance=[],
+    )
+    leaf = it.header(batch, written, posted, b"", it.tick(), signed=True, count=2)
+    it.put(replace(leaf, count=1), written.data)
+
+
+def the_name_of_another_batch(it: Building, ana: int, ben: int) -> None:
+    it.put(*forged(it, ana, ben, 1, batch=it.next_batch()))
+
+
 @pytest.mark.parametrize(
     ("fraud", "reason"),
     [
@@ -434,6 +454,8 @@ def the_note_of_another_batch(it: Building, ana: int, ben: int) -> None:
         (a_reason_that_is_none, "no reason to refuse is called because"),
         (a_kind_that_is_no_code, "not a code: [a-z][a-z0-9_]{0,31}"),
         (the_note_of_another_batch, "the note names another batch"),
+        (a_note_of_another_size, "the note has another size"),
+        (the_name_of_another_batch, "the manifest names another batch"),
     ],
 )
 def test_signed_but_against_the_rules(fraud: Fraud, reason: str, tmp_path: Path) -> None:

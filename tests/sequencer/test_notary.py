@@ -84,6 +84,19 @@ async def test_a_memory_that_cannot_be_read_is_not_a_beginning(
         await sign(notary, 0, 7)
 
 
+@pytest.mark.parametrize("written", [0, 1, 100])
+async def test_a_first_write_that_was_torn_is_made_again(
+    notary: FileNotary, tmp_path: Path, written: int
+) -> None:
+    """No signature left before the whole slot was on disk, so there is nothing to forget."""
+    await sign(notary, 0, 1)
+    (file,) = tmp_path.glob("*.signed")
+    file.write_bytes(file.read_bytes()[:written])
+    assert await notary.memory(ORIGIN) is None
+    await sign(notary, 0, 1)
+    assert await notary.memory(ORIGIN) == (1, root(1))
+
+
 async def test_two_in_one_directory_share_key_and_memory(
     notary: FileNotary, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -47,8 +48,8 @@ from ledger.sequencer.loading import _restore, load
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
-from tests.sequencer.test_histories import AtOnce
 from tests.sequencer.test_writer import roll_back, until
+from tests.simulation.loop import AtOnce
 
 PROMPT_S = 5.0
 
@@ -383,6 +384,41 @@ async def test_a_ledger_whose_opening_was_lost_is_opened_by_asking_again(house: 
         await furnish(desk)
 
 
+async def test_a_ledger_that_is_opened_while_all_stops_is_let_go_too(house: House) -> None:
+    """Its writer begins when the others were closed already, and nobody else would end it."""
+    store = house.store()
+    take = store.take
+    release = asyncio.Event()
+
+    async def slowly(*args: Any, **more: Any) -> Any:
+        await release.wait()
+        return await take(*args, **more)
+
+    store.take = slowly  # type: ignore[method-assign]
+    async with house.serving(store) as desk:
+        asked = AskedLedger(code="caja", name="Caja", time_zone="America/Mexico_City")
+        opening = asyncio.create_task(desk.open_ledger(asked, OPERATOR))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        await opening
+    assert not [one for one in asyncio.all_tasks() if one.get_name() == "writer caja"]
+
+
+async def test_one_who_was_replaced_gives_no_receipt_of_what_it_did_not_sign(
+    house: House,
+) -> None:
+    """It finds a repeat in the database, where its successor wrote it; signed or not yet."""
+    asked = batch(1, pay("cash", "ana", "1.00"))
+    async with house.serving() as old:
+        await furnish(old)
+        async with house.serving(owner="second") as new:
+            assert isinstance(await new.post("caja", asked, OPERATOR), Receipt)
+            with pytest.raises(WriterReplaced):
+                await old.post("caja", asked, OPERATOR)
+
+
 async def again_until_up(ask: Callable[[], Awaitable[object]]) -> object:
     async with asyncio.timeout(PROMPT_S):
         while True:
@@ -453,16 +489,16 @@ async def test_what_did_not_fit_a_group_that_failed_is_decided_once(
 
 
 async def test_a_refusal_waits_for_what_it_stands_on(house: House) -> None:
-    """An account cannot be opened again since it was closed: true once that is committed."""
+    """An account cannot be frozen since it was closed: true once that is committed."""
     store = HeldStore(house)
     closed = AskedChange(reason="decision", status=Status.CLOSED)
-    opened = AskedChange(reason="decision", status=Status.OPEN)
+    frozen = AskedChange(reason="decision", status=Status.FROZEN)
     async with house.serving(store) as desk:
         await furnish(desk)
         store.go_on.clear()
         first = asyncio.create_task(desk.change_account("caja", "eva", closed, OPERATOR))
         await until(lambda: store.waiting == 1)
-        second = asyncio.create_task(desk.change_account("caja", "eva", opened, OPERATOR))
+        second = asyncio.create_task(desk.change_account("caja", "eva", frozen, OPERATOR))
         for _ in range(20):
             await asyncio.sleep(0)
         assert not second.done()
@@ -678,7 +714,6 @@ async def test_snapshots_of_several_chunks_and_the_last_two_of_them(
 ) -> None:
     """Start-up takes the newest, and replays only what came after it."""
     monkeypatch.setattr(snapshotting, "CHUNK", 2)
-    monkeypatch.setattr(snapshotting, "SLICE", 1)
     ledger_of = house.database.ledgers
     async with house.serving() as desk:
         await furnish(desk)
@@ -688,7 +723,7 @@ async def test_snapshots_of_several_chunks_and_the_last_two_of_them(
         live = await desk.read("caja", lambda book: list(book.state()))
     sizes = {size for size, _ in ledger_of[1].chunks}
     assert sizes == {11, 13}
-    assert {number for _, number in ledger_of[1].chunks} == {0, 1, 2}
+    assert {number for _, number in ledger_of[1].chunks} == {0, 1, 2, 3}
     loaded = await load(house.store(), ledger_of[1].head)
     assert loaded.replayed_leaves == 1
     assert list(loaded.book.state()) == live
@@ -700,14 +735,14 @@ async def test_what_is_frozen_does_not_change_any_more(house: House) -> None:
     async with house.serving() as desk:
         await furnish(desk)
         frozen = await desk.read("caja", lambda book: book.frozen())
-        before = list(frozen.lines(0, None))
+        before = frozen.slice(0, frozen.count).lines()
         await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
         changed = AskedChange(
             reason="decision", status=Status.FROZEN, lower_bound="-5", upper_bound="500"
         )
         await desk.change_account("caja", "ana", changed, OPERATOR)
         await desk.open_accounts("caja", [AskedAccount(code="leo", currency="MXN")], OPERATOR)
-        assert list(frozen.lines(0, None)) == before
+        assert frozen.slice(0, frozen.count).lines() == before
 
 
 async def test_a_batch_out_of_order_breaks_the_journal(house: House) -> None:

@@ -485,7 +485,7 @@ async def test_changes_of_an_account(house: House) -> None:
         assert crossed == Refusal(code=RefusalCode.BOUNDS_CROSSED)
         closed = await change("eva", status=Status.CLOSED)
         assert closed.status is Status.CLOSED  # type: ignore[attr-defined]
-        again = await change("eva", status=Status.OPEN)
+        again = await change("eva", status=Status.FROZEN)
         assert again == Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=4)
         assert await change("nobody") == Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
     assert house.book().account(2).status is Status.FROZEN

@@ -20,7 +20,7 @@ from ledger.core.lines import (
     Terms,
     Transfer,
 )
-from ledger.core.model import Account, CurrencyKind, Mode, Nature
+from ledger.core.model import CurrencyKind, Mode, Nature
 from ledger.core.ports import Group, Head, NewBatch, NewTile
 from ledger.core.terms import NO_PAST, Past, links_of
 from ledger.journal.batches import write_body, write_outcomes
@@ -55,10 +55,11 @@ class Scribe:
 
     def __init__(self, head: Head, *, unique_references: bool = False) -> None:
         self.head = head
+        self.now = NOW
         self.book = Book()
         self.leaves: list[bytes] = []
         self._batches: list[NewBatch] = []
-        self._accounts: list[Account] = []
+        self._accounts: list[AccountOpened] = []
         self.tiles: list[NewTile] = []
         self.put(
             Opening(
@@ -88,19 +89,18 @@ class Scribe:
     def open_accounts(self, count: int) -> None:
         for _ in range(count):
             number = self.book.accounts + 1
-            self.put(
-                AccountOpened(
-                    recorded_at=NOW,
-                    number=number,
-                    code=f"m-{number}",
-                    currency="MXN",
-                    nature=Nature.CREDIT,
-                    kind="member",
-                    holder=number.to_bytes(16, "big"),
-                    by="test",
-                )
+            leaf = AccountOpened(
+                recorded_at=self.now,
+                number=number,
+                code=f"m-{number}",
+                currency="MXN",
+                nature=Nature.CREDIT,
+                kind="member",
+                holder=number.to_bytes(16, "big"),
+                by="test",
             )
-            self._accounts.append(self.book.account(number))
+            self.put(leaf)
+            self._accounts.append(leaf)
 
     def post(
         self,
@@ -113,8 +113,8 @@ class Scribe:
     ) -> NewBatch:
         manifest = Manifest(
             origin=f"example.org/caja/batch/{batch}",
-            created=NOW,
-            expires=NOW + 1,
+            created=self.now,
+            expires=self.now + 1,
             count=len(transfers),
             mode=mode,
             salt=bytes(16),
@@ -122,12 +122,12 @@ class Scribe:
         )
         body = write_body(manifest, transfers)
         posted = self.book.post(
-            manifest, transfers, recorded_at=NOW, business_date=DAY, past=past
+            manifest, transfers, recorded_at=self.now, business_date=DAY, past=past
         )
         assert isinstance(posted, Posted), posted
         index = self.put(
             BatchPosted(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 number=posted.number,
                 batch=batch,
                 poster="caja",
@@ -161,10 +161,10 @@ class Scribe:
         self._batches.append(new)
         return new
 
-    def refuse(self, batch: UUID) -> NewBatch:
+    def refuse(self, batch: UUID, *, account: int | None = None) -> NewBatch:
         index = self.put(
             BatchRefused(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 batch=batch,
                 poster="caja",
                 business_date=DAY,
@@ -172,6 +172,7 @@ class Scribe:
                 code="batch_expired",
                 digest=bytes(32),
                 salt=bytes(16),
+                account=UNSET if account is None else account,
             )
         )
         new = NewBatch(batch=batch, leaf_index=index)
@@ -181,7 +182,7 @@ class Scribe:
     def snapshot(self) -> int:
         return self.put(
             Snapshot(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 size=self.book.size,
                 accounts=self.book.accounts,
                 root=bytes(32),

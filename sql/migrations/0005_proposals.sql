@@ -1,4 +1,4 @@
--- 0003 proposals: requests that wait until others approve or accept them.
+-- 0005 proposals: requests that wait until others approve or accept them.
 --
 -- Phase:     before   (the previous release does not know the table, and no line that it writes
 --                      needs one)

@@ -1,0 +1,325 @@
+"""Limits of accounts: bounds for some days, limits earned by use, limits of payments.
+
+What changes them can cite a decision; its document stays here, only its hash is sent.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from ledger.cli.client import path_of
+from ledger.cli.show import (
+    Place,
+    dry_query,
+    dry_run_option,
+    facts,
+    ledger_option,
+    print_json,
+    speaks_to_service,
+    table,
+)
+from ledger.cli.words import t
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DAY: Final = click.DateTime(["%Y-%m-%d"])
+BOUNDS: Final = ("code", "currency", "balance", "lower_bound", "upper_bound", "soft_bounds")
+HISTORY: Final = (
+    "leaf_index",
+    "recorded_at",
+    "what",
+    "lower_bound",
+    "upper_bound",
+    "starts",
+    "ends",
+    "reason",
+    "by",
+)
+PERIODS: Final = ("transfer", "day", "week", "month", "year")
+
+reason_option: Final = click.option(
+    "--reason",
+    required=True,
+    help=t(
+        "A code such as assembly; it stays in the journal.",
+        "Un código como asamblea; queda en el diario.",
+    ),
+)
+
+
+def act_options(command: F) -> F:
+    """The decision that a change cites."""
+    for option in (
+        click.option("--act", help=t("Number of the decision.", "Número del acta.")),
+        click.option("--act-date", type=DAY, help=t("Its date.", "Su fecha.")),
+        click.option(
+            "--act-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help=t(
+                "Its document; only its SHA-256 is sent.",
+                "Su documento; sólo se envía su SHA-256.",
+            ),
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def act_of(act: str | None, act_date: datetime | None, act_file: Path | None) -> dict[str, Any]:
+    """The decision as it is sent, or nothing."""
+    if act is None and act_date is None and act_file is None:
+        return {}
+    if act is None or act_date is None or act_file is None:
+        raise click.UsageError(
+            t(
+                "--act, --act-date and --act-file go together.",
+                "--act, --act-date y --act-file van juntos.",
+            )
+        )
+    digest = sha256(act_file.read_bytes()).hexdigest()
+    return {"act": {"number": act, "date": act_date.date().isoformat(), "hash": digest}}
+
+
+async def send(
+    place: Place, ledger: str, codes: tuple[str, ...], asked: dict[str, Any], dry_run: bool
+) -> None:
+    """Change limits of these accounts, all or none, and print them."""
+    path = path_of("ledgers", ledger, "limits")
+    body = {"accounts": list(codes), **asked}
+    async with place.client() as client:
+        answer, _ = await client.send("POST", path, body, query=dry_query(dry_run))
+    if dry_run:
+        place.dry(answer, "accounts", BOUNDS)
+    else:
+        place.rows(answer["accounts"], BOUNDS)
+
+
+@click.group(help=t("Limits of one account or many.", "Límites de una o varias cuentas."))
+def limit_group() -> None:
+    pass
+
+
+@limit_group.command(
+    "set",
+    help=t(
+        "Change how low and how high accounts may go, all of them or none; with --from or "
+        "--to for some days.",
+        "Cambia hasta dónde pueden bajar y subir las cuentas, todas o ninguna; con --from o "
+        "--to, por unos días.",
+    ),
+)
+@click.argument("codes", nargs=-1, required=True)
+@ledger_option
+@click.option("--lower", help=t("Such as -500.00, or none.", "Como -500.00, o none."))
+@click.option("--upper", help=t("Such as 2000.00, or none.", "Como 2000.00, o none."))
+@click.option(
+    "--soft",
+    type=click.Choice(["none", "lower", "upper", "both"]),
+    help=t("Which of them may be passed.", "Cuáles se pueden pasar."),
+)
+@click.option("--from", "first", type=DAY, help=t("First day.", "Primer día."))
+@click.option("--to", "last", type=DAY, help=t("Last day.", "Último día."))
+@reason_option
+@act_options
+@dry_run_option
+@speaks_to_service
+async def set_limits(
+    place: Place,
+    codes: tuple[str, ...],
+    ledger: str,
+    lower: str | None,
+    upper: str | None,
+    soft: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    reason: str,
+    dry_run: bool,
+    **act: Any,
+) -> None:
+    given = {"lower_bound": lower, "upper_bound": upper, "soft_bounds": soft}
+    bounds = {name: text for name, text in given.items() if text is not None}
+    if not bounds:
+        raise click.UsageError(
+            t("Give --lower, --upper or --soft.", "Dé --lower, --upper o --soft.")
+        )
+    days = {
+        name: day.date().isoformat()
+        for name, day in (("starts", first), ("ends", last))
+        if day is not None
+    }
+    asked = {"reason": reason, **bounds, **days, **act_of(**act)}
+    await send(place, ledger, codes, asked, dry_run)
+
+
+@limit_group.command(
+    "unplan",
+    help=t(
+        "Give up the plan PLAN of an account, before it begins.",
+        "Deja sin efecto el plan PLAN de una cuenta, antes de que empiece.",
+    ),
+)
+@click.argument("code")
+@click.argument("plan", type=click.IntRange(0))
+@ledger_option
+@reason_option
+@dry_run_option
+@speaks_to_service
+async def unplan(
+    place: Place, code: str, plan: int, ledger: str, reason: str, dry_run: bool
+) -> None:
+    await send(place, ledger, (code,), {"reason": reason, "unplan": plan}, dry_run)
+
+
+@limit_group.command(
+    "earn",
+    help=t(
+        "Let credit limits grow with what is received: BASE and N/D of it, at most CAP; "
+        "--end ends that.",
+        "Hace crecer el límite de crédito con lo recibido: BASE más N/D, hasta CAP; --end "
+        "lo termina.",
+    ),
+)
+@click.argument("codes", nargs=-1, required=True)
+@ledger_option
+@click.option("--share", help=t("N/D, such as 1/4.", "N/D, como 1/4."))
+@click.option("--base", default="0", show_default=True)
+@click.option("--cap", help=t("The highest limit.", "El límite más alto."))
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    help=t("Count only transfers of this kind.", "Cuenta sólo movimientos de este tipo."),
+)
+@click.option("--end", is_flag=True, help=t("End the rule.", "Termina la regla."))
+@reason_option
+@act_options
+@dry_run_option
+@speaks_to_service
+async def earn(
+    place: Place,
+    codes: tuple[str, ...],
+    ledger: str,
+    share: str | None,
+    base: str,
+    cap: str | None,
+    kinds: tuple[str, ...],
+    end: bool,
+    reason: str,
+    dry_run: bool,
+    **act: Any,
+) -> None:
+    rule: dict[str, Any] | str = "none"
+    if not end:
+        n, _, d = (share or "").partition("/")
+        if not (n.isascii() and n.isdigit() and d.isascii() and d.isdigit()) or cap is None:
+            raise click.UsageError(t("Give --share N/D and --cap.", "Dé --share N/D y --cap."))
+        rule = {"n": int(n), "d": int(d), "base": base, "cap": cap}
+        if kinds:
+            rule["kinds"] = list(kinds)
+    await send(
+        place, ledger, codes, {"reason": reason, "earned": rule, **act_of(**act)}, dry_run
+    )
+
+
+@limit_group.command(
+    "payments",
+    help=t(
+        "Say how much may be paid in one transfer, a day, week, month or year. What is not "
+        "given is not limited.",
+        "Dice cuánto se puede pagar por movimiento, día, semana, mes o año. Lo que no se da, "
+        "no se limita.",
+    ),
+)
+@click.argument("codes", nargs=-1, required=True)
+@ledger_option
+@click.option("--transfer", help=t("In one transfer.", "Por movimiento."))
+@click.option("--day", help=t("In a day.", "Por día."))
+@click.option("--week", help=t("In a week, from Monday.", "Por semana, desde el lunes."))
+@click.option("--month", help=t("In a month.", "Por mes."))
+@click.option("--year", help=t("In a year.", "Por año."))
+@reason_option
+@act_options
+@dry_run_option
+@speaks_to_service
+async def limit_payments(
+    place: Place,
+    codes: tuple[str, ...],
+    ledger: str,
+    reason: str,
+    dry_run: bool,
+    act: str | None,
+    act_date: datetime | None,
+    act_file: Path | None,
+    **given: str | None,
+) -> None:
+    payments = {name: text for name, text in given.items() if text is not None}
+    asked = {"reason": reason, "payments": payments, **act_of(act, act_date, act_file)}
+    await send(place, ledger, codes, asked, dry_run)
+
+
+@limit_group.command(
+    "show",
+    help=t(
+        "Limits of an account, what is left of them, and since when it is at its limit.",
+        "Los límites de una cuenta, lo que queda, y desde cuándo está en su límite.",
+    ),
+)
+@click.argument("code")
+@ledger_option
+@speaks_to_service
+async def show_limits(place: Place, code: str, ledger: str) -> None:
+    async with place.client() as client:
+        path = path_of("ledgers", ledger, "accounts", code, "standing")
+        standing = await client.get(path)
+    if place.json:
+        print_json(standing)
+        return
+    place.console.print(facts(standing["account"], (*BOUNDS, "pending_debits", "available")))
+    times = ("negative_since", "at_limit_since", "seconds_at_limit")
+    if any(name in standing for name in times):
+        place.console.print(facts(standing, [name for name in times if name in standing]))
+    if "earned" in standing:
+        place.console.print(facts(standing["earned"], ("n", "d", "base", "cap", "received")))
+    limits = standing["payment_limits"]
+    if limits:
+        rows = [{"period": name, **limits[name]} for name in PERIODS if name in limits]
+        place.console.print(table(rows, ("period", "limit", "left")))
+    if standing["plans"]:
+        place.console.print(
+            table(
+                standing["plans"],
+                ("leaf_index", "begun", "starts", "ends", "lower_bound", "upper_bound"),
+            )
+        )
+
+
+@limit_group.command(
+    "history",
+    help=t(
+        "What became of an account's limits, by whom and why.",
+        "Qué ha sido de los límites de una cuenta, por quién y por qué.",
+    ),
+)
+@click.argument("code")
+@ledger_option
+@speaks_to_service
+async def limit_history(place: Place, code: str, ledger: str) -> None:
+    place.rows(await all_changes(place, ledger, code, "limits"), HISTORY)
+
+
+async def all_changes(place: Place, ledger: str, code: str, what: str) -> list[Any]:
+    """The whole history of an account, page by page."""
+    path = path_of("ledgers", ledger, "accounts", code, what)
+    found: list[Any] = []
+    query: dict[str, Any] = {"limit": 1000}
+    async with place.client() as client:
+        while True:
+            page = await client.get(path, query)
+            found += page["changes"]
+            if "next" not in page:
+                return found
+            query["after"] = page["next"]

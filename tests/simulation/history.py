@@ -1,0 +1,327 @@
+"""A history: from a seed, through its steps, to a quiet end where everything is compared."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from ledger.core.book import Book
+from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
+from ledger.core.model import CurrencyKind, Nature
+from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
+from ledger.core.refusals import Refusal
+from ledger.journal.replay import References, replay
+from ledger.sequencer import writer as writer_module
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.workload import OPERATOR, Client, Outbox, _post, trouble
+from tests.simulation.world import Process, Rates, World, digest_of, name_of
+
+CLIENTS = 4
+QUIET_S = 60  # After which every fault that was on its way has happened.
+LATE_MAX = 300  # Duplicates of what was sent, at the end.
+PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
+
+# Limits of the writer are sometimes so low that they are reached.
+LIMITS: dict[str, list[int]] = {
+    "GROUP_TRANSFERS_MAX": [1, 5, 16_380],
+    "GROUP_LEAVES_MAX": [1, 3, 8_190],
+    "AHEAD_MIN": [0, 8],
+    "QUEUE_MAX": [4, 20_000, 20_000],
+    "QUEUE_TRANSFERS_MAX": [20, 262_080],
+    "REFUSED_BURST": [2, 2_000, 2_000],
+    "SNAPSHOT_WEIGHT": [30, 200, 1_000_000],
+}
+
+
+class History(Struct):
+    """What became of a seed."""
+
+    lines: list[str]
+    sha256: str
+    faults: dict[str, int]
+    leaves: int
+    answered: list[str]  # Commands that were answered at least once.
+
+
+class Failed(AssertionError):
+    """A history ended badly."""
+
+    def __init__(self, seed: int, steps: int, step: int, lines: list[str], why: str) -> None:
+        self.lines = lines
+        super().__init__(
+            f"seed {seed}, step {step}: {why}\n"
+            f"to see it again: ./run simulate --seed {seed} --steps {steps}"
+        )
+
+
+def run(seed: int, steps: int) -> History:
+    """Live through a history.
+
+    Raises:
+        Failed: the auditor, or anything else, found something wrong.
+    """
+    loop = SimulatedLoop()
+    world: World | None = None
+
+    async def begin() -> World:
+        nonlocal world
+        world = World(seed, steps)
+        with _limits(world), _listening(world):
+            await _live(world)
+        return world
+
+    try:
+        whole = loop.run(begin())
+        complaints = [*whole.complaints, *loop.complaints]
+        if complaints:
+            raise AssertionError("; ".join(complaints))
+    except Exception as error:
+        lines = world.history if world else []
+        step = world.step if world else 0
+        found = (world.broken if world else None) or _first(error)
+        why = f"{type(found).__name__}: {found}"
+        raise Failed(seed, steps, step + 1, lines, why) from found
+    finally:
+        if world is not None:
+            world.close()
+    leaves = sum(len(ledger.lines) for ledger in whole.database.ledgers.values())
+    return History(
+        lines=whole.history,
+        sha256=digest_of(whole.history),
+        faults=dict(whole.faults),
+        leaves=leaves,
+        answered=list(whole.answered),
+    )
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of a group's exceptions."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _live(world: World) -> None:
+    outbox = Outbox()
+    await _furnish(world)
+    rates = Rates.chosen(world.random)
+    world.say(f"      roughness: {rates}")
+    world.rates = rates
+    clients = [Client(world, f"client {n + 1}", outbox) for n in range(CLIENTS)]
+    async with asyncio.TaskGroup() as group:
+        for client in clients:
+            group.create_task(client.live())
+        group.create_task(trouble(world))
+    await _settle(world, outbox)
+
+
+async def _furnish(world: World) -> None:
+    """A savings bank with cash and members, and a community currency beside it."""
+    desk = (await world.someone()).desk
+    process = world.newest
+    assert process is not None
+    chance = world.random
+    asked = AskedLedger(
+        code="caja",
+        name="Caja de prueba",
+        time_zone="America/Mexico_City",
+        unique_references=chance.random() < 0.5,
+    )
+    assert not isinstance(await process.ask(lambda: desk.open_ledger(asked, OPERATOR)), Refusal)
+    for code, kind, scale in [
+        ("MXN", CurrencyKind.NATIONAL, 2),
+        ("HRS", CurrencyKind.MUTUAL_CREDIT, 0),
+    ][: chance.choice([1, 2, 2])]:
+        currency = AskedCurrency(code=code, kind=kind, scale=scale)
+        told = await process.ask(
+            lambda currency=currency: desk.add_currency("caja", currency, OPERATOR)
+        )
+        assert told is None
+        opened = await process.ask(
+            lambda code=code: desk.open_accounts("caja", _accounts(code), OPERATOR)
+        )
+        assert not isinstance(opened, Refusal)
+    if chance.random() < 0.1:  # The log's first tile fills up.
+        many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
+        assert not isinstance(
+            await process.ask(lambda: desk.open_accounts("caja", many, OPERATOR)), Refusal
+        )
+    world.audit()
+
+
+def _accounts(currency: str) -> list[AskedAccount]:
+    if currency == "MXN":
+        return [
+            AskedAccount(code="cash", currency="MXN", lower_bound="none"),
+            AskedAccount(code="ana", currency="MXN"),
+            AskedAccount(
+                code="ben", currency="MXN", lower_bound="-50.00", upper_bound="100.00"
+            ),
+            AskedAccount(code="eva", currency="MXN"),
+        ]
+    return [
+        AskedAccount(code="h-ana", currency="HRS", lower_bound="-100", upper_bound="100"),
+        AskedAccount(code="h-ben", currency="HRS", lower_bound="-100", upper_bound="100"),
+        AskedAccount(code="h-eva", currency="HRS", lower_bound="-20", upper_bound="200"),
+        AskedAccount(code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"),
+    ]
+
+
+# ---- how it ends
+
+
+async def _settle(world: World, outbox: Outbox) -> None:
+    """All is quiet. What is alive is what the journal amounts to; nothing is lost or double."""
+    world.rates = Rates()
+    world.database.is_down = False
+    await asyncio.sleep(QUIET_S)
+    await _until_served(world)
+    process = await world.someone()
+    for code in process.desk.ledgers():
+        await _compare(world, process, code)
+        await process.ask(lambda code=code: process.desk.writer(code).snapshot_soon())
+    await _send_late(world, outbox)
+    process = await world.someone()
+    await _until_signed(world, process)
+    _final(world, outbox, process)
+    for one in list(world.processes):
+        await world.close_process(one)
+    process = await world.someone()  # Begins with the snapshots.
+    for code in process.desk.ledgers():
+        await _compare(world, process, code)
+    world.audit()
+    _final(world, outbox, process)
+    await world.close_process(process)
+    world.say(f"      the end: {world.step} steps, all is as it should be")
+
+
+async def _until_served(world: World) -> None:
+    """Clocks agree again, whoever stopped is started again, and every ledger takes a line."""
+    for _ in range(PATIENCE):
+        process = await world.someone()
+        try:
+            for code in process.desk.ledgers():
+                await process.ask(partial(process.desk.record_key, code, "end", None, OPERATOR))
+            return
+        except LedgerFault as fault:
+            world.say(f"      not served yet: {name_of(fault)}")
+            process.is_replaced |= isinstance(fault, WriterReplaced)
+            process.is_stopped |= isinstance(fault, JournalBroken | SignerStopped)
+            await asyncio.sleep(600)
+    raise AssertionError("never served again")
+
+
+async def _until_signed(world: World, process: Process) -> None:
+    """Also a snapshot's line, for which nobody waits."""
+    for _ in range(PATIENCE):
+        codes = process.desk.ledgers()
+        sizes = [world.auditor.size(code) for code in codes]
+        signed = [
+            world.auditor.books(code).signed(process.desk.checkpoint(code)) for code in codes
+        ]
+        if sizes == signed:
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _send_late(world: World, outbox: Outbox) -> None:
+    """Late duplicates: everybody gets the answer that stands."""
+    sent = list(outbox.sent)
+    if len(sent) > LATE_MAX:
+        sent = world.random.sample(sent, LATE_MAX)
+    client = Client(world, "the end", outbox)
+    client.is_last = True
+    for one in sent:
+        for _ in range(PATIENCE):
+            request = _post(client, one, "repeats")
+            try:
+                text = await client.attempt(request)
+            except AssertionError as error:
+                if "Overloaded" not in str(error):  # Many were refused: it takes its time.
+                    raise
+                await asyncio.sleep(1)
+                continue
+            world.say(f"      late: {request.text}: {text}")
+            break
+        else:
+            raise AssertionError("never answered")
+
+
+async def _compare(world: World, process: Process, code: str) -> None:
+    """The live state is what the ledger's own replay makes of the bytes."""
+    live = await process.ask(
+        lambda: process.desk.read(code, lambda book: (book.size, list(book.state())))
+    )
+    ledger = next(kept for kept in world.database.ledgers.values() if kept.code == code)
+    assert live[0] == len(ledger.lines), "somebody else wrote"
+    book, references = Book(), References()
+    for index, line in enumerate(ledger.lines):
+        kept = ledger.batch_at.get(index)
+        body = (kept.body or None) if kept else None
+        _, posted = replay(book, line, body, used=references)
+        if posted is not None and body is not None:
+            references.add(body, posted)
+    assert live[1] == list(book.state()), "replay differs from the live state"
+
+
+def _final(world: World, outbox: Outbox, process: Process) -> None:
+    for code in process.desk.ledgers():
+        books = world.auditor.books(code)
+        sent = {one.asked.id for one in outbox.sent if one.ledger == code}
+        books.final(process.desk.checkpoint(code), sent)
+        ledger_id = next(n for n, kept in world.database.ledgers.items() if kept.code == code)
+        books.listed(world.database.ledgers[ledger_id].rows(), None, 0)
+        for one in sent:
+            is_perhaps = one in outbox.perhaps_recorded
+            if not is_perhaps:
+                books.not_recorded(one)
+
+
+# ---- around it
+
+
+@contextmanager
+def _limits(world: World) -> Iterator[None]:
+    """The writer's limits as this history has them."""
+    before: dict[str, Any] = {}
+    for name, values in LIMITS.items():
+        value = world.random.choice(values)
+        if hasattr(writer_module, name):
+            before[name] = getattr(writer_module, name)
+            setattr(writer_module, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(writer_module, name, value)
+
+
+class _Listener(logging.Handler):
+    """The service's own log: an exception in it is one too many, but for a disk's."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, OSError):
+            self._world.complaints.append(f"{record.getMessage()} {error!r}")
+
+
+@contextmanager
+def _listening(world: World) -> Iterator[None]:
+    log = logging.getLogger("ledger")
+    listener = _Listener(world)
+    was = log.propagate
+    log.addHandler(listener)
+    log.propagate = False  # What is injected here is no news to anybody else.
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+        log.propagate = was

@@ -1,0 +1,377 @@
+"""Two hundred short histories, and proofs that the simulation would notice what it looks for.
+
+A history that fails says how to see it again; see workload.py and auditor.py for where a new
+command belongs.
+"""
+
+import ast
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from ledger import memory
+from ledger.core.book import Book
+from ledger.core.lines import AnyLeaf
+from ledger.core.model import NO_LOWER
+from ledger.journal.canonical import decode_state
+from ledger.memory import MemoryStore
+from ledger.sequencer import loading, pending
+from ledger.sequencer.posting import receipt_again
+from ledger.sequencer.signed import SignedLog
+from ledger.sequencer.writer import Writer
+from tests.simulation.auditor import LINES
+from tests.simulation.history import Failed, run
+from tests.simulation.loop import Life, SimulatedLoop, Stuck
+from tests.simulation.workload import COMMANDS
+from tests.simulation.world import Fault, Rates
+
+ROOT = Path(__file__).parents[2]
+HISTORIES = 200
+STEPS = 50
+NOTICED_WITHIN = 40  # Histories.
+
+lived = cache(run)
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, 20))
+def test_histories(first: int) -> None:
+    """Whatever happens to it, nothing that was acknowledged is lost, doubled or unfounded."""
+    for seed in range(first, first + 20):
+        lived(seed, STEPS)
+
+
+def test_everything_happens_somewhere() -> None:
+    """Every command is asked and answered; every write fails before and after its effect."""
+    histories = [lived(seed, STEPS) for seed in range(HISTORIES)]
+    faults: Counter[str] = Counter()
+    for history in histories:
+        faults.update(history.faults)
+    writes = ("create", "take", "COPY", "COMMIT", "checkpoint", "snapshot", "drop", "key")
+    expected = {f"{write} {fault}" for write in writes for fault in (Fault.BEFORE, Fault.AFTER)}
+    expected |= {f"COMMIT {fault}" for fault in Fault}
+    expected |= {f"signer's state {when}" for when in ("before", "after", "torn")}
+    expected |= {"signature is never asked for", "signature never leaves"}
+    expected |= {"answer lost", "a read fails", "COMMIT is not carried out"}
+    assert expected <= faults.keys(), expected - faults.keys()
+    answered = {name for history in histories for name in history.answered}
+    assert answered == {make.__name__ for make, _ in COMMANDS}
+
+
+# ---- the same byte for byte
+
+
+def simulate(*words: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_seed_repeats_everything_whatever_the_hash_seed() -> None:
+    """Times stand on lines with the word seconds only, and the last line is the hash."""
+    outputs = []
+    for hash_seed in ("1", "2"):
+        ended = simulate("--seed", "9", "--steps", "150", hash_seed=hash_seed)
+        assert ended.returncode == 0, ended.stderr
+        lines = ended.stdout.splitlines()
+        outputs.append([line for line in lines if "seconds" not in line])
+    assert outputs[0] == outputs[1]
+    assert outputs[0][-1] == f"history {run(9, 150).sha256}"
+    assert outputs[0][-1] != f"history {run(10, 150).sha256}"
+
+
+def test_for_minutes() -> None:
+    ended = simulate("--seed", "3", "--steps", "10", "--minutes", "0.002")
+    assert ended.returncode == 0, ended.stderr
+    first, *_, last = ended.stdout.splitlines()
+    assert first.startswith("seed 3: ")
+    assert last.startswith("history ")
+
+
+def test_a_failure_says_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    _answer_at_once(monkeypatch)
+    with pytest.raises(Failed, match=r"seed 0, step \d+: ") as failed:
+        run(0, STEPS)
+    assert f"./run simulate --seed 0 --steps {STEPS}" in str(failed.value)
+    assert failed.value.lines
+
+
+# ---- what it notices: the ledger broken on purpose
+
+
+def _lose_a_batch(patch: pytest.MonkeyPatch) -> None:
+    record = memory._record
+
+    def lose(ledger: Any, group: Any) -> None:
+        record(ledger, group)
+        if len(ledger.batch_at) > 3:
+            ledger.batch_at.popitem()
+
+    patch.setattr(memory, "_record", lose)
+
+
+def _lose_a_leaf_later(patch: pytest.MonkeyPatch) -> None:
+    keep = memory._keep_checkpoint
+
+    def lose(ledger: Any, size: int, note: bytes) -> None:
+        keep(ledger, size, note)
+        if len(ledger.lines) > 15:
+            ledger.lines[12] = ledger.lines[13]
+
+    patch.setattr(memory, "_keep_checkpoint", lose)
+
+
+def _skip_a_bound(patch: pytest.MonkeyPatch) -> None:
+    post = Book.post
+
+    def skip(self: Book, *args: Any, **kwargs: Any) -> Any:
+        floor, self.floor = self.floor, [NO_LOWER] * len(self.floor)
+        try:
+            return post(self, *args, **kwargs)
+        finally:
+            self.floor = floor
+
+    patch.setattr(Book, "post", skip)
+
+
+def _create_money(patch: pytest.MonkeyPatch) -> None:
+    posted = Book._posted
+
+    def create(self: Book, *args: Any, **kwargs: Any) -> Any:
+        outcome = posted(self, *args, **kwargs)
+        if outcome.credit:
+            self.balance[outcome.credit[-1]] += 1
+        return outcome
+
+    patch.setattr(Book, "_posted", create)
+
+
+def _keep_a_dry_run(patch: pytest.MonkeyPatch) -> None:
+    def keep(self: Book, posted: Any) -> None:
+        self.batches -= 1
+        self.transfers -= len(posted.amount)
+
+    patch.setattr(Book, "unpost", keep)
+
+
+def _answer_at_once(patch: pytest.MonkeyPatch) -> None:
+    post = Writer.post
+
+    def at_once(self: Writer, one: Any) -> None:
+        give = post(self, one)
+        if give is not None:
+            give()
+
+    patch.setattr(Writer, "post", at_once)
+
+
+def _answer_unsigned(patch: pytest.MonkeyPatch) -> None:
+    sign = SignedLog.sign
+
+    async def later(self: SignedLog, *args: Any) -> None:
+        before = self.checkpoint
+        await sign(self, *args)
+        self.checkpoint = before or self.checkpoint
+
+    patch.setattr(SignedLog, "sign", later)
+
+
+def _show_what_is_not_committed(patch: pytest.MonkeyPatch) -> None:
+    decide = pending.Look.decide
+
+    def at_once(self: Any, writer: Any, known: Any) -> None:
+        give = decide(self, writer, known)
+        if give is not None:
+            give()
+
+    patch.setattr(pending.Look, "decide", at_once)
+
+
+def _take_anything_for_a_repeat(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pending, "same_posted", lambda *_: True)
+
+
+def _give_another_receipt(patch: pytest.MonkeyPatch) -> None:
+    def another(stored: Any) -> Any:
+        receipt = receipt_again(stored)
+        if hasattr(receipt, "posted") and receipt.posted.amount:
+            receipt.posted.amount[0] += 1
+        return receipt
+
+    patch.setattr(pending, "receipt_again", another)
+
+
+def _forget_what_is_spent(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: Any) -> dict[Any, Any]:
+        return {}
+
+    patch.setattr(MemoryStore, "lookup", nothing)
+
+
+def _forget_references(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: Any) -> set[Any]:
+        return set()
+
+    patch.setattr(MemoryStore, "used_references", nothing)
+
+
+def _say_that_nothing_was_recorded(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pending.Pending, "fail_truly", pending.Pending.fail)
+
+
+def _let_two_write(patch: pytest.MonkeyPatch) -> None:
+    async def commit(self: MemoryStore, ledger: Any, group: Any) -> None:
+        await asyncio.sleep(0)
+        memory._record(ledger, group)
+
+    patch.setattr(MemoryStore, "_commit", commit)
+
+
+def _record_twice(patch: pytest.MonkeyPatch) -> None:
+    """Neither the writer nor a unique key finds that a batch is there."""
+    _forget_what_is_spent(patch)
+    patch.setattr(memory, "_check_rows", lambda *_: None)
+
+
+def _believe_a_snapshot(patch: pytest.MonkeyPatch) -> None:
+    def believe(book: Book, chunk: Any) -> None:
+        for line in decode_state(chunk.data):
+            book.restore(line)
+
+    patch.setattr(loading, "restore_chunk", believe)
+
+
+def _let_time_go_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Writer, "now", lambda self: self._now_us())
+
+
+def _stop_answering(patch: pytest.MonkeyPatch) -> None:
+    give = pending.Pending.give
+    count = iter(range(10**9))
+
+    def sometimes(self: Any, outcome: Any) -> None:
+        if next(count) % 40 != 39:
+            give(self, outcome)
+
+    patch.setattr(pending.Pending, "give", sometimes)
+
+
+def _run_some() -> None:
+    for seed in range(NOTICED_WITHIN):
+        run(seed, STEPS)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "found"),
+    [
+        (_lose_a_batch, "no lines at all|beside a leaf is gone"),
+        (_lose_a_leaf_later, "a leaf is missing, or another than it was"),
+        (_skip_a_bound, "could never be|not what could be posted|other outcomes"),
+        (_create_money, "the live book differs|not as it stood|live state"),
+        (_keep_a_dry_run, "the live book differs|not as it stood|not what could|other"),
+        (_answer_at_once, "answered before it was"),
+        (_answer_unsigned, "before it was signed|a path that is too long"),
+        (_show_what_is_not_committed, "before it was committed"),
+        (_take_anything_for_a_repeat, "a receipt for something else"),
+        (_give_another_receipt, "other legs than the journal's"),
+        (_forget_what_is_spent, "nothing went wrong, but|stopped without reason|refused a row"),
+        (_forget_references, "for another reason|not what could be posted|other outcomes"),
+        (_say_that_nothing_was_recorded, "recorded, though it was said that it was not"),
+        (_let_two_write, "without reason|not seen|in order|twice|missing"),
+        (_record_twice, "a batch twice"),
+        (_believe_a_snapshot, "the live book|live state|not as it stood"),
+        (_let_time_go_back, "time went back|stopped without reason"),
+        (_stop_answering, "Stuck|never"),
+    ],
+)
+def test_what_is_broken_is_noticed(
+    break_it: Callable[[pytest.MonkeyPatch], None],
+    found: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    break_it(monkeypatch)
+    with pytest.raises(Failed, match=found):
+        _run_some()
+
+
+def test_the_auditor_shares_no_code_with_the_ledger() -> None:
+    """It names the ledger's types for those who read it, and imports none of them."""
+    tree = ast.parse((Path(__file__).parent / "auditor.py").read_text())
+    for node in tree.body:  # What stands under TYPE_CHECKING is not among them.
+        names = [alias.name for alias in getattr(node, "names", [])]
+        names.append(getattr(node, "module", "") or "")
+        assert not any(name.split(".")[0] == "ledger" for name in names)
+
+
+# Lines that no command of the workload leads to yet. A new one belongs into LINES instead.
+AWAITED = {"expired", "settings", "day_opened", "day_closed", "period", "levy"}
+
+
+def test_the_auditor_knows_every_line() -> None:
+    tags = {leaf.__struct_config__.tag for leaf in get_args(AnyLeaf)}
+    assert tags - LINES.keys() <= AWAITED
+    assert not LINES.keys() & AWAITED
+
+
+# ---- the loop
+
+
+def test_time_jumps_and_what_is_due_together_keeps_its_order() -> None:
+    async def work() -> list[tuple[str, float]]:
+        loop = asyncio.get_running_loop()
+        seen: list[tuple[str, float]] = []
+        for name in "abc":
+            loop.call_later(3600, lambda name=name: seen.append((name, loop.time())))
+        await asyncio.sleep(3601)
+        return seen
+
+    assert SimulatedLoop().run(work()) == [(name, 3600.0) for name in "abc"]
+
+
+def test_who_waits_for_nothing_is_told() -> None:
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(Stuck):
+        SimulatedLoop().run(work())
+
+
+def test_a_life_that_ended_does_nothing_more() -> None:
+    """No `except` and no `finally` of it, as long as anything else runs."""
+    seen: list[str] = []
+
+    async def last_words() -> None:
+        try:
+            await asyncio.sleep(1)
+        finally:
+            seen.append("too late")
+
+    async def work() -> list[str]:
+        life = Life()
+        life.begin(last_words())
+        await asyncio.sleep(0.5)
+        life.has_ended = True
+        await asyncio.sleep(10)
+        return list(seen)
+
+    assert SimulatedLoop().run(work()) == []
+
+
+def test_a_calm_history_has_no_faults() -> None:
+    histories = [lived(seed, STEPS) for seed in range(40)]
+    calm = [one for one in histories if f"roughness: {Rates()}" in "\n".join(one.lines)]
+    assert calm
+    assert not any(one.faults for one in calm)
