@@ -217,6 +217,21 @@ def test_a_batch_follows_its_last_decision_and_nothing_else(book: Book) -> None:
     book.apply(refused(2))
 
 
+def test_too_few_approvals_post_nothing(book: Book) -> None:
+    """Though the proposal asked for no more; unless the rule is newer than the proposal."""
+    rule(book, approvals=2)
+    book.apply(proposed())
+    book.apply(decided("approved"))
+    outcome = post(book, batch(pay("ana", "ben", "1.00")))
+    assert isinstance(outcome, Refusal)
+    assert outcome.code == "approval_needed"
+    book.apply(refused(code="approval_needed"))
+    book.apply(proposed())
+    rule(book, approvals=2)
+    book.apply(decided("approved"))
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"))), Posted)
+
+
 def test_what_needs_nothing_cannot_wait(book: Book) -> None:
     assert code_of(book, proposed(approvals=0)) == "decision_not_needed"
     assert code_of(book, proposed(expires=NOW)) == "proposal_expired"

@@ -125,6 +125,22 @@ async def test_a_large_batch_waits_and_is_posted_when_approved(house: House) -> 
     assert house.book().proposals.open == {}
 
 
+async def test_who_the_request_names_as_approver_stays(house: House) -> None:
+    async with house.serving() as desk:
+        await ruled(desk)
+        rows = [pay("ana", "eva", "1000.00", approved_by="u-9"), pay("ana", "eva", "1.00")]
+        asked = batch(10, *rows)
+        await desk.post("caja", asked, TELLER)
+        assert isinstance(await desk.decide("caja", say("approved"), BOSS), Receipt)
+        again = await desk.post("caja", asked, TELLER)
+        assert isinstance(again, Receipt)
+        assert again.replayed
+        other = batch(10, pay("ana", "eva", "1000.00", approved_by="boss"), rows[1])
+        assert isinstance(await desk.post("caja", other, TELLER), Refusal)
+    _, lines = read_body(house.database.ledgers[1].posted[-1].body)
+    assert [line.approved_by for line in lines] == ["u-9", "boss"]
+
+
 async def test_the_maker_never_approves(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)
