@@ -61,12 +61,15 @@ NUMBERS: Final = AMOUNTS | {
 
 # What a field is called above a column; what is not here keeps its own name.
 HEADS: Final[Mapping[str, tuple[str, str]]] = {
+    "accept_at": ("accepted at", "se acepta el"),
+    "accepts": ("accepts", "acepta"),
     "account": ("account", "cuenta"),
     "accounts": ("accounts", "cuentas"),
     "action": ("action", "acción"),
     "adjustments": ("adjustments", "ajustes"),
     "age_days": ("days", "días"),
     "amount": ("amount", "importe"),
+    "approvals": ("approvals left", "autorizaciones"),
     "approved_by": ("approved by", "autorizó"),
     "as_known_on": ("as known on", "conocido al"),
     "available": ("available", "disponible"),
@@ -75,6 +78,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "batches": ("batches", "lotes"),
     "beside": ("besides", "además"),
     "business_date": ("business date", "fecha contable"),
+    "by": ("by", "por"),
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
@@ -96,6 +100,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debit_balance": ("debit balance", "saldo de cargo"),
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
+    "due": ("due", "vence"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
     "expires": ("until", "vence"),
@@ -103,6 +108,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "file_count": ("in the file", "en el archivo"),
     "flags": ("flags", "avisos"),
     "found": ("what", "qué"),
+    "held": ("held", "retenido"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
     "last_sequence": ("last sequence", "último folio"),
@@ -128,6 +134,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "posted": ("posted", "registrados"),
     "poster": ("poster", "quien registra"),
     "public_key": ("public key", "llave pública"),
+    "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
     "reversed_by": ("reversed by", "reversado por"),
@@ -142,6 +149,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "soft_bounds": ("soft bounds", "límites flexibles"),
     "source": ("source", "origen"),
     "status": ("status", "estado"),
+    "sums": ("sums", "sumas"),
     "suspense": ("in suspense", "cuenta puente"),
     "target": ("of", "sobre el folio"),
     "time_zone": ("time zone", "zona horaria"),
@@ -149,10 +157,13 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "transfers": ("transfers", "movimientos"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
+    "workflow": ("workflow", "flujo"),
     "value_days_back": ("value date days back", "días atrás de fecha valor"),
 }
 
 VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("accepts", "payee"): "quien cobra",
+    ("accepts", "payer"): "quien paga",
     ("action", "clear"): "depuración",
     ("action", "hold"): "retención",
     ("action", "post"): "aplicación de retención",
@@ -191,7 +202,7 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
 }
-MOMENTS: Final = frozenset({"expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
 
 
 def console(*, stderr: bool = False) -> Console:
