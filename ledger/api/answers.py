@@ -410,6 +410,16 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
     amount: str
 
 
+class DisputeAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """That a transfer is in dispute: since when, by whose key, why, and until when."""
+
+    sequence: int
+    since: str
+    by: str
+    reason: str
+    due: date | UnsetType = UNSET
+
+
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
@@ -443,6 +453,7 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     flags: list[Flag] | UnsetType = UNSET
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
     cleared_by: list[LinkAnswer] | UnsetType = UNSET
+    dispute: DisputeAnswer | UnsetType = UNSET  # While one is open.
 
 
 class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -75,12 +75,15 @@ NUMBERS: Final = AMOUNTS | {
 
 # What a field is called above a column; what is not here keeps its own name.
 HEADS: Final[Mapping[str, tuple[str, str]]] = {
+    "accept_at": ("accepted at", "se acepta el"),
+    "accepts": ("accepts", "acepta"),
     "account": ("account", "cuenta"),
     "accounts": ("accounts", "cuentas"),
     "action": ("action", "acción"),
     "adjustments": ("adjustments", "ajustes"),
     "age_days": ("days", "días"),
     "amount": ("amount", "importe"),
+    "approvals": ("approvals left", "autorizaciones"),
     "approved_by": ("approved by", "autorizó"),
     "as_known_on": ("as known on", "conocido al"),
     "available": ("available", "disponible"),
@@ -90,6 +93,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "beside": ("besides", "además"),
     "business_date": ("business date", "fecha contable"),
     "circulation": ("in circulation", "en circulación"),
+    "by": ("by", "por"),
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
@@ -115,6 +119,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debit_balance": ("debit balance", "saldo de cargo"),
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
+    "due": ("due", "vence"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
     "exempt": ("exempt", "exento"),
@@ -129,6 +134,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "issued": ("issued", "emitido"),
     "issuer": ("issued from", "cuenta emisora"),
     "found": ("what", "qué"),
+    "held": ("held", "retenido"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
     "kinds": ("kinds", "tipos"),
@@ -160,6 +166,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "public_key": ("public key", "llave pública"),
     "rate": ("rate", "tasa"),
     "ratio": ("ratio", "proporción"),
+    "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
     "reserve": ("reserve", "reserva"),
@@ -178,6 +185,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "spread": ("spread", "se reparte"),
     "source": ("source", "origen"),
     "status": ("status", "estado"),
+    "sums": ("sums", "sumas"),
     "suspense": ("in suspense", "cuenta puente"),
     "target": ("of", "sobre el folio"),
     "time_zone": ("time zone", "zona horaria"),
@@ -187,10 +195,13 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "unpaid": ("unpaid", "sin pagar"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
+    "workflow": ("workflow", "flujo"),
     "value_days_back": ("value date days back", "días atrás de fecha valor"),
 }
 
 VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("accepts", "payee"): "quien cobra",
+    ("accepts", "payer"): "quien paga",
     ("action", "clear"): "depuración",
     ("action", "hold"): "retención",
     ("action", "post"): "aplicación de retención",
@@ -235,7 +246,7 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
 }
-MOMENTS: Final = frozenset({"expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
 
 
 def console(*, stderr: bool = False) -> Console:

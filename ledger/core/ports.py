@@ -19,8 +19,11 @@ from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
     AccountOpened,
+    Act,
     AnyLeaf,
+    ApprovalRule,
     BatchPosted,
+    BatchProposed,
     BatchRefused,
     DayClosed,
     EarnedRule,
@@ -28,6 +31,7 @@ from ledger.core.lines import (
     Opening,
     PaymentLimits,
     SettingsChanged,
+    Workflow,
 )
 from ledger.core.model import (
     BATCH_MAX,
@@ -37,6 +41,7 @@ from ledger.core.model import (
     CurrencyCode,
     CurrencyKind,
     DaysBy,
+    Decision,
     LedgerCode,
     Nature,
     OpaqueId,
@@ -46,6 +51,7 @@ from ledger.core.model import (
     Status,
     Word,
 )
+from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Link, Past
 
@@ -229,6 +235,30 @@ class AskedRun(
     after: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
 
 
+class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of approval, or without one its end."""
+
+    reason: Word
+    rule: ApprovalRule | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class AskedWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow of payments, or without one its end."""
+
+    reason: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class AskedDecision(Struct, frozen=True, kw_only=True):
+    """What somebody says of a proposal. `user` is the person behind the key."""
+
+    batch: UUID
+    decision: Decision
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
 # ---- what is answered
 
 
@@ -247,6 +277,21 @@ class RefusedReceipt(Struct, frozen=True, kw_only=True):
     leaf_index: int
     leaf: BatchRefused
     replayed: bool = False
+
+
+class ProposalReceipt(Struct, frozen=True, kw_only=True):
+    """Where the proposal of a batch stands that waits for others."""
+
+    leaf_index: int
+    leaf: BatchProposed
+    replayed: bool = False
+
+
+class ProposalView(Struct, frozen=True, kw_only=True):
+    """An open proposal, and the request that waits."""
+
+    proposal: Proposal
+    asked: AskedBatch
 
 
 class LedgerView(Struct, frozen=True, kw_only=True):
@@ -283,7 +328,9 @@ class Standing(Struct, frozen=True, kw_only=True):
     plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
 
 
-PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
+# Posted: of a dry run.
+PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
+DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
 
 
 class Unpaid(Struct, frozen=True, kw_only=True):
@@ -466,6 +513,77 @@ class Desk(Protocol):
         """
         ...
 
+    async def pay(
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        workflow: str,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> PostOutcome:
+        """Start a payment, a batch of one, by a workflow: posted, or proposed to the other."""
+        ...
+
+    async def proposals(self, ledger: str) -> list[ProposalView]:
+        """The open proposals, the oldest first."""
+        ...
+
+    async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None: ...
+    async def decide(
+        self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
+    ) -> DecisionOutcome:
+        """Say something of a proposal; who may is asked before. The last word ends it."""
+        ...
+
+    async def set_policy(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedPolicy,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_workflow(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedWorkflow,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_whitelist(
+        self,
+        ledger: str,
+        account: str,
+        partner: str,
+        on: bool,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def open_dispute(
+        self,
+        ledger: str,
+        target: int,
+        reason: str,
+        due: date | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def end_dispute(
+        self,
+        ledger: str,
+        target: int,
+        outcome: str,
+        linked: int | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""
         ...
@@ -688,6 +806,13 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     links: Sequence[Link] = ()
 
 
+class NewProposal(Struct, frozen=True):
+    """A request that waits for others, as it came; kept until it is decided."""
+
+    batch: UUID
+    asked: bytes
+
+
 class NewTile(Struct, frozen=True):
     level: int
     index: int
@@ -705,6 +830,8 @@ class Group(Struct, frozen=True, kw_only=True):
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
     accounts: Sequence[AccountOpened]
+    proposals: Sequence[NewProposal] = ()
+    settled: Sequence[UUID] = ()  # Proposals, also of this group, that wait no more.
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
 
 
@@ -772,6 +899,10 @@ class Store(Protocol):
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, bytes]:
         """The salts of descriptions that were not erased."""
+        ...
+
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        """The requests that wait for others, by the ids of their batches."""
         ...
 
     async def commit(self, group: Group) -> None:

@@ -65,6 +65,7 @@ MUTANTS = (
             "return magnitude",
         ),
         ("less than a unit is shown without its zero", "rjust(scale + 1,", "rjust(scale,"),
+        tests=("tests/core/test_amounts.py",),
     ),
     *_of(
         "ledger/core/asked.py",
@@ -501,6 +502,7 @@ MUTANTS = (
             "self.closed_through = _or_min(line.closed_through)",
             "pass",
         ),
+        tests=("tests/core/test_days.py",),
     ),
     *_of(
         "ledger/core/levies.py",
@@ -526,6 +528,7 @@ MUTANTS = (
             "if line.levy.n > line.levy.d:",
             "if line.levy.n > 2 * line.levy.d:",
         ),
+        tests=("tests/core/test_levies.py",),
     ),
     *_of(
         "ledger/core/holds.py",
@@ -593,11 +596,13 @@ MUTANTS = (
             "number=book.accounts + len(lines) + 1,",
             "number=book.accounts + 1,",
         ),
+        tests=("tests/core/test_changes.py",),
     ),
     *_of(
         "ledger/core/personal.py",
         ("small letters hide a person", "code.upper()", "code"),
         ("the shortest of them is not seen", "len(code) < SHORTEST", "len(code) <= SHORTEST"),
+        tests=("tests/core/test_changes.py",),
     ),
     *_of(
         "ledger/journal/batches.py",

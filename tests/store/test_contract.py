@@ -28,7 +28,7 @@ from ledger.core.lines import (
     Terms,
 )
 from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
-from ledger.core.ports import Caller, DayBalances, Group, Movement, NewTile, Store
+from ledger.core.ports import Caller, DayBalances, Group, Movement, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
@@ -1188,3 +1188,39 @@ async def test_a_database_that_is_not_there(database: str) -> None:
         await opened.open()
     with pytest.raises(StoreUnavailable):
         await PgStore(opened).ledgers()
+
+
+# ---- requests that wait
+
+
+async def test_requests_wait_until_they_are_decided(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    assert await store.proposals(ledger_id) == await store.proposals(77) == {}
+    long = b'{"id":"..."}' * 10_000
+    scribe.post(THIRD, transfer(1, 2, 5))
+    new = [NewProposal(FIRST, b"{}"), NewProposal(SECOND, long)]
+    await store.commit(replace(scribe.group(), proposals=new))
+    assert await store.proposals(ledger_id) == {FIRST: b"{}", SECOND: long}
+    scribe.refuse(FIRST)
+    await store.commit(replace(scribe.group(), settled=[FIRST, UUID(int=9)]))
+    assert await store.proposals(ledger_id) == {SECOND: long}
+    at_once = replace(_next(scribe), proposals=[NewProposal(FIRST, b"x")], settled=[FIRST])
+    await store.commit(at_once)
+    assert await place.store().proposals(ledger_id) == {SECOND: long}
+
+
+def _next(scribe: Scribe) -> Group:
+    scribe.refuse(UUID(int=scribe.head.size + 100))
+    return scribe.group()
+
+
+async def test_the_same_request_does_not_wait_twice(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    await store.commit(replace(_next(scribe), proposals=[NewProposal(FIRST, b"a")]))
+    with pytest.raises(JournalBroken):
+        await store.commit(replace(_next(scribe), proposals=[NewProposal(FIRST, b"b")]))
+    assert await store.proposals(ledger_id) == {FIRST: b"a"}
