@@ -1,5 +1,6 @@
 """Proposals: payments between members, and what is said of batches that wait for others."""
 
+from heapq import nsmallest
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -36,8 +37,8 @@ from ledger.api.wire import (
     idempotency_id,
     read_body,
 )
-from ledger.core.asked import AskedBatch, AskedTransfer
-from ledger.core.book import Posted
+from ledger.core.asked import AskedBatch, AskedTransfer, Text
+from ledger.core.book import Book, Posted
 from ledger.core.lines import ApprovalRule, Workflow
 from ledger.core.model import Decision, Role
 from ledger.core.ports import (
@@ -77,6 +78,28 @@ class WorkflowsAnswer(Struct, frozen=True, kw_only=True):
     """The workflows in the order of their codes, the shipped ones among them."""
 
     workflows: list[WorkflowAnswer]
+
+
+class WhitelistedAnswer(Struct, frozen=True, kw_only=True):
+    """An account accepts at once what a partner starts."""
+
+    account: str
+    partner: str
+
+
+class WhitelistPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who accepts at once, in the order in which accounts were opened."""
+
+    whitelist: list[WhitelistedAnswer]
+    next: str | UnsetType = UNSET
+
+
+class WhitelistQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after what an answer gave as `next`; or only those of one account."""
+
+    after: Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}\Z")] = "0-0"
+    account: Text | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
 
 
 class SetAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -145,6 +168,36 @@ async def post_whitelist(call: Call) -> web.Response:
         )
     )
     return _set(call, refusal, UNSET, dry_run)
+
+
+async def get_whitelist(call: Call) -> web.Response:
+    """Who accepts whose payments at once. A poster or member sees that of its accounts."""
+    query = call.query(WhitelistQuery)
+    number, partner = query.after.split("-")
+    after = int(number), int(partner)
+
+    def look(book: Book) -> list[tuple[int, int]]:
+        only = 0 if query.account is UNSET else book.numbers.get(query.account, -1)
+        pairs = (
+            pair
+            for pair in book.workflows.whitelist
+            if pair > after
+            and only in (0, pair[0])
+            and (call.reach.all or book.codes[pair[0]] in call.reach)
+        )
+        return nsmallest(query.limit + 1, pairs)
+
+    found = await call.desk.read(call.ledger, look)
+    page, faces = found[: query.limit], call.faces()
+    return answer(
+        WhitelistPage(
+            whitelist=[
+                WhitelistedAnswer(account=faces[one].code, partner=faces[other].code)
+                for one, other in page
+            ],
+            next="{}-{}".format(*page[-1]) if found != page else UNSET,
+        )
+    )
 
 
 def _set(

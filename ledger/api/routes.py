@@ -456,6 +456,17 @@ ROUTES: Final[tuple[Route, ...]] = (
         example={"account": "ana", "partner": "eva", "on": True},
     ),
     Route(
+        "GET",
+        f"{L}/whitelist",
+        proposals.get_whitelist,
+        "proposals",
+        "List who accepts at once",
+        "Listar quién acepta al instante",
+        proposals.WhitelistPage,
+        EVERYBODY,
+        proposals.WhitelistQuery,
+    ),
+    Route(
         "POST",
         f"{L}/transfers/{{sequence}}/dispute",
         disputes.post_dispute,

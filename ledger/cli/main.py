@@ -85,6 +85,18 @@ COMMANDS = {
         "proposals:cancel",
         t("Take back what one proposed.", "Cancela lo que uno propuso."),
     ),
+    "policy": (
+        "policies:policy_group",
+        t("What others must approve.", "Lo que otros deben autorizar."),
+    ),
+    "workflow": (
+        "policies:workflow_group",
+        t("Who starts payments, who accepts them.", "Quién inicia pagos y quién los acepta."),
+    ),
+    "whitelist": (
+        "policies:whitelist_group",
+        t("Whose payments are accepted at once.", "De quién se acepta al instante."),
+    ),
     "dispute": (
         "proposals:dispute",
         t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),

@@ -137,6 +137,15 @@ async def test_members_pay_by_workflows_and_not_otherwise(ruled: Office) -> None
     path = f"{CAJA}/whitelist"
     assert (await ruled.ask("POST", path, listed, who="eva")).code == "account_not_yours"
     assert (await ruled.ask("POST", path, listed, who="ana")).status == 200
+    pair = {"account": "ana", "partner": "eva"}
+    for who, seen_there in (("ana", [pair]), ("eva", []), ("auditor", [pair])):
+        assert (await ruled.ask("GET", path, who=who)).body == {"whitelist": seen_there}
+    other = {**listed, "account": "cash"}
+    assert (await ruled.ask("POST", path, other)).status == 200
+    first = (await ruled.ask("GET", f"{path}?limit=1")).body
+    rest = (await ruled.ask("GET", f"{path}?after={first['next']}")).body
+    assert {one["account"] for one in first["whitelist"] + rest["whitelist"]} == {"ana", "cash"}
+    assert "next" not in rest
     at_once = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00", 4), who="eva")
     assert at_once.status == 201
     assert "debit_balance" not in at_once.body["receipt"]

@@ -1,10 +1,8 @@
 """Payments, approvals and disputes as people do them, command by command."""
 
-import http.client
-import json
 from pathlib import Path
 
-from tests.cli.conftest import Running, Tequio, run_tequio
+from tests.cli.conftest import Tequio, run_tequio
 from tests.cli.test_terms import ID, SPANISH, post
 
 
@@ -46,9 +44,10 @@ def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio, tmp_path: Path) 
     assert verified.code == 0, verified.out + verified.err
 
 
-def test_what_is_large_is_approved_or_declined(caja: Tequio, running: Running) -> None:
+def test_what_is_large_is_approved_or_declined(caja: Tequio) -> None:
     approver = key(caja, "--role", "approver")
-    rule(running, {"approvals": 1, "expires_after": 3600, "amount_from": 50_00})
+    large = ("--currency", "MXN", "--from", "50", "--approvals", "1", "--expires-after", "1h")
+    assert caja("policy", "set", "large", *large, "--reason", "board").code == 0
     assert "waits" in caja(*post("cash", "ana", "60", "--id", ID)).out
     assert caja("approve", ID).code == 1  # The maker.
     done = caja("approve", ID, "--user", "u-2", "--key", approver)
@@ -60,15 +59,3 @@ def test_what_is_large_is_approved_or_declined(caja: Tequio, running: Running) -
     third = ID[:-1] + "5"
     assert "waits" in caja(*post("cash", "ana", "80", "--id", third)).out
     assert "proposal_cancelled" in caja("cancel", third).out
-
-
-def rule(running: Running, asked: dict[str, object]) -> None:
-    """Set a rule of approval, for which there is no command."""
-    connection = http.client.HTTPConnection(running.url.removeprefix("http://"))
-    headers = {"Authorization": f"Bearer {running.key}", "Content-Type": "application/json"}
-    body = json.dumps({"code": "large", "reason": "board", "rule": asked})
-    try:
-        connection.request("POST", "/v1/ledgers/caja/policies", body, headers)
-        assert connection.getresponse().status == 200
-    finally:
-        connection.close()
