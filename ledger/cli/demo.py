@@ -39,6 +39,7 @@ from ledger.cli.demo_books import (
     shown_payment,
     trader,
 )
+from ledger.cli.demo_day import PEOPLE, PEOPLE_OF, Day
 from ledger.cli.fetching import fetch_journal
 from ledger.cli.proving import check_proof
 from ledger.cli.serve import told_to_stop
@@ -173,6 +174,7 @@ class Story:
         self._service = service
         self._step = 0
         self._keys: dict[str, str] = {}
+        self._people: dict[str, str] = {}
 
     def _place(self, key: str) -> Place:
         place = Place(self._service.url, key, False)
@@ -218,6 +220,7 @@ class Story:
         last = await self._statement()
         self.title(t("The trial balance", "La balanza de comprobación"))
         await self._balance()
+        await self._day(operator)
         self.title(t("A proof for one transfer", "La prueba de un movimiento"))
         await self._prove(last)
         self.title(t("What a regulator takes home", "Lo que se lleva un regulador"))
@@ -340,6 +343,26 @@ class Story:
             )
         )
 
+    async def _day(self, operator: str) -> None:
+        people = {
+            "teller": self._keys["poster"],
+            "manager": operator,
+            "network": self._keys["operator"],
+        }
+        day = Day(self._console, self._service.url, people, program_name())
+        await day.prepare()
+        self._people = people
+        self.title(t("A day at the bank: a purchase by card", "Un día: compra con tarjeta"))
+        await day.hold()
+        self.title(t("A withdrawal that needs approval", "Un retiro que pide autorización"))
+        await day.approval()
+        self.title(t("A transfer to the wrong member", "Un movimiento equivocado"))
+        await day.reversal()
+        self.title(t("The day is closed", "Se cierra el día"))
+        await day.close()
+        self.title(t("Demurrage in the network", "Oxidación en la red"))
+        await day.demurrage()
+
     async def _prove(self, line: dict[str, Any]) -> None:
         path = path_of("ledgers", BANK, "batches", line["id"], "proof")
         async with Client(self._service.url, self._keys["auditor"]) as client:
@@ -400,6 +423,7 @@ class Story:
             ),
             began,
         )
+        await self._verify_network(folder / "milpa")
         before, after = change_one_byte(export)
         self._console.print(
             t(
@@ -413,6 +437,22 @@ class Story:
             raise AssertionError("a changed byte went unnoticed")
         self._console.print(f"  [red]✗[/red] {escape(str(broken))}")
         self.done(t("and verify finds it", "y verify lo encuentra"), began)
+
+    async def _verify_network(self, export: Path) -> None:
+        began = time.perf_counter()
+        async with Client(self._service.url, self._keys["operator"]) as client:
+            vkey = (await client.get(path_of("ledgers", NETWORK)))["public_key"]
+            await fetch_journal(client, NETWORK, export)
+        report = verify_export(export, trusted_vkey=vkey)
+        _hold(report.ok, str(report.broken))
+        transfers = money(str(report.checked.transfers))
+        self.done(
+            t(
+                f"And the network's: {transfers} transfers, the demurrage among them",
+                f"Y el de la red: {transfers} movimientos, con la oxidación",
+            ),
+            began,
+        )
 
     def commands(self, *, stay: bool) -> None:
         """One command for each kind of user, ready to be copied."""
@@ -460,6 +500,16 @@ class Story:
         ):
             self._console.print(f"\n[bold]{who}[/bold]")
             self._console.print(command, soft_wrap=True, markup=False)
+        self._console.print(
+            t(
+                "\n[bold]And the day's commands, each with its person's key:[/bold]",
+                "\n[bold]Y las órdenes del día, cada una con la llave de su persona:[/bold]",
+            )
+        )
+        for name, ledger in PEOPLE_OF.items():
+            key = self._people[name] if stay else next(iter(keys.values()))
+            place = f"TEQUIO_URL={url} TEQUIO_LEDGER={ledger} TEQUIO_KEY={key}"
+            self._console.print(f"{t(*PEOPLE[name])}: {place}", soft_wrap=True, markup=False)
         self._console.print()
 
 
