@@ -136,7 +136,7 @@ class Day:
         """A purchase by card: kept back, posted in part, the rest given back."""
         self._say(
             "Each line after a $ runs as it is written; the last step says with which keys.\n",
-            "Cada línea tras un $ corre como está escrita; el último paso dice con qué llaves.\n",
+            "Cada línea tras un $ corre tal cual; el último paso dice con qué llaves.\n",
         )
         before = await self._account(BUYER)
         until = (datetime.now(UTC) + timedelta(days=7)).strftime("%Y-%m-%dT%H:00:00Z")

@@ -20,11 +20,26 @@ from tests.cli.conftest import CLONE, environment, run_tequio
 
 DEMO_MAX_S = 20.0  # Some five are usual; the rest is for a busy machine.
 
+DAY = [  # The commands of the demo's day.
+    *("transfer", "post-hold"),
+    *("policy", "transfer", "approve"),
+    *("transfer", "reverse"),
+    "day",
+    *("demurrage", "demurrage", "demurrage"),
+]
+
 
 def check_told(out: str) -> None:
     assert out.splitlines()[-1] == "demo ok", out
     assert "3,000" in out
     assert "leaf 305: batch" in out, "the changed byte was not found"
+    commands = re.findall(r"^  \S+ \$ (?:tequio|\S*run) (.*)$", out, re.MULTILINE)
+    assert [line.split()[0] for line in commands] == DAY
+    shown = [line for line in out.splitlines() if line.startswith("✓")]
+    assert any("4,855.79" in line for line in shown), "the hold"
+    assert any("5,272.72" in line for line in shown), "the approval"
+    assert any("513.45" in line for line in shown), "the demurrage"
+    assert "62,500.00" in out, "the acta"
 
 
 @pytest.mark.parametrize(
