@@ -29,6 +29,7 @@ from ledger.core.lines import AccountOpened, DayClosed, Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import (
     Caller,
+    DayBalances,
     Group,
     Head,
     Movement,
@@ -428,6 +429,29 @@ class MemoryReads:
                 elif _dated(row) <= ends:
                     total[place] += row.amount
         return [Movement(account, *totals[account]) for account in sorted(totals)]
+
+    async def balances_at(
+        self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
+    ) -> list[DayBalances]:
+        found: dict[int, DayBalances] = {}
+        for row in self._database.ledger(ledger_id).rows():
+            if not Phase(row.phase).moves:
+                continue
+            for account, other in (
+                (row.debit_account, row.credit_account),
+                (row.credit_account, row.debit_account),
+            ):
+                if not first <= account <= last:
+                    continue
+                one = found.get(account, DayBalances(account, [0] * len(days), 0))
+                if other == besides:
+                    is_paid = account == row.debit_account
+                    one = DayBalances(account, one.balances, one.paid + is_paid * row.amount)
+                else:
+                    for i, day in enumerate(days):
+                        one.balances[i] += (row.business_date <= day) * _signed(row, account)
+                found[account] = one
+        return [found[account] for account in sorted(found)]
 
     async def known_at(self, ledger_id: int, moment: int) -> int:
         ledger = self._database.ledger(ledger_id)

@@ -17,6 +17,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
+from ledger.core import rules
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
 from ledger.core.model import (
     BATCH_MAX,
@@ -279,6 +280,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedDays,
     AskedKey,
     AskedLedger,
+    *rules.BODIES,
     AskedLimits,
     AskedMark,
 )
@@ -434,7 +436,10 @@ def misplaced(message: str) -> Problem:
 
 @cache
 def _nothing_asked(kind: type[Struct]) -> Struct:
-    return msgspec.convert({}, kind)
+    try:
+        return msgspec.convert({}, kind)
+    except msgspec.ValidationError as error:  # One that has to be there.
+        raise misplaced(str(error)) from None
 
 
 def read_query(request: web.Request, kind: type[S]) -> S:

@@ -45,7 +45,13 @@ ACCOUNT: Final = (
     "lower_bound",
     "upper_bound",
 )
-ONE_ACCOUNT: Final = (*ACCOUNT, "soft_bounds", "pending_debits", "pending_credits")
+ONE_ACCOUNT: Final = (
+    *ACCOUNT,
+    "current_value",
+    "soft_bounds",
+    "pending_debits",
+    "pending_credits",
+)
 STATUSES: Final = ("leaf_index", "recorded_at", "status", "reason", "by", "order")
 KEY: Final = ("key", "role", "poster", "accounts")
 STATEMENT: Final = (

@@ -93,6 +93,23 @@ COMMANDS = {
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
+    "levy": (
+        "rules:levy_group",
+        t("What transfers pay to the treasury.", "Cargos de los movimientos a la tesorería."),
+    ),
+    "demurrage": (
+        "rules:demurrage_group",
+        t("A charge on idle credit, and its runs.", "Oxidación del saldo ocioso."),
+    ),
+    "fees": (
+        "rules:fees_group",
+        t("Fees per period, and their runs.", "Cuotas por periodo y su cobro."),
+    ),
+    "reserve": ("rules:reserve_group", t("What backs a currency.", "Respaldo de una moneda.")),
+    "circulation": (
+        "rules:circulation",
+        t("What is in circulation.", "Lo que circula de cada moneda."),
+    ),
     "day": (
         "days:day_group",
         t("Open and close business days.", "Abre y cierra los días contables."),

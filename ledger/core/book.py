@@ -16,9 +16,11 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
+from ledger.core.demurrage import Demurrages
 from ledger.core.disputes import Disputes
 from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
+from ledger.core.fees import Fees
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
 from ledger.core.levies import Levies
@@ -59,6 +61,7 @@ from ledger.core.plans import Bounds, Plans
 from ledger.core.policies import Policies
 from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.reserves import Reserves
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -164,6 +167,9 @@ class Book:
         self.orders = Orders()
         self.days = Days()
         self.levies = Levies(self)
+        self.demurrages = Demurrages(self)
+        self.fees = Fees(self)
+        self.reserves = Reserves(self)
         self.policies = Policies(self)
         self.workflows = Workflows(self)
         self.proposals = Proposals(self)
@@ -173,6 +179,9 @@ class Book:
             self.suspense,
             self.days,
             self.levies,
+            self.demurrages,
+            self.fees,
+            self.reserves,
             self.plans,
             self.earned,
             self.payments,

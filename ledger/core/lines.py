@@ -48,6 +48,7 @@ from ledger.core.model import (
     TotalText,
     Word,
 )
+from ledger.core.periods import Period
 
 RULES: Final = (
     1  # The version of the rules this code keeps; a ledger's first leaf names its own.
@@ -376,6 +377,77 @@ class LevySet(Leaf, frozen=True, kw_only=True, tag="levy"):
     act: Act | UnsetType = UNSET
 
 
+class Demurrage(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A charge of n/d a period on what stands above `exempt` minor units, rounded half to even.
+
+    `account` collects it. With `spread` what a run collected is given to the members.
+    """
+
+    account: AccountNumber
+    d: Amount
+    n: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+    period: Period
+    exempt: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] = 0
+    spread: bool = False
+
+
+class DemurrageSet(Leaf, frozen=True, kw_only=True, tag="demurrage"):
+    """The demurrage of a currency for periods that begin on a day or later; or none."""
+
+    currency: CurrencyCode
+    since: date
+    by: OpaqueId
+    reason: Word
+    rule: Demurrage | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class Fee(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What accounts of some kinds pay each period that begins on `since` or later."""
+
+    amount: Amount
+    currency: CurrencyCode
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=64)]
+    period: Period
+    since: date
+    treasury: AccountNumber
+
+
+class FeeSet(Leaf, frozen=True, kw_only=True, tag="fee"):
+    """A fee from now on, under its code; without one it is removed."""
+
+    code: Word
+    by: OpaqueId
+    reason: Word
+    fee: Fee | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class Reserve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What backs a currency: its circulation is at most n/d of what `reserve` has.
+
+    Circulation is minus the balance of `issuer`. Both are as shown, not in minor units, since
+    the reserve may be of a currency of another scale.
+    """
+
+    d: Amount
+    issuer: AccountNumber
+    n: Amount
+    reserve: AccountNumber
+
+
+class ReserveSet(Leaf, frozen=True, kw_only=True, tag="reserve"):
+    """What backs a currency from now on; without it, nothing that is looked at."""
+
+    currency: CurrencyCode
+    by: OpaqueId
+    reason: Word
+    rule: Reserve | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
 class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
     """How the ledger keeps its days from now on; all of it."""
 
@@ -581,6 +653,9 @@ AnyLeaf = (
     | DayClosed
     | PeriodMarked
     | LevySet
+    | DemurrageSet
+    | FeeSet
+    | ReserveSet
     | PolicySet
     | WorkflowSet
     | WhitelistSet
@@ -772,6 +847,29 @@ class StateLevy(Line, frozen=True, kw_only=True, tag="state_levy"):
     levy: Levy
 
 
+class StateDemurrage(Line, frozen=True, kw_only=True, tag="state_demurrage"):
+    """What is or was the demurrage of a currency, in the order of the days it is since."""
+
+    currency: CurrencyCode
+    since: date
+    account: AccountNumber  # That collects.
+    rule: Demurrage | UnsetType = UNSET
+
+
+class StateFee(Line, frozen=True, kw_only=True, tag="state_fee"):
+    """A fee in a snapshot, in the order of their codes."""
+
+    code: Word
+    fee: Fee
+
+
+class StateReserve(Line, frozen=True, kw_only=True, tag="state_reserve"):
+    """What backs a currency, in the order of their codes."""
+
+    currency: CurrencyCode
+    rule: Reserve
+
+
 class StatePeriod(Line, frozen=True, kw_only=True, tag="state_period"):
     """How a month was marked last."""
 
@@ -852,6 +950,9 @@ AnyState = (
     | StateDayTotal
     | StatePeriod
     | StateLevy
+    | StateDemurrage
+    | StateFee
+    | StateReserve
     | StateKey
     | StatePolicy
     | StateWorkflow

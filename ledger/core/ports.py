@@ -20,6 +20,7 @@ from ledger.core.book import Book, Posted
 from ledger.core.lines import (
     AccountOpened,
     Act,
+    AnyLeaf,
     ApprovalRule,
     BatchPosted,
     BatchProposed,
@@ -221,6 +222,19 @@ class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
 
 
+class AskedRun(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A run for the period that ends on a day: all of it, or so many parts.
+
+    A run in parts goes on `after` what the answer before gave as `next`.
+    """
+
+    period_end: date
+    parts_max: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType = UNSET
+    after: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+
+
 class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule of approval, or without one its end."""
 
@@ -319,6 +333,65 @@ PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
 DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
 
 
+class Unpaid(Struct, frozen=True, kw_only=True):
+    """What an account owes and could not pay."""
+
+    account: str
+    amount: str
+
+
+class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run did, in decimals of its currency, over the parts that this call looked at.
+
+    `collected` is of this period's run in all, `collected_now` of this call; `unpaid` is still
+    owed, of which `unpaid_accounts` names the first thousand; `given` was spread. With `next`
+    there is more to do.
+    """
+
+    run: str
+    currency: str
+    period_end: date
+    parts: int
+    done: int
+    collected: str
+    collected_now: str
+    unpaid: str
+    unpaid_accounts: list[Unpaid]
+    given: str
+    next: str | UnsetType = UNSET
+
+
+class Runs(Protocol):
+    """Charges of a period, safe to repeat (services/runs.py). Faults are the desk's.
+
+    All may raise MalformedRequest.
+    """
+
+    async def owed(self, ledger: str, accounts: Collection[int]) -> Mapping[int, int]:
+        """What accounts owe of demurrage, in minor units; only those that may owe any."""
+        ...
+
+    async def demurrage(
+        self,
+        ledger: str,
+        currency: str,
+        asked: AskedRun,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> RunReport | Refusal: ...
+
+    async def fee(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedRun,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> RunReport | Refusal: ...
+
+
 class Desk(Protocol):
     """The sequencer as the API sees it. Every answer stands on committed leaves.
 
@@ -371,6 +444,20 @@ class Desk(Protocol):
     ) -> Account | Refusal: ...
     def today(self, ledger: str) -> date:
         """The day of the ledger's clock, after its cut-off."""
+        ...
+
+    async def change_rule(
+        self,
+        ledger: str,
+        build: "Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal]",
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by (core/rules.py).
+
+        `build` sees the book and the time, and may be called again; with what it answers
+        beside the lines this answers.
+        """
         ...
 
     async def set_days(
@@ -557,6 +644,17 @@ class Movement(Struct, frozen=True, gc=False):
     credits: int
 
 
+class DayBalances(Struct, frozen=True):
+    """One account without its rows with another: its balance at the end of some days.
+
+    `paid` is all it ever paid that other one, on whatever day.
+    """
+
+    account: int
+    balances: list[int]
+    paid: int
+
+
 class Reads(Protocol):
     """What is read from committed rows. All may raise StoreUnavailable."""
 
@@ -643,6 +741,15 @@ class Reads(Protocol):
         self, ledger_id: int, first: date, last: date, limit: int
     ) -> list[tuple[int, bytes]]:
         """Index and line of the leaves that closed these business days, in order of days."""
+        ...
+
+    async def balances_at(
+        self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
+    ) -> list[DayBalances]:
+        """Balances at the ends of business dates, without rows with the account `besides`.
+
+        Of every account numbered `first` to `last` that ever moved; `days` are in order.
+        """
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...

@@ -27,6 +27,14 @@ class RefusalCode(StrEnum):
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
     TOO_MANY_LEVIES = "too_many_levies"  # For one kind.
+    DEMURRAGE_NOT_FOUND = "demurrage_not_found"
+    DEMURRAGE_ACCOUNT_DIFFERS = "demurrage_account_differs"
+    FEE_NOT_FOUND = "fee_not_found"
+    RESERVE_NOT_FOUND = "reserve_not_found"
+    CURRENCY_NOT_BACKED = "currency_not_backed"
+    NO_SUCH_PERIOD = "no_such_period"  # Of a run.
+    PERIOD_NOT_BEGUN = "period_not_begun"
+    PERIOD_NOT_OVER = "period_not_over"
     POLICY_NOT_FOUND = "policy_not_found"
     WORKFLOW_NOT_FOUND = "workflow_not_found"
     WORKFLOW_NOT_POSSIBLE = "workflow_not_possible"
@@ -88,6 +96,7 @@ class RefusalCode(StrEnum):
     CREDIT_ACCOUNT_FROZEN = "credit_account_frozen"
     EXCEEDS_CREDIT_LIMIT = "exceeds_credit_limit"
     EXCEEDS_BALANCE_LIMIT = "exceeds_balance_limit"
+    EXCEEDS_RESERVE = "exceeds_reserve"
     EXCEEDS_PAYMENT_LIMIT = "exceeds_payment_limit"
     ENTRY_REFUSED = "entry_refused"  # For another transfer of the same entry.
 

@@ -576,6 +576,7 @@ class Posting:
                 self._why_not(movement)
                 if is_rest
                 else self._book.why_not(position, d, c, row.amount)
+                or self._book.reserves.why_not(movement)
             )
             if refusal is not None:
                 return refusal

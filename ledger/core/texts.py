@@ -396,6 +396,82 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         ),
         Text("Too many levies", "Transfers of one kind pay seven levies at most."),
     ),
+    "demurrage_not_found": (
+        Text("La moneda no tiene oxidación", "No hay una oxidación vigente de esa moneda."),
+        Text("A moeda não tem oxidação", "Não há oxidação vigente dessa moeda."),
+        Text("No demurrage", "The currency has no demurrage in force."),
+    ),
+    "demurrage_account_differs": (
+        Text(
+            "Otra cuenta recauda la oxidación",
+            "La oxidación de una moneda la recauda siempre la misma cuenta.",
+            "La oxidación de {currency} la recauda siempre la cuenta {account}.",
+        ),
+        Text(
+            "Outra conta arrecada a oxidação",
+            "A oxidação de uma moeda é arrecadada sempre pela mesma conta.",
+            "A oxidação de {currency} é arrecadada sempre pela conta {account}.",
+        ),
+        Text(
+            "Another account collects the demurrage",
+            "The demurrage of a currency is always collected by the same account.",
+            "The demurrage of {currency} is always collected by the account {account}.",
+        ),
+    ),
+    "fee_not_found": (
+        Text("No existe esa cuota", "El libro no tiene una cuota con ese código."),
+        Text("Essa cota não existe", "O livro não tem uma cota com esse código."),
+        Text("No such fee", "The ledger has no fee with that code."),
+    ),
+    "reserve_not_found": (
+        Text("La moneda no tiene reserva", "No hay una reserva fijada para esa moneda."),
+        Text("A moeda não tem reserva", "Não há reserva fixada para essa moeda."),
+        Text("No reserve", "No reserve is set for that currency."),
+    ),
+    "currency_not_backed": (
+        Text(
+            "La moneda no es de las respaldadas",
+            "Sólo una moneda de clase backed tiene cuenta emisora y reserva.",
+        ),
+        Text(
+            "A moeda não é lastreada",
+            "Só uma moeda da classe backed tem conta emissora e reserva.",
+        ),
+        Text(
+            "The currency is not backed",
+            "Only a currency of the kind backed has an issuing account and a reserve.",
+        ),
+    ),
+    "no_such_period": (
+        Text(
+            "Ningún periodo termina ese día",
+            "La regla no tiene un periodo entero que termine ese día.",
+        ),
+        Text(
+            "Nenhum período termina nesse dia",
+            "A regra não tem um período inteiro que termine nesse dia.",
+        ),
+        Text("No period ends that day", "The rule has no whole period that ends on that day."),
+    ),
+    "period_not_begun": (
+        Text("El periodo no ha empezado", "El periodo empieza después de hoy."),
+        Text("O período não começou", "O período começa depois de hoje."),
+        Text("The period has not begun", "The period begins after today."),
+    ),
+    "period_not_over": (
+        Text(
+            "El periodo no ha terminado",
+            "El periodo no ha terminado, o no están cerrados todos sus días.",
+        ),
+        Text(
+            "O período não terminou",
+            "O período não terminou, ou nem todos os seus dias estão fechados.",
+        ),
+        Text(
+            "The period is not over",
+            "The period is not over, or not all of its days are closed.",
+        ),
+    ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
         Text("Os limites se cruzam", "O limite inferior é maior que o superior."),
@@ -939,6 +1015,25 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "The credit account would pass its limit",
             "The credit passes the account's upper limit.",
             "The credit passes the upper limit of account {account}: {available} {currency} "
+            "would be accepted.",
+        ),
+    ),
+    "exceeds_reserve": (
+        Text(
+            "La reserva no alcanza",
+            "La circulación pasaría de lo que la reserva respalda.",
+            "La circulación pasaría de lo que la reserva respalda: alcanza para {available} "
+            "{currency}.",
+        ),
+        Text(
+            "A reserva não alcança",
+            "A circulação passaria do que a reserva lastreia.",
+            "A circulação passaria do que a reserva lastreia: dá para {available} {currency}.",
+        ),
+        Text(
+            "The reserve does not reach",
+            "The circulation would be above what the reserve backs.",
+            "The circulation would be above what the reserve backs: {available} {currency} "
             "would be accepted.",
         ),
     ),

@@ -313,6 +313,29 @@ class Sequencer:
 
         return await self._change(ledger, build, preview, dry_run)
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by."""
+
+        def change(book: Book, now: int) -> Built[T] | Refusal:
+            built = build(book, now)
+            if isinstance(built, Refusal):
+                return built
+            lines, changed = built
+            return Built(lines, lambda _: changed)
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
+            built = build(book, book.recorded_at)
+            assert not isinstance(built, Refusal), "it was built just now"
+            return built[1]
+
+        return await self._change(ledger, change, preview, dry_run)
+
     async def standing(self, ledger: str, code: str) -> Standing | None:
         """How an account stands towards its limits; None where there is no such account."""
         writer = self._writers[ledger]

@@ -28,7 +28,7 @@ from ledger.core.lines import (
     Terms,
 )
 from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
-from ledger.core.ports import Caller, Group, Movement, NewProposal, NewTile, Store
+from ledger.core.ports import Caller, DayBalances, Group, Movement, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
@@ -795,6 +795,39 @@ async def test_movements_of_all_who_ever_moved(place: Place) -> None:
         Movement(4, 0, 7, 0),
     ]
     assert sum(m.opening for m in movements) == 0
+
+
+async def test_balances_at_without_rows_with_one_account(place: Place) -> None:
+    """Day by day as somebody who adds up the rows finds them; what was paid is on any day."""
+    scribe = await a_week(place.store())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=100)
+    days = [DAY + timedelta(days=n) for n in range(-4, 2)]
+    for besides in range(1, 6):
+        expected: list[DayBalances] = []
+        for account in range(2, 5):
+            own = [
+                (row.business_date, row.amount * sign, other)
+                for row in rows
+                for number, other, sign in (
+                    (row.debit_account, row.credit_account, -1),
+                    (row.credit_account, row.debit_account, 1),
+                )
+                if number == account
+            ]
+            if not own:
+                continue
+            balances = [
+                sum(a for day, a, other in own if day <= end and other != besides)
+                for end in days
+            ]
+            paid = sum(-a for _, a, other in own if other == besides and a < 0)
+            expected.append(DayBalances(account, balances, paid))
+        found = await place.reads.balances_at(ledger_id, 2, 4, days, besides)
+        assert found == expected, besides
+        nothing = [replace(one, balances=[]) for one in expected]
+        assert await place.reads.balances_at(ledger_id, 2, 4, [], besides) == nothing
+    assert await place.reads.balances_at(ledger_id, 9, 99, days, 1) == []
 
 
 def closing(scribe: Scribe, day: date) -> DayClosed:
