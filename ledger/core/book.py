@@ -92,6 +92,8 @@ AccountChange = (
     LimitChanged | LimitPlanned | LimitUnplanned | LimitEarned | PaymentLimits | StatusChanged
 )
 
+# A set is made faster than any() looks, and of most batches it has one member.
+NONE_SET: Final = {UNSET}
 NOTHING_USED: Final[Container[tuple[str, str]]] = frozenset()
 
 
@@ -667,7 +669,7 @@ class Book:
         """Whether a batch asks for more than two comparisons, or an account of it does."""
         soft = self._soft.keys()
         return (
-            any(t.terms is not UNSET for t in transfers)
+            {t.terms for t in transfers} != NONE_SET
             or (bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit)))
             or any(part.concerns(transfers, debit, credit) for part in self.parts)
         )
@@ -832,7 +834,7 @@ class Book:
         stated = {t.business_date for t in transfers}
         if any(d is not UNSET and not self.days.is_open(d, business_date) for d in stated):
             self._bar_days(manifest, transfers, business_date, barred, moved)
-        if any(t.value_date is not UNSET for t in transfers):
+        if {t.value_date for t in transfers} != NONE_SET:
             self._bar_value_dates(transfers, business_date, barred, moved)
         assert self.opening is not None, "a book is opened before it posts"
         if self.opening.unique_references:
