@@ -55,6 +55,7 @@ from ledger.core.parts import Part
 from ledger.core.payments import Payments
 from ledger.core.plans import Bounds, Plans
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.schedules import Schedules
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -160,6 +161,7 @@ class Book:
         self.orders = Orders()
         self.days = Days()
         self.levies = Levies(self)
+        self.schedules = Schedules(self)
         self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
@@ -169,10 +171,15 @@ class Book:
             self.earned,
             self.payments,
             self.orders,
+            self.schedules,
         )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
+        self._hearers: dict[type, list[Part]] = {}
+        for part in self.parts:
+            for kind in part.hears:
+                self._hearers.setdefault(kind, []).append(part)
         self._undo: Undo | None = None  # Of the last batch, if it was posted under terms,
         self._counted: Rows | None = None  # and what it counted for its days.
 
@@ -416,6 +423,9 @@ class Book:
                 self._refresh(line.account)
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
+        if type(line) in self._hearers:
+            for part in self._hearers[type(line)]:
+                part.heard(line)
         self.recorded_at = line.recorded_at
         self.size += 1
         self.plans.size = self.size

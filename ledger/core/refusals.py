@@ -26,6 +26,10 @@ class RefusalCode(StrEnum):
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
+    SCHEDULE_NOT_FOUND = "schedule_not_found"
+    SCHEDULE_EMPTY = "schedule_empty"
+    OCCURRENCE_NOT_DUE = "occurrence_not_due"
+    HOLIDAYS_NOT_OF_YEAR = "holidays_not_of_year"
     BOUNDS_CROSSED = "bounds_crossed"
     LIMIT_IS_EARNED = "limit_is_earned"
     LIMIT_IS_PLANNED = "limit_is_planned"
