@@ -698,6 +698,7 @@ class StateLevy(Line, frozen=True, kw_only=True, tag="state_levy"):
 class Done(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What became of a date of a schedule: the leaf that says so, and what was posted."""
 
+    attempts: Count  # How many were made.
     date: date
     leaf: Count
     outcome: Literal["posted", "refused", "skipped", "missed"]
@@ -716,7 +717,7 @@ class StateSchedule(Line, frozen=True, kw_only=True, tag="state_schedule"):
     attempt: Annotated[int, Meta(ge=1, le=100_000)]
     refused: Count  # Attempts of that date that were.
     not_before: Micros
-    last: Done | UnsetType = UNSET
+    done: list[Done]  # The last of its dates that are over.
 
 
 class StateHolidays(Line, frozen=True, kw_only=True, tag="state_holidays"):

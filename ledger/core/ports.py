@@ -18,6 +18,7 @@ from ledger.core.amounts import Amount, Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
+    AnyLeaf,
     AccountOpened,
     BatchPosted,
     BatchRefused,
@@ -230,6 +231,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
 
 
+Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
 PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
 
 
@@ -296,10 +298,33 @@ class Desk(Protocol):
         """Write that a key was given, or with None revoked, into the journal."""
         ...
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: "Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal]",
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by (core/rules.py).
+
+        `build` sees the book and the time, and may be called again; with what it answers
+        beside the lines this answers.
+        """
+        ...
+
     async def post(
-        self, ledger: str, asked: AskedBatch, caller: Caller, *, dry_run: bool = False
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Post a batch once, however often it is sent.
+
+        `unless` is asked of the book as the batch is decided, where its id is not spent: if it
+        refuses, the batch leaves no trace.
 
         Raises MalformedRequest or MalformedAmount, which leave no trace.
         """

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ledger.core.book import Book
 
 SCHEDULER: Final = "tequio.schedules"  # The key of what the ledger posts for its schedules.
+DONE_KEPT: Final = 12  # Dates of a schedule whose outcome is kept at hand: a year of months.
 MINUTE_US: Final = 60_000_000
 # What may be otherwise in a while, so that it is worth another attempt.
 PASSING: Final = frozenset(
@@ -60,7 +61,12 @@ class Standing(Struct, frozen=True, kw_only=True):
     attempt: int = 1
     refused: int = 0
     not_before: int = 0  # Microseconds since 1970.
-    last: Done | None = None
+    done: Sequence[Done] = ()  # The last of those that are over, in order.
+
+    @property
+    def last(self) -> Done | None:
+        """The last of its dates that is over."""
+        return self.done[-1] if self.done else None
 
     @property
     def date(self) -> date | None:
@@ -175,7 +181,8 @@ class Schedules(Part):
                     self._put(line.code, replace(standing, attempt=standing.attempt + 1))
                 else:
                     leaf = self._book.size
-                    done = Done(date=line.date, leaf=leaf, outcome=line.outcome)
+                    tried = standing.refused
+                    done = Done(date=line.date, leaf=leaf, outcome=line.outcome, attempts=tried)
                     self._put(line.code, _after(standing, done))
             case HolidaysSet():
                 self._set_holidays(line.year, line.dates)
@@ -193,7 +200,7 @@ class Schedules(Part):
             by=line.by,
             schedule=line.schedule,
             number=self.begins(line),
-            last=None if there is None else there.last,
+            done=() if there is None else there.done,
         )
         self._put(line.code, standing)
 
@@ -209,8 +216,13 @@ class Schedules(Part):
         day = standing.date
         assert day is not None, "it was waited for"
         if isinstance(line, BatchPosted):
-            sequence = line.first_sequence
-            done = Done(date=day, leaf=leaf, outcome="posted", sequence=sequence)
+            done = Done(
+                date=day,
+                leaf=leaf,
+                outcome="posted",
+                attempts=standing.refused + 1,
+                sequence=line.first_sequence,
+            )
         elif line.code in PASSING and standing.refused < standing.schedule.retries:
             wait = standing.schedule.retry_minutes * MINUTE_US
             again = replace(
@@ -222,7 +234,13 @@ class Schedules(Part):
             self._put(code, again)
             return
         else:
-            done = Done(date=day, leaf=leaf, outcome="refused", code=line.code)
+            done = Done(
+                date=day,
+                leaf=leaf,
+                outcome="refused",
+                attempts=standing.refused + 1,
+                code=line.code,
+            )
         self._put(code, _after(standing, done))
 
     def _ids(self) -> dict[UUID, str]:
@@ -276,7 +294,7 @@ class Schedules(Part):
                     attempt=each.attempt,
                     refused=each.refused,
                     not_before=each.not_before,
-                    last=UNSET if each.last is None else each.last,
+                    done=list(each.done),
                 )
                 for code, each in sorted(self.by_code.items())
             ),
@@ -297,7 +315,7 @@ class Schedules(Part):
                     attempt=line.attempt,
                     refused=line.refused,
                     not_before=line.not_before,
-                    last=None if line.last is UNSET else line.last,
+                    done=tuple(line.done),
                 )
                 self._put(line.code, standing)
 
@@ -305,5 +323,10 @@ class Schedules(Part):
 def _after(standing: Standing, done: Done) -> Standing:
     """The same schedule, once a date of it is over."""
     return replace(
-        standing, number=standing.number + 1, attempt=1, refused=0, not_before=0, last=done
+        standing,
+        number=standing.number + 1,
+        attempt=1,
+        refused=0,
+        not_before=0,
+        done=(*standing.done, done)[-DONE_KEPT:],
     )

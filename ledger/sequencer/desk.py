@@ -39,6 +39,7 @@ from ledger.core.ports import (
     PostOutcome,
     Standing,
     Store,
+    Unless,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.sequencer.pending import Built, Change, Look, Moving
@@ -338,14 +339,43 @@ class Sequencer:
 
         await self._writers[ledger].submit(Change(build))
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by."""
+
+        def change(book: Book, now: int) -> Built[T] | Refusal:
+            built = build(book, now)
+            if isinstance(built, Refusal):
+                return built
+            lines, changed = built
+            return Built(lines, lambda _: changed)
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
+            built = build(book, book.recorded_at)
+            assert not isinstance(built, Refusal), "it was built just now"
+            return built[1]
+
+        return await self._change(ledger, change, preview, dry_run)
+
     async def post(
-        self, ledger: str, asked: AskedBatch, caller: Caller, *, dry_run: bool = False
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Post a batch once, however often it is sent."""
         writer = self._writers[ledger]
         if dry_run:
             return await writer.preview(asked)
-        return await writer.submit_post(asked, caller)
+        return await writer.submit_post(asked, caller, unless)
 
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""

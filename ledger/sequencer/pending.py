@@ -12,7 +12,7 @@ from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.lines import AnyLeaf, BatchRefused
-from ledger.core.ports import Caller, PostOutcome, StoredBatch
+from ledger.core.ports import Caller, PostOutcome, StoredBatch, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
@@ -171,10 +171,11 @@ class Change(Pending[T | Refusal]):
 class Post(Pending[PostOutcome]):
     """A batch."""
 
-    def __init__(self, asked: AskedBatch, caller: Caller) -> None:
+    def __init__(self, asked: AskedBatch, caller: Caller, unless: Unless | None = None) -> None:
         super().__init__()
         self.asked = asked
         self.caller = caller
+        self.unless = unless
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
         self.used: set[tuple[str, str]] = set()
@@ -185,7 +186,8 @@ class Post(Pending[PostOutcome]):
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
         if stored is None:
-            return writer.post(self)
+            refusal = None if self.unless is None else self.unless(writer.book)
+            return writer.post(self) if refusal is None else lambda: self.give(refusal)
         try:
             if self._same(stored, writer.book):
                 self.give(receipt_again(stored))

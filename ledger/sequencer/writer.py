@@ -49,6 +49,7 @@ from ledger.core.ports import (
     RefusedReceipt,
     Store,
     StoredBatch,
+    Unless,
 )
 from ledger.core.refusals import Refusal
 from ledger.core.terms import targets_of
@@ -215,7 +216,9 @@ class Writer:
             give()
         return pending.result()
 
-    async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
+    async def submit_post(
+        self, asked: AskedBatch, caller: Caller, unless: Unless | None = None
+    ) -> PostOutcome:
         """Post a batch once; a second arrival while the first is on its way joins it.
 
         One that is not the same waits until the first is answered, and is then compared with
@@ -226,7 +229,7 @@ class Writer:
             if first.asked == asked and poster_of(first.caller) == poster_of(caller):
                 return _replayed(await first.answer())
             await first.answered()
-        post = Post(asked, caller)
+        post = Post(asked, caller, unless)
         self._in_flight[asked.id] = post
         post.when_answered = lambda: self._in_flight.pop(asked.id, None)
         try:

@@ -1,4 +1,4 @@
-"""Schedules in the book: what is next, what an attempt does to it, and that snapshots keep it."""
+"""Schedules in the book: what is next, what an attempt does, and that snapshots keep it."""
 
 from datetime import date
 from uuid import UUID

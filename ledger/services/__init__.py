@@ -1,0 +1,1 @@
+"""Services: what the ledger does by itself while it runs."""
