@@ -18,8 +18,8 @@ from ledger.core.amounts import Amount, Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
-    AnyLeaf,
     AccountOpened,
+    AnyLeaf,
     BatchPosted,
     BatchRefused,
     EarnedRule,

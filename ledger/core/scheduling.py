@@ -231,6 +231,9 @@ def agenda(
 ) -> Agenda:
     """What of all schedules is due. Nothing while no business day is open.
 
+    After a stop of days it is cut where a schedule in it has its next date, so that what is of
+    an earlier date comes before what is of a later one, whosever it is.
+
     Args:
         most: how many at most; where there are more, `next` is now.
         without: codes to pass over.
@@ -240,6 +243,7 @@ def agenda(
     found: list[Due] = []
     following: int | None = None
     at, of = 0, (date.min, -1)
+    end = date.max
     for day, minute, code in book.schedules.queue:
         if (day, minute) != of:
             at, of = moment_of(day, minute, zone), (day, minute)
@@ -251,9 +255,10 @@ def agenda(
         if due > now:
             following = due if following is None else min(due, following)
         elif code not in without:
-            if len(found) == most:
+            if len(found) == most or day >= end:
                 return Agenda(found, now)
             found.append(_due(book, code, standing, due, now))
+            end = min(end, date_of(standing.schedule, standing.number + 1) or end)
     return Agenda(found, following)
 
 

@@ -125,6 +125,7 @@ class Scheduler:
             LedgerFault: something could not be done, or nobody knows whether it was.
         """
         if not self._desk.facts(ledger).schedules.queue:
+            self._metrics.due.labels(ledger).set(0)
             return self._poll_s  # Most ledgers have none; it is not worth a wait in the queue.
         now = self._clock()
         found = await self._desk.read(ledger, lambda book: self._look(ledger, book, now))
