@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from ledger.api.answers import DryRun
-from ledger.api.posting import PostQuery, WriteQuery
+from ledger.api.posting import PostQuery
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
 from ledger.api.routes import Route
 from ledger.core.texts import LANGUAGES, TEXTS
@@ -25,6 +25,7 @@ _PARTS: Final = {
     "code": "The code of an account.",
     "id": "The id of a batch; of a transfer posted alone, its own.",
     "key": "The name of a key.",
+    "year": "A year.",
     "sequence": "The sequence of a transfer: its folio.",
     "tile": "Level, index and width, such as 0/000.p/17.",
     "bundle": "Index and width, such as 000.p/17.",
@@ -141,7 +142,7 @@ def _responses(route: Route) -> dict[str, Any]:
             },
         }
     }
-    if route.query in (WriteQuery, PostQuery):
+    if "dry_run" in route.query.__struct_fields__:
         responses["200"] = _response("What would happen (dry_run)", DryRun)
         if route.status == 200:  # A change answers 200 with and without dry_run.
             kinds = [DryRun, route.answer]

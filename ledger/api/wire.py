@@ -17,6 +17,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
+from ledger.core import scheduling
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
 from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side
 from ledger.core.ports import (
@@ -186,6 +187,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedKey,
     AskedLedger,
     AskedLimits,
+    *scheduling.BODIES,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

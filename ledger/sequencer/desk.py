@@ -356,7 +356,7 @@ class Sequencer:
             return Built(lines, lambda _: changed)
 
         def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
-            built = build(book, book.recorded_at)
+            built = build(book, self._writers[ledger].now())
             assert not isinstance(built, Refusal), "it was built just now"
             return built[1]
 

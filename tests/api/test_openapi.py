@@ -74,7 +74,7 @@ def test_the_document_has_the_shape_of_openapi() -> None:
         parts = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
         assert parts == set(re.findall(r"\{(\w+)\}", path))
         assert all(one["required"] for one in operation["parameters"] if one["in"] == "path")
-        assert ("requestBody" in operation) is (method in ("POST", "PATCH"))
+        assert ("requestBody" in operation) is (method in ("POST", "PATCH", "PUT"))
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.body])
