@@ -344,13 +344,19 @@ def _nothing_asked(kind: type[Struct]) -> Struct:
     return msgspec.convert({}, kind)
 
 
+@cache
+def _must_ask(kind: type[Struct]) -> bool:
+    """Whether a parameter must be there."""
+    return any(field.required for field in msgspec.structs.fields(kind))
+
+
 def read_query(request: web.Request, kind: type[S]) -> S:
     """The query as the struct of a route; a parameter that is not in it is refused.
 
     Raises:
         Problem: unknown, given twice, or of a wrong form.
     """
-    if not request.rel_url.raw_query_string:
+    if not request.rel_url.raw_query_string and not _must_ask(kind):
         return cast(S, _nothing_asked(kind))
     given = request.query
     if len(given) != len(set(given)):
