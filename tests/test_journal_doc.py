@@ -238,6 +238,10 @@ STRUCTS = {
     "`batch`": lines.BatchPosted,
     "`refused`": lines.BatchRefused,
     "`expired`": lines.HoldsExpired,
+    "`schedule`": lines.ScheduleSet,
+    "schedule rule": lines.Schedule,
+    "`occurrence`": lines.Occurrence,
+    "`holidays`": lines.HolidaysSet,
     "`snapshot`": lines.Snapshot,
     "`manifest`": lines.Manifest,
     "transfer": lines.Transfer,
@@ -255,6 +259,9 @@ STRUCTS = {
     "`state_earned`": lines.StateEarned,
     "`state_payments`": lines.StatePayments,
     "`state_order`": lines.StateOrder,
+    "`state_schedule`": lines.StateSchedule,
+    "`state_holidays`": lines.StateHolidays,
+    "a date that is over": lines.Done,
     "`detail`": directory.Detail,
 }
 
