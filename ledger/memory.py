@@ -25,7 +25,7 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import AccountOpened, Snapshot
+from ledger.core.lines import AccountOpened, DayClosed, Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import (
     Caller,
@@ -46,6 +46,7 @@ from ledger.journal.merkle import EMPTY_ROOT
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
 PAGE_BYTES: Final = 16_000_000
 PHASES: Final = frozenset(Phase)
+CLOSING_MARK: Final = b'"line":"day_closed"'
 REFUSED_MARK: Final = b'"line":"refused"'
 SNAPSHOT_MARK: Final = b'"line":"snapshot"'
 
@@ -67,6 +68,7 @@ class _Ledger:
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.links: dict[int, Link] = {}  # By sequence, in order.
+        self.proposals: dict[UUID, bytes] = {}
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoint = (0, b"")
         self.snapshots: list[int] = []
@@ -254,6 +256,9 @@ class MemoryStore:
         details = self.database.ledger(ledger_id).details
         return {number: details[number][0] for number in sequences if number in details}
 
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        return dict(self.database.ledger(ledger_id).proposals)
+
     async def keep_checkpoint(self, ledger_id: int, size: int, note: bytes) -> None:
         _keep_checkpoint(self.database.ledger(ledger_id), size, note)
 
@@ -385,28 +390,70 @@ class MemoryReads:
         return {number: details[number][1] for number in sequences if number in details}
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
         return sum(
             _signed(row, account)
             for row in self._database.ledger(ledger_id).rows()
             if Phase(row.phase).moves
             and (sequence is None or row.sequence < sequence)
-            and (day is None or row.business_date < day)
+            and (day is None or _dated(row) < (day, adjusting))
         )
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
         totals: dict[int, list[int]] = {}
+        begins, ends = (first, begins_adjusting), (last, ends_adjusting)
         for row in self._database.ledger(ledger_id).rows():
-            if not Phase(row.phase).moves:
+            if not Phase(row.phase).moves or (until is not None and row.sequence > until):
                 continue
             for account, place in ((row.debit_account, 1), (row.credit_account, 2)):
                 total = totals.setdefault(account, [0, 0, 0])
-                if row.business_date < first:
+                if _dated(row) < begins:
                     total[0] += _signed(row, account)
-                elif row.business_date <= last:
+                elif _dated(row) <= ends:
                     total[place] += row.amount
         return [Movement(account, *totals[account]) for account in sorted(totals)]
+
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        ledger = self._database.ledger(ledger_id)
+        size = bisect_right(
+            ledger.lines, moment, key=lambda line: decode_leaf(line).recorded_at
+        )
+        return max(
+            (
+                batch.posted.first_sequence + len(batch.posted.amount) - 1
+                for batch in ledger.posted
+                if batch.posted is not None and batch.leaf_index < size
+            ),
+            default=0,
+        )
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        closings = [(i, line) for i, line in lines if CLOSING_MARK in line]
+        days = [
+            (leaf.date, i, line)
+            for i, line in closings
+            if isinstance(leaf := decode_leaf(line), DayClosed) and first <= leaf.date <= last
+        ]
+        return [(i, line) for _, i, line in sorted(days)][:limit]
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return self._database.ledger(ledger_id).lines[start:end]
@@ -489,6 +536,7 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
     numbers = [account.number for account in group.accounts]
     links = [link for batch in group.batches for link in batch.links]
     linked = [link.sequence for link in links]
+    proposed = [proposal.batch for proposal in group.proposals]
     wrong = (
         any(
             sha256(b"\x00" + line).digest() != digest
@@ -508,6 +556,8 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
         or any(link.amount <= 0 or link.target >= link.sequence for link in links)
         or len(set(linked)) < len(linked)
         or not ledger.links.keys().isdisjoint(linked)
+        or len(set(proposed)) < len(proposed)
+        or not ledger.proposals.keys().isdisjoint(proposed)
     )
     if wrong and ledger.head != group.before:
         raise WriterReplaced(f"ledger {group.before.ledger_id}", f"at size {ledger.head.size}")
@@ -529,6 +579,9 @@ def _record(ledger: _Ledger, group: Group) -> None:
         ledger.references |= {(batch.source, text, number) for text, number in batch.references}
         ledger.details |= {number: (salt, text) for number, salt, text in batch.details}
         ledger.links |= {link.sequence: link for link in batch.links}
+    ledger.proposals |= {proposal.batch: proposal.asked for proposal in group.proposals}
+    for batch_id in group.settled:
+        ledger.proposals.pop(batch_id, None)
     ledger.accounts |= {account.number: account for account in group.accounts}
     ledger.tiles |= {(tile.level, tile.index): tile.hashes for tile in group.tiles}
     if group.checkpoint:
@@ -594,6 +647,11 @@ def _references_of(batch: NewBatch) -> list[tuple[str, int]]:
         for position, sequence in batch.posted.sequences()
         if transfers[position].reference
     ]
+
+
+def _dated(row: TransferRow) -> tuple[date, bool]:
+    """Where a row stands among business dates: adjustments come after all else of their day."""
+    return row.business_date, row.phase == Phase.ADJUSTED
 
 
 def _signed(row: TransferRow, account: int) -> int:

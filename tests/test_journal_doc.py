@@ -184,7 +184,8 @@ def test_a_reader_after_the_page_finds_the_same() -> None:
     for transfer in transfers:
         balances[transfer["debit_account"]] -= transfer["amount"]
         balances[transfer["credit_account"]] += transfer["amount"]
-    accounts = [canonical(line.encode()) for line in state.split("\n")[2:]]
+    lines_of_state = [canonical(line.encode()) for line in state.split("\n")]
+    accounts = [line for line in lines_of_state if line["line"] == "state_account"]
     assert {a["number"]: int(a["balance"]) for a in accounts} == balances == {1: -1000, 2: 1000}
     assert b64encode(tree(state.encode().split(b"\n"))).decode() == read[5]["root"]
 
@@ -242,6 +243,21 @@ STRUCTS = {
     "schedule rule": lines.Schedule,
     "`occurrence`": lines.Occurrence,
     "`holidays`": lines.HolidaysSet,
+    "`policy`": lines.PolicySet,
+    "`rule`": lines.ApprovalRule,
+    "`workflow`": lines.WorkflowSet,
+    "`rule` of a workflow": lines.Workflow,
+    "`whitelist`": lines.WhitelistSet,
+    "`proposed`": lines.BatchProposed,
+    "reserved": lines.Reserved,
+    "`decided`": lines.ProposalDecided,
+    "`dispute`": lines.DisputeOpened,
+    "`dispute_ended`": lines.DisputeEnded,
+    "`settings`": lines.SettingsChanged,
+    "`day_opened`": lines.DayOpened,
+    "`day_closed`": lines.DayClosed,
+    "total of a day": lines.DayTotal,
+    "`period`": lines.PeriodMarked,
     "`snapshot`": lines.Snapshot,
     "`manifest`": lines.Manifest,
     "transfer": lines.Transfer,
@@ -254,6 +270,16 @@ STRUCTS = {
     "`state_account`": lines.StateAccount,
     "`state_hold`": lines.StateHold,
     "`state_suspended`": lines.StateSuspended,
+    "`state_key`": lines.StateKey,
+    "`state_policy`": lines.StatePolicy,
+    "`state_workflow`": lines.StateWorkflow,
+    "`state_whitelist`": lines.StateWhitelist,
+    "`state_proposal`": lines.StateProposal,
+    "approval": lines.Approval,
+    "`state_dispute`": lines.StateDispute,
+    "`state_days`": lines.StateDays,
+    "`state_day_total`": lines.StateDayTotal,
+    "`state_period`": lines.StatePeriod,
     "`state_plan`": lines.StatePlan,
     "`state_before`": lines.StateBefore,
     "`state_earned`": lines.StateEarned,
@@ -309,6 +335,7 @@ def test_reasons_of_a_transfer_in_order() -> None:
 # A value of each term, for trying which go together.
 ONE_OF_EACH = {
     "action": [UNSET, *Action],
+    "adjusting": [False, True],
     "entry": [UNSET, 1],
     "expires": [UNSET, 1],
     "rate": [UNSET, lines.Rate(n=1, d=1)],

@@ -1,5 +1,6 @@
 """Ledgers, currencies, accounts and keys: what an operator sets up and changes."""
 
+from datetime import date
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.answers import (
     AccountsPage,
+    BalanceAnswer,
     CurrenciesPage,
     DryRun,
     KeysAnswer,
@@ -23,14 +25,17 @@ from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
 from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.trial import Moment, known, show_moment
 from ledger.api.wire import decode, decode_accounts, read_body
 from ledger.core.book import Book
+from ledger.core.days import A_DAY
 from ledger.core.model import (
     Account,
     AccountCode,
     Currency,
     CurrencyCode,
     LedgerCode,
+    Nature,
     Role,
     Status,
 )
@@ -206,6 +211,51 @@ async def get_account(call: Call) -> web.Response:
     if seen is None:
         raise Problem("account_not_found")
     return answer(account_answer(*seen))
+
+
+class BalanceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At the end of a business day, or of all; counting what was recorded until a moment.
+
+    Adjustments to the year that ends `on` that day are left out, unless they are asked for.
+    """
+
+    on: date | UnsetType = UNSET
+    as_known_on: Moment | UnsetType = UNSET
+    adjustments: bool = False
+
+
+async def get_balance(call: Call) -> web.Response:
+    """What an account's balance was on a business day, as known at any moment."""
+    query = call.query(BalanceQuery)
+    code = call.part("code")
+    call.check_reach(code)
+    number = await call.desk.read(call.ledger, lambda book: book.numbers.get(code))
+    if number is None:
+        raise Problem("account_not_found")
+    ledger_id = await call.service.ledger_id(call.ledger)
+    until = await known(call, ledger_id, query.as_known_on)
+    day, adjusting = (None if query.on is UNSET else query.on), not query.adjustments
+    if day is not None and query.adjustments:
+        day, adjusting = (day + A_DAY if day < date.max else None), False
+    balance = await call.reads.balance_before(
+        ledger_id,
+        number,
+        sequence=None if until is None else until + 1,
+        day=day,
+        adjusting=adjusting,
+    )
+    face = call.faces()[number]
+    return answer(
+        BalanceAnswer(
+            account=code,
+            currency=face.currency,
+            nature=Nature.CREDIT if face.sign > 0 else Nature.DEBIT,
+            balance=face.balance(balance),
+            on=query.on,
+            as_known_on=show_moment(query.as_known_on),
+            adjustments=query.adjustments,
+        )
+    )
 
 
 async def patch_account(call: Call) -> web.Response:

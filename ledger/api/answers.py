@@ -23,6 +23,7 @@ from ledger.core.model import (
     Action,
     Currency,
     CurrencyKind,
+    DaysBy,
     Flag,
     Mode,
     Nature,
@@ -32,7 +33,7 @@ from ledger.core.model import (
     Side,
     Status,
 )
-from ledger.core.ports import Caller, LedgerView, SoftBounds
+from ledger.core.ports import Caller, LedgerView, PeriodMark, SoftBounds
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NONE: Final = "none"  # A bound that is not there.
@@ -144,6 +145,9 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcomes: "list[OutcomeAnswer] | UnsetType" = UNSET
     schedule: "ScheduleAnswer | UnsetType" = UNSET
     holidays: "HolidaysAnswer | UnsetType" = UNSET
+    settings: "DaysSettings | UnsetType" = UNSET
+    day: "DayAnswer | UnsetType" = UNSET
+    period: "PeriodAnswer | UnsetType" = UNSET
 
 
 # ---- schedules
@@ -383,6 +387,16 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
     amount: str
 
 
+class DisputeAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """That a transfer is in dispute: since when, by whose key, why, and until when."""
+
+    sequence: int
+    since: str
+    by: str
+    reason: str
+    due: date | UnsetType = UNSET
+
+
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
@@ -416,6 +430,7 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     flags: list[Flag] | UnsetType = UNSET
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
     cleared_by: list[LinkAnswer] | UnsetType = UNSET
+    dispute: DisputeAnswer | UnsetType = UNSET  # While one is open.
 
 
 class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -530,6 +545,9 @@ class TrialBalance(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_date: date = field(name="to")
     lines: list[TrialLine]
     totals: list[TrialTotals]
+    period: str | UnsetType = UNSET
+    adjustments: bool = False  # Whether those to the year of the last day are in it.
+    as_known_on: str | UnsetType = UNSET
     next: str | UnsetType = UNSET
 
 
@@ -570,6 +588,94 @@ class ProofAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str
+
+
+# ---- days and periods
+
+
+class DaysSettings(Answer, frozen=True, kw_only=True):
+    """How a ledger keeps its days. Without `cut_off` they begin at midnight of its zone."""
+
+    days: DaysBy
+    cut_off: str | UnsetType = UNSET
+    value_days_back: int | UnsetType = UNSET
+
+
+class DayTotalAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """How many rows of a currency, kind and source a day has, and their sum."""
+
+    currency: str
+    kind: str
+    source: str
+    count: int
+    amount: str
+
+
+class DayAnswer(Answer, frozen=True, kw_only=True):
+    """A business day and what it came to, or has come to so far.
+
+    Of a closed one, as its leaf says: at most 200 totals stand there, and all are in
+    `totals_hash`. `late` is what was posted on it since, while its month was reopened.
+    """
+
+    date: date
+    status: Literal["open", "closed", "reopened", "not_open"]
+    count: int
+    totals: list[DayTotalAnswer]
+    late: list[DayTotalAnswer] | UnsetType = UNSET
+    closed_at: str | UnsetType = UNSET
+    closed_by: str | UnsetType = UNSET
+    totals_hash: str | UnsetType = UNSET  # Hexadecimal, as are the hash of the leaf
+    leaf_index: int | UnsetType = UNSET
+    leaf_hash: str | UnsetType = UNSET  # and what sha256sum shows.
+
+
+class ClosedDayAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A day and its leaf; beside it the newest signed checkpoint, which covers the leaf."""
+
+    day: DayAnswer
+    line: str | UnsetType = UNSET
+    checkpoint: str | UnsetType = UNSET
+
+
+class DaysPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How days are kept, and in order those that are open or have something posted on them.
+
+    With `closed`, those that were closed. `current` is the day of what is posted now and
+    names none.
+    """
+
+    settings: DaysSettings
+    days: list[DayAnswer]
+    current: date | UnsetType = UNSET
+    closed_through: date | UnsetType = UNSET
+    next: date | UnsetType = UNSET
+
+
+class PeriodAnswer(Answer, frozen=True, kw_only=True):
+    """A month as it was marked last. Month 13 is for adjustments to the year."""
+
+    period: str
+    mark: PeriodMark
+
+
+class PeriodsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Months that were ever marked, in order."""
+
+    periods: list[PeriodAnswer]
+    next: str | UnsetType = UNSET
+
+
+class BalanceAnswer(Answer, frozen=True, kw_only=True):
+    """What an account's balance was: at the end of a business day, as known at a moment."""
+
+    account: str
+    currency: str
+    nature: Nature
+    balance: str
+    on: date | UnsetType = UNSET
+    as_known_on: str | UnsetType = UNSET
+    adjustments: bool = False
 
 
 # ---- making them

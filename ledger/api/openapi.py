@@ -29,6 +29,8 @@ _PARTS: Final = {
     "sequence": "The sequence of a transfer: its folio.",
     "tile": "Level, index and width, such as 0/000.p/17.",
     "bundle": "Index and width, such as 000.p/17.",
+    "date": "A business day, such as 2026-01-31.",
+    "period": "Year and month, such as 2026-01; month 13 is for adjustments to the year.",
 }
 
 

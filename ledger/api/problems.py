@@ -47,6 +47,10 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES: 422,
     RefusalCode.TERMS_ACCOUNT_NOT_USABLE: 422,
     RefusalCode.RATE_DIFFERS: 422,
+    RefusalCode.POLICY_NOT_FOUND: 404,
+    RefusalCode.WORKFLOW_NOT_FOUND: 404,
+    RefusalCode.WORKFLOW_NOT_POSSIBLE: 422,
+    RefusalCode.PROPOSALS_FULL: 503,
 }
 
 STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.items()} | {
@@ -62,6 +66,7 @@ STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.
     "batch_not_found": 404,
     "transfer_not_found": 404,
     "key_not_found": 404,
+    "proposal_not_found": 404,
     "checkpoint_not_found": 404,
     "tile_not_found": 404,
     "method_not_allowed": 405,

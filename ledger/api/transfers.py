@@ -13,9 +13,11 @@ from typing import Annotated, NamedTuple
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from ledger.api.answers import (
     PHASES,
+    DisputeAnswer,
     Faces,
     LinkAnswer,
     Statement,
@@ -27,6 +29,7 @@ from ledger.api.answers import (
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.core.amounts import show_amount
+from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
@@ -41,12 +44,16 @@ DATE_MAX = date(9999, 12, 31)
 
 
 class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Those after a sequence, waiting for new ones if asked; or those of a reference."""
+    """Those after a sequence, waiting for new ones if asked; or those of a reference.
+
+    With `business_date` only those that count for that day.
+    """
 
     after: Sequence53 = 0
     limit: Limit = PAGE
     wait: Annotated[float, Meta(ge=0, le=3600)] = 0
     reference: Reference | UnsetType = UNSET
+    business_date: date | UnsetType = UNSET
 
 
 class StatementQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,15 +109,22 @@ async def get_transfers(call: Call) -> web.Response:
     if query.reference is not UNSET:
         rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
         return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
-    rows = await call.reads.transfers(ledger_id, after=query.after, limit=query.limit)
+    rows = await _rows(call, ledger_id, query)
     if not rows and query.wait:
         await _wait(call, query)
-        rows = await call.reads.transfers(ledger_id, after=query.after, limit=query.limit)
+        rows = await _rows(call, ledger_id, query)
     page = TransfersPage(
         transfers=await _shown(call, ledger_id, rows),
         next=rows[-1].sequence if rows else query.after,
     )
     return answer(page)
+
+
+async def _rows(call: Call, ledger_id: int, query: FeedQuery) -> list[TransferRow]:
+    day = None if query.business_date is UNSET else query.business_date
+    return await call.reads.transfers(
+        ledger_id, after=query.after, limit=query.limit, first_date=day, last_date=day
+    )
 
 
 async def _wait(call: Call, query: FeedQuery) -> None:
@@ -281,7 +295,39 @@ async def _transfers(call: Call, told: Sequence[Told]) -> list[TransferAnswer]:
     sequences = [one.row.sequence for one in told]
     ledger_id = await call.service.ledger_id(call.ledger)
     links = await call.reads.links(ledger_id, sequences) if sequences else {}
-    return [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    shown = [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    if not call.desk.facts(call.ledger).disputes.open:  # Most often; then nothing is asked.
+        return shown
+    marks = await call.desk.read(call.ledger, lambda book: disputes_of(book, sequences))
+    return [replace(one, dispute=marks.get(one.sequence, UNSET)) for one in shown]
+
+
+def disputes_of(book: Book, sequences: Sequence[int]) -> dict[int, DisputeAnswer]:
+    """The open disputes about some transfers."""
+    disputes = book.disputes.open
+    return {
+        sequence: DisputeAnswer(
+            sequence=sequence,
+            since=show_time(one.since),
+            by=one.by,
+            reason=one.reason,
+            due=one.due,
+        )
+        for sequence in sequences
+        if (one := disputes.get(sequence)) is not None
+    }
+
+
+async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
+    """Those of these transfers that the caller may read."""
+    if call.reach.all:
+        return set(sequences)
+    ledger_id = await call.service.ledger_id(call.ledger)
+    seen: set[int] = set()
+    for sequence in sequences:
+        rows = await call.reads.transfers(ledger_id, after=sequence - 1, limit=1)
+        seen |= {row.sequence for row in _readable(call, rows) if row.sequence == sequence}
+    return seen
 
 
 def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:

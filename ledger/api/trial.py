@@ -2,28 +2,40 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final, Literal
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from ledger.api.answers import TrialBalance, TrialLine, TrialTotals
+from ledger.api.answers import TrialBalance, TrialLine, TrialTotals, show_time
+from ledger.api.days import PeriodText, dates_of, months_of
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE_MAX, Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
+from ledger.core.days import ADJUSTMENTS
+from ledger.core.door import micros_of
 from ledger.core.model import AccountCode, Nature
 from ledger.core.ports import Movement
 
+Moment = Annotated[datetime, Meta(tz=True)]
 AT_ONCE: Final = 5_000  # Accounts added up before others get their turn.
 
 
 class TrialQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Business dates, both included; a line for each account (in pages) or for each kind."""
+    """Business dates, both included, or a `period`; a line for each account or for each kind.
 
-    first: date = field(name="from")
-    last: date = field(name="to")
+    Adjustments to a year are a period of their own, its month 13. They are not in what ends
+    with its last day, unless `adjustments` asks for them, and are in all that ends later.
+    With `as_known_on` only what was recorded until that moment counts.
+    """
+
+    first: date | UnsetType = field(name="from", default=UNSET)
+    last: date | UnsetType = field(name="to", default=UNSET)
+    period: PeriodText | UnsetType = UNSET
+    adjustments: bool = False
+    as_known_on: Moment | UnsetType = UNSET
     by: Literal["account", "kind"] = "account"
     after: AccountCode | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
@@ -59,10 +71,17 @@ class Sums:
 async def get_trial_balance(call: Call) -> web.Response:
     """The trial balance of a period. Accounts that never moved are not in it."""
     query = call.query(TrialQuery)
-    if query.first > query.last:
-        raise Problem("malformed_request", field="from", reason="from is after to")
+    first, last, is_13th = _dates(query)
+    with_adjustments = query.adjustments or is_13th
     ledger_id = await call.service.ledger_id(call.ledger)
-    movements = await call.reads.movements(ledger_id, query.first, query.last)
+    movements = await call.reads.movements(
+        ledger_id,
+        first,
+        last,
+        begins_adjusting=is_13th,
+        ends_adjusting=with_adjustments,
+        until=await known(call, ledger_id, query.as_known_on),
+    )
     movements.sort(key=lambda movement: movement.account)
     book = call.desk.facts(call.ledger)
     sums = await _sums(book, movements)
@@ -72,13 +91,43 @@ async def get_trial_balance(call: Call) -> web.Response:
         else _by_account(book, movements, query)
     )
     trial = TrialBalance(
-        first_date=query.first,
-        last_date=query.last,
+        first_date=first,
+        last_date=last,
         lines=lines,
         totals=_totals(book, sums),
+        period=query.period,
+        adjustments=with_adjustments,
+        as_known_on=show_moment(query.as_known_on),
         next=following,
     )
     return answer(trial)
+
+
+def _dates(query: TrialQuery) -> tuple[date, date, bool]:
+    """First and last date, and whether it is a thirteenth month."""
+    if query.period is not UNSET:
+        if not query.first is query.last is UNSET:
+            raise Problem("malformed_request", field="period", reason="or from and to")
+        year, month = months_of(query.period)
+        return *dates_of(year, month), month == ADJUSTMENTS
+    if query.first is UNSET or query.last is UNSET:
+        missing = "from" if query.first is UNSET else "to"
+        raise Problem("malformed_request", field=missing, reason="from and to, or period")
+    if query.first > query.last:
+        raise Problem("malformed_request", field="from", reason="from is after to")
+    return query.first, query.last, False
+
+
+async def known(call: Call, ledger_id: int, moment: datetime | UnsetType) -> int | None:
+    """The last sequence that was recorded at a moment; None where none was asked for."""
+    if moment is UNSET:
+        return None
+    return await call.reads.known_at(ledger_id, micros_of(moment))
+
+
+def show_moment(moment: datetime | UnsetType) -> str | UnsetType:
+    """A moment that was asked for, in UTC."""
+    return UNSET if moment is UNSET else show_time(micros_of(moment))
 
 
 async def _sums(book: Book, movements: Sequence[Movement]) -> Sums:

@@ -19,14 +19,27 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.api.problems import Problem, shown
 from ledger.core import scheduling
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
-from ledger.core.model import BATCH_MAX, CurrencyCode, Mode, OpaqueId, Side
+from ledger.core.model import (
+    BATCH_MAX,
+    CurrencyCode,
+    Late,
+    Mode,
+    OpaqueId,
+    SequenceNumber,
+    Side,
+    Word,
+)
 from ledger.core.ports import (
     AskedAccount,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
     AskedLimits,
+    AskedMark,
+    AskedPolicy,
+    AskedWorkflow,
 )
 
 S = TypeVar("S", bound=Struct)
@@ -37,10 +50,11 @@ class TransferRequest(
 ):
     """One transfer. The id is the sender's own and makes repeats safe.
 
-    It may stand in the Idempotency-Key header instead.
+    It may stand in the Idempotency-Key header instead. `late` is as in a batch.
     """
 
     id: UUID | UnsetType = UNSET
+    late: Late | UnsetType = UNSET
 
     def transfer(self) -> AskedTransfer:
         """The same without its id, as it would stand in a batch."""
@@ -66,7 +80,7 @@ class BatchRequest(
     """A batch of transfers: all or none (`atomic`), or each by itself (`each`).
 
     Where `count` and `control_sums` (a decimal string by currency) are given, the
-    transfers must amount to them.
+    transfers must amount to them. `late` says what becomes of those for a closed day.
     """
 
     transfers: Annotated[list[AskedTransfer], Meta(min_length=1, max_length=BATCH_MAX)]
@@ -76,6 +90,7 @@ class BatchRequest(
     branch: OpaqueId | UnsetType = UNSET
     count: Annotated[int, Meta(ge=1, le=BATCH_MAX)] | UnsetType = UNSET
     control_sums: dict[CurrencyCode, Text] | UnsetType = UNSET
+    late: Late | UnsetType = UNSET
 
     def batch(self, batch_id: UUID) -> AskedBatch:
         """What is asked, under its id."""
@@ -87,6 +102,7 @@ class BatchRequest(
             branch=self.branch,
             count=self.count,
             control_sums=self.control_sums,
+            late=self.late,
         )
 
 
@@ -164,6 +180,76 @@ class ReverseBatchRequest(
     when_spent: Literal["refuse", "available"] | TakenFrom | UnsetType = UNSET
 
 
+class PaymentRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A payment by a workflow, which says who starts it and who accepts it."""
+
+    workflow: Word
+    payer: Text
+    payee: Text
+    amount: Text
+    currency: Text
+    kind: Text = "payment"
+    id: UUID | UnsetType = UNSET
+    reference: Text = ""
+    description: Description = ""
+    entered_by: Text = ""
+
+
+class DecisionRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """`user` is the person behind the key, by the id in the posting system; no name."""
+
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
+class PolicyRequest(
+    AskedPolicy, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A rule of approval under its code. Amounts are minor units. Without a rule it ends."""
+
+    code: Word
+
+
+class WorkflowRequest(
+    AskedWorkflow, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A workflow of payments under its code. Without a rule it ends."""
+
+    code: Word
+
+
+class WhitelistRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Whether an account accepts at once what a partner starts."""
+
+    account: Text
+    partner: Text
+    on: bool
+
+
+class DisputeRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Why a transfer is contested, as a code, and by which day that should end."""
+
+    reason: Word
+    due: date | UnsetType = UNSET
+
+
+class EndDisputeRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The outcome as a code; `linked` is a later transfer, such as the reversal."""
+
+    outcome: Word
+    linked: SequenceNumber | UnsetType = UNSET
+
+
 class AccountsRequest(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -180,14 +266,23 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     ReverseRequest,
     ClearRequest,
     ReverseBatchRequest,
+    PaymentRequest,
+    DecisionRequest,
+    PolicyRequest,
+    WorkflowRequest,
+    WhitelistRequest,
+    DisputeRequest,
+    EndDisputeRequest,
     AccountsRequest,
     AskedAccount,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
     AskedLimits,
     *scheduling.BODIES,
+    AskedMark,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

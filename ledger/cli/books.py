@@ -18,6 +18,7 @@ from ledger.cli.show import (
     table,
 )
 from ledger.cli.words import Stop, t
+from ledger.core.model import Role
 
 LEDGER: Final = (
     "code",
@@ -57,6 +58,7 @@ STATEMENT: Final = (
     "credits",
     "balance",
 )
+BALANCE: Final = ("adjustments", "currency", "nature", "balance")
 TRIAL: Final = ("opening_balance", "debits", "credits", "closing_balance")
 DAY: Final = click.DateTime(["%Y-%m-%d"])
 
@@ -493,6 +495,58 @@ async def statement(place: Place, code: str, ledger: str, first: Any, last: Any)
     print_statement(place, whole)
 
 
+known_option = click.option(
+    "--as-known-on",
+    metavar="MOMENT",
+    help=t(
+        "Count only what was recorded until then: 2026-02-05T12:00:00Z.",
+        "Cuenta sólo lo registrado hasta entonces: 2026-02-05T12:00:00Z.",
+    ),
+)
+adjustments_option = click.option(
+    "--adjustments",
+    is_flag=True,
+    help=t(
+        "With the adjustments to the year that ends on the last day.",
+        "Con los ajustes del año que termina el último día.",
+    ),
+)
+
+
+@account_group.command(
+    "balance",
+    help=t(
+        "What its balance was at the end of a business day, also as it was known then.",
+        "El saldo que tenía al cierre de un día contable, también como se conocía entonces.",
+    ),
+)
+@click.argument("code")
+@ledger_option
+@click.option("--on", type=DAY, help=t("The day.", "El día."))
+@known_option
+@adjustments_option
+@speaks_to_service
+async def past_balance(
+    place: Place,
+    code: str,
+    ledger: str,
+    on: Any,
+    as_known_on: str | None,
+    adjustments: bool,
+) -> None:
+    query = _known(as_known_on, adjustments)
+    if on is not None:
+        query["on"] = on.date().isoformat()
+    async with place.client() as client:
+        path = path_of("ledgers", ledger, "accounts", code, "balance")
+        place.one(await client.get(path, query), ("account", "on", "as_known_on", *BALANCE))
+
+
+def _known(as_known_on: str | None, adjustments: bool) -> dict[str, Any]:
+    query: dict[str, Any] = {"adjustments": "true"} if adjustments else {}
+    return {**query, **({} if as_known_on is None else {"as_known_on": as_known_on})}
+
+
 def print_statement(place: Place, whole: dict[str, Any]) -> None:
     """A statement as people know it: debits and credits in columns of their own."""
     for line in whole["transfers"]:
@@ -518,9 +572,7 @@ def key_group() -> None:
     ),
 )
 @ledger_option
-@click.option(
-    "--role", required=True, type=click.Choice(["operator", "poster", "auditor", "compliance"])
-)
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @click.option(
     "--poster",
     default="",
@@ -531,7 +583,7 @@ def key_group() -> None:
     "accounts",
     multiple=True,
     help=t(
-        "An account a poster may debit; member:* is all that begin so. May come again.",
+        "An account of a poster or member; member:* is all that begin so. May come again.",
         "Una cuenta de la que puede cargar; socio:* son todas las que empiezan así. Se repite.",
     ),
 )
@@ -606,12 +658,17 @@ async def revoke_key(place: Place, key_name: str, ledger: str, dry_run: bool) ->
     ),
 )
 @ledger_option
+@click.option("--from", "first", type=DAY, help=t("First business day.", "Primer día."))
+@click.option("--to", "last", type=DAY, help=t("Last business day.", "Último día."))
 @click.option(
-    "--from", "first", type=DAY, required=True, help=t("First business day.", "Primer día.")
+    "--period",
+    help=t(
+        "A month instead: 2026-01; 2025-13 is the adjustments to 2025.",
+        "O un mes: 2026-01; 2025-13 son los ajustes de 2025.",
+    ),
 )
-@click.option(
-    "--to", "last", type=DAY, required=True, help=t("Last business day.", "Último día.")
-)
+@known_option
+@adjustments_option
 @click.option(
     "--by",
     type=click.Choice(["account", "kind"]),
@@ -620,8 +677,26 @@ async def revoke_key(place: Place, key_name: str, ledger: str, dry_run: bool) ->
     help=t("A line for each account, or each kind.", "Una línea por cuenta o por tipo."),
 )
 @speaks_to_service
-async def trial_balance(place: Place, ledger: str, first: Any, last: Any, by: str) -> None:
-    whole = await fetch_trial_balance(place, ledger, first.date(), last.date(), by)
+async def trial_balance(
+    place: Place,
+    ledger: str,
+    first: Any,
+    last: Any,
+    period: str | None,
+    as_known_on: str | None,
+    adjustments: bool,
+    by: str,
+) -> None:
+    if (period is None) is (first is None or last is None) or bool(period and (first or last)):
+        raise click.UsageError(
+            t("Give --from and --to, or --period.", "Dé --from y --to, o --period.")
+        )
+    query: dict[str, Any] = {"by": by, **_known(as_known_on, adjustments)}
+    if period is None:
+        query |= {"from": first.date().isoformat(), "to": last.date().isoformat()}
+    else:
+        query["period"] = period
+    whole = await _all_of_trial_balance(place, ledger, query)
     if place.json:
         print_json(whole)
         return
@@ -633,9 +708,15 @@ async def trial_balance(place: Place, ledger: str, first: Any, last: Any, by: st
 async def fetch_trial_balance(
     place: Place, ledger: str, first: date, last: date, by: str
 ) -> dict[str, Any]:
-    """All pages of a trial balance as one."""
+    """All pages of a trial balance between two days as one."""
+    days = {"from": first.isoformat(), "to": last.isoformat()}
+    return await _all_of_trial_balance(place, ledger, {**days, "by": by})
+
+
+async def _all_of_trial_balance(
+    place: Place, ledger: str, query: dict[str, Any]
+) -> dict[str, Any]:
     path = path_of("ledgers", ledger, "trial-balance")
-    query: dict[str, Any] = {"from": first.isoformat(), "to": last.isoformat(), "by": by}
     whole: dict[str, Any] = {}
     async with place.client() as client:
         page = whole = await client.get(path, query)

@@ -61,9 +61,56 @@ COMMANDS = {
             "Partidas en cuentas puente y su antigüedad.",
         ),
     ),
+    "pay": (
+        "proposals:pay",
+        t("Start a payment by a workflow.", "Inicia un pago según un flujo."),
+    ),
+    "proposals": (
+        "proposals:proposals",
+        t("What waits for others.", "Lo que espera a otros."),
+    ),
+    "approve": (
+        "proposals:approve",
+        t("Approve what somebody else made.", "Autoriza lo que capturó otra persona."),
+    ),
+    "accept": (
+        "proposals:accept",
+        t("Accept a payment.", "Acepta un pago."),
+    ),
+    "decline": (
+        "proposals:decline",
+        t("Decline what waits.", "Rechaza lo que espera."),
+    ),
+    "cancel": (
+        "proposals:cancel",
+        t("Take back what one proposed.", "Cancela lo que uno propuso."),
+    ),
+    "dispute": (
+        "proposals:dispute",
+        t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
+    ),
     "trial-balance": (
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
+    ),
+    "day": (
+        "days:day_group",
+        t("Open and close business days.", "Abre y cierra los días contables."),
+    ),
+    "days": (
+        "days:days_group",
+        t("How business days are kept.", "Cómo se llevan los días contables."),
+    ),
+    "period": (
+        "days:period_group",
+        t("Close and reopen months.", "Cierra y reabre los meses."),
+    ),
+    "reconcile": (
+        "reconciling:reconcile",
+        t(
+            "Compare a day with a core system's file.",
+            "Compara un día con el archivo de otro sistema.",
+        ),
     ),
     "limit": (
         "limits:limit_group",

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
+from ledger.core.disputes import Disputes
 from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
 from ledger.core.frozen import NATURES, STATUSES, Frozen
@@ -47,6 +48,7 @@ from ledger.core.model import (
     Currency,
     Late,
     Mode,
+    Phase,
     Side,
     Status,
 )
@@ -54,6 +56,8 @@ from ledger.core.orders import Orders
 from ledger.core.parts import Part
 from ledger.core.payments import Payments
 from ledger.core.plans import Bounds, Plans
+from ledger.core.policies import Policies
+from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.schedules import Schedules
 from ledger.core.suspense import Suspense
@@ -66,9 +70,9 @@ from ledger.core.terms import (
     day_of,
     is_adjusting,
     kinds_of,
-    moving_rows,
 )
 from ledger.core.undo import Undo
+from ledger.core.workflows import Workflows
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
 NO_DEBIT: Final = NO_UPPER + 1
@@ -162,6 +166,10 @@ class Book:
         self.days = Days()
         self.levies = Levies(self)
         self.schedules = Schedules(self)
+        self.policies = Policies(self)
+        self.workflows = Workflows(self)
+        self.proposals = Proposals(self)
+        self.disputes = Disputes(self)
         self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
@@ -172,6 +180,10 @@ class Book:
             self.payments,
             self.orders,
             self.schedules,
+            self.policies,
+            self.workflows,
+            self.proposals,
+            self.disputes,
         )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
@@ -394,6 +406,7 @@ class Book:
             raise JournalBroken(f"leaf {self.size}", "a journal has one opening, and first")
         if line.recorded_at < self.recorded_at:
             raise JournalBroken(f"leaf {self.size}", "the ledger's time went back")
+        self.proposals.check_next(line)
         refusal = self.refuse(line)
         if refusal is not None:
             raise JournalBroken(f"leaf {self.size}", f"against the rules: {refusal.code}")
@@ -511,6 +524,8 @@ class Book:
         business_date: date,
         used: Container[tuple[str, str]] = NOTHING_USED,
         past: Mapping[int, Past] = NO_PAST,
+        key: str = "",
+        is_trial: bool = False,
     ) -> Posted | Refusal:
         """Post a batch: all of it, or with `each` what can be, or nothing.
 
@@ -520,11 +535,15 @@ class Book:
             used: pairs of source and reference that are taken, where the ledger's rules
                 say that references are unique; otherwise empty.
             past: the transfers that `targets_of` these asks for, where they are there.
+            key: the API key it came with, whose role rules of approval may ask for.
+            is_trial: only to be looked at and taken back; nobody need approve.
 
         The caller then writes the leaf and gives it to `apply`.
         """
         if recorded_at > manifest.expires:
             return Refusal(code=RefusalCode.BATCH_EXPIRED)
+        if not self.days.is_open(business_date, business_date):
+            return Refusal(code=RefusalCode.NO_DAY_OPEN)
         last = self.accounts
         debit = [t.debit_account for t in transfers]
         credit = [t.credit_account for t in transfers]
@@ -535,10 +554,12 @@ class Book:
         refusal = self._refuse_control_sums(manifest, debit, credit, amount)
         if refusal is not None:
             return refusal
-        if not self.days.is_open(business_date, business_date):
-            return Refusal(code=RefusalCode.NO_DAY_OPEN)
         moved: dict[int, date] = {}
         barred = self._barred(manifest, transfers, business_date, used, moved)
+        if (self.policies.rules or self.proposals.ending is not None) and not is_trial:
+            refusal = self._why_to_wait(manifest, transfers, (debit, credit), barred, key)
+            if refusal is not None:
+                return refusal
         self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
             posting = Posting(
@@ -561,6 +582,41 @@ class Book:
         self._counted = self._rows(manifest, transfers, posted, business_date)
         self.days.count(self._counted)
         return posted
+
+    def _why_to_wait(
+        self,
+        manifest: Manifest,
+        transfers: Sequence[Transfer],
+        sides: tuple[Sequence[int], Sequence[int]],
+        barred: Mapping[int, Refusal],
+        key: str,
+    ) -> Refusal | None:
+        """Why a batch must wait for somebody's approval, or is not what was approved.
+
+        What will be refused whoever approves it is refused at once.
+        """
+        needed = Refusal(code=RefusalCode.APPROVAL_NEEDED)
+        proposal = self.proposals.agreed(manifest.origin.rpartition("/")[2])
+        if proposal is not None:
+            if not proposal.is_of(transfers, *sides, sums=self.sums(transfers, *sides)):
+                return Refusal(code=RefusalCode.CONTROL_SUMS_DIFFER)
+            wanted = self.policies.wanted(transfers, *sides, key, before=proposal.index)
+            return needed if wanted.approvals > len(proposal.approved) else None
+        if manifest.mode is Mode.ATOMIC and (
+            barred or any(map(self.why_never, range(len(transfers)), *sides))
+        ):
+            return None
+        return needed if self.policies.wanted(transfers, *sides, key).approvals else None
+
+    def sums(
+        self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
+    ) -> dict[str, str]:
+        """The sums of some transfers by currency, as lines have them."""
+        sums: dict[str, int] = {}
+        for t, d, c in zip(transfers, debit, credit, strict=True):
+            code = self.currency_of(d or c)
+            sums[code] = sums.get(code, 0) + t.amount
+        return {code: str(total) for code, total in sums.items() if code}
 
     def unpost(self, posted: Posted) -> None:
         """Take back the last batch posted, before its leaf was applied."""
@@ -594,7 +650,10 @@ class Book:
                 days=_or(day, business_date),
                 amounts=posted.amount,
             )
-        at, all_kinds = list(moving_rows(posted)), kinds_of(transfers, posted)
+        # Adjustments are no part of a day: theirs is closed, and says what it came to.
+        phases = posted.phases or [Phase.POSTED] * len(posted.amount)
+        at = [i for i, phase in enumerate(phases) if phase == Phase.POSTED]
+        all_kinds = kinds_of(transfers, posted)
         return Rows(
             source=_or(manifest.source, ""),
             currencies=[self.currency_of(posted.debit[i]) for i in at],

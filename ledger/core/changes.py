@@ -5,6 +5,7 @@ already as asked, so that asking again is safe.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Final, Literal
 from uuid import UUID
 
@@ -14,13 +15,17 @@ from msgspec.structs import replace
 from ledger.core.amounts import AMOUNT_MAX, parse_amount, parse_bound, show_amount
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import AccountChange, Book
+from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
 from ledger.core.faults import MalformedRequest
 from ledger.core.lines import (
     RULES,
+    TOTALS_SHOWN_MAX,
     AccountOpened,
     Act,
     AnyLeaf,
     CurrencyAdded,
+    DayClosed,
+    DayOpened,
     EarnedRule,
     LimitChanged,
     LimitEarned,
@@ -28,9 +33,11 @@ from ledger.core.lines import (
     LimitUnplanned,
     Opening,
     PaymentLimits,
+    PeriodMarked,
+    SettingsChanged,
     StatusChanged,
 )
-from ledger.core.model import NO_LOWER, NO_UPPER, Account, Nature, Side, Status
+from ledger.core.model import NO_LOWER, NO_UPPER, Account, DaysBy, Nature, Side, Status
 from ledger.core.payments import LIMITS
 from ledger.core.personal import looks_personal
 from ledger.core.plans import begins
@@ -39,9 +46,11 @@ from ledger.core.ports import (
     AskedAct,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedEarned,
     AskedLedger,
     AskedLimits,
+    AskedMark,
     AskedPayments,
     SoftBounds,
 )
@@ -49,6 +58,8 @@ from ledger.core.refusals import Refusal, RefusalCode
 
 NONE = "none"  # How people write that there is no bound.
 HOLDER = 16  # Random bytes.
+# How days are kept until somebody says otherwise; never written.
+DAYS_BY_CLOCK: Final = SettingsChanged(recorded_at=0, by="-", days=DaysBy.CLOCK)
 CLOSING: Final = "closing"  # The kind of what a closing account's balance goes away with.
 LOSS: Final = "loss"  # The kind of account that a debt is written off to.
 
@@ -488,6 +499,86 @@ def as_changed(account: Account, line: AnyLeaf) -> Account:
         upper=NO_UPPER if line.upper is UNSET else line.upper,
         soft=None if line.soft is UNSET else line.soft,
     )
+
+
+# ---- days and periods
+
+
+def set_days(
+    book: Book, asked: AskedDays, *, recorded_at: int, by: str
+) -> list[SettingsChanged] | Refusal:
+    """How days are kept, unless they are kept just so."""
+    there = book.days.settings or DAYS_BY_CLOCK
+    line = SettingsChanged(
+        recorded_at=recorded_at,
+        by=by,
+        days=asked.days,
+        cut_off=UNSET if asked.cut_off is UNSET else _minutes(asked.cut_off),
+        value_days_back=asked.value_days_back,
+    )
+    if replace(there, recorded_at=recorded_at, by=by) == line:
+        return []
+    return book.refuse(line) or [line]
+
+
+def _minutes(text: str) -> int:
+    hours, _, minutes = text.partition(":")
+    return 60 * int(hours) + int(minutes)
+
+
+def open_day(
+    book: Book, day: date, *, today: date, recorded_at: int, by: str
+) -> list[DayOpened] | Refusal:
+    """A business day, unless it is open by command already.
+
+    `today` is the clock's; a day may be opened some time ahead, but not by a slip of years.
+    """
+    if book.days.by_command and day in book.days.open:
+        return []
+    line = DayOpened(recorded_at=recorded_at, date=day, by=by)
+    refusal = book.refuse(line)
+    if refusal is None and day > today + DAYS_AHEAD_MAX * A_DAY:
+        refusal = Refusal(code=RefusalCode.DAY_TOO_EARLY)
+    return refusal or [line]
+
+
+def close_day(
+    book: Book, day: date, *, today: date, recorded_at: int, by: str
+) -> list[DayClosed] | Refusal:
+    """The end of a business day, with what it came to.
+
+    `today` is the clock's: where it keeps the days, none is closed before it has begun.
+    """
+    totals = book.days.totals_of([day])
+    line = DayClosed(
+        recorded_at=recorded_at,
+        date=day,
+        by=by,
+        count=sum(total.count for total in totals),
+        totals=hash_of(totals),
+        shown=totals[:TOTALS_SHOWN_MAX],
+    )
+    refusal = book.refuse(line)
+    if refusal is None and not book.days.by_command and day > today:
+        refusal = Refusal(code=RefusalCode.DAY_TOO_EARLY)
+    return refusal or [line]
+
+
+def mark_period(
+    book: Book, year: int, month: int, asked: AskedMark, *, recorded_at: int, by: str
+) -> list[PeriodMarked] | Refusal:
+    """A mark of a month, unless it has just that one."""
+    if book.days.periods.get((year, month)) == asked.mark:
+        return []
+    line = PeriodMarked(
+        recorded_at=recorded_at,
+        year=year,
+        month=month,
+        mark=asked.mark,
+        by=by,
+        act=act_of(asked.act),
+    )
+    return book.refuse(line) or [line]
 
 
 # ---- bounds: shown on the balance as the nature shows it, kept on credits minus debits

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Final, TypeVar
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.lines import (
+    TOTALS_SHOWN_MAX,
     AnyLeaf,
     AnyState,
     DayClosed,
@@ -19,12 +22,18 @@ from ledger.core.lines import (
     StateDayTotal,
     StatePeriod,
 )
-from ledger.core.model import DaysBy, Late
+from ledger.core.model import DATE_MIN, DaysBy, Late
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 
 A_DAY: Final = timedelta(days=1)
 ADJUSTMENTS: Final = 13  # The month after the year's last, for adjustments to the year.
+DAYS_AHEAD_MAX: Final = 31  # That a day may be opened before it comes.
+# How far a ledger's day can be ahead of the date in UTC: a zone, and then a cut-off.
+ZONE_DAYS_MAX: Final = 2
+DAY_US: Final = 86_400_000_000
+
+_encoder = msgspec.json.Encoder(order="sorted")
 
 T = TypeVar("T")
 Key = tuple[str, str, str]  # Currency, kind, source.
@@ -113,9 +122,16 @@ class Days(Part):
         return following if following <= current else None
 
     def is_adjusting_open(self, day: date) -> bool:
-        """Whether the year that ends on a day takes adjustments."""
-        is_last = (day.month, day.day) == (12, 31)
-        return is_last and self.periods.get((day.year, ADJUSTMENTS)) != "final"
+        """Whether the year that ends on a day takes adjustments: once that day is closed."""
+        return (
+            (day.month, day.day) == (12, 31)
+            and self.is_closed(day)
+            and self.periods.get((day.year, ADJUSTMENTS)) in (None, "reopened")
+        )
+
+    def is_closed(self, day: date) -> bool:
+        """Whether a day was closed, or left behind by one that was."""
+        return day <= self.closed_through and day not in self.open
 
     def is_value_allowed(self, value: date, day: date) -> bool:
         """Whether interest may run from a date before the business date."""
@@ -165,10 +181,14 @@ class Days(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a day or period cannot be marked so."""
         match line:
+            case SettingsChanged(days=DaysBy.CLOCK) if self.open:
+                return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
             case DayOpened() if not self.by_command:
                 return Refusal(code=RefusalCode.DAYS_KEPT_BY_CLOCK)
             case DayOpened() if line.date <= max(self.opened_through, self.closed_through):
                 return Refusal(code=RefusalCode.DAY_NOT_NEW)
+            case DayOpened() if line.date > _latest(line.recorded_at, DAYS_AHEAD_MAX):
+                return Refusal(code=RefusalCode.DAY_TOO_EARLY)
             case DayClosed():
                 return self._refuse_closing(line)
             case PeriodMarked():
@@ -180,9 +200,16 @@ class Days(Part):
             return Refusal(code=RefusalCode.DAY_NOT_OPEN)
         if not self.by_command and line.date <= self.closed_through:
             return Refusal(code=RefusalCode.DAY_NOT_OPEN)
+        if not self.by_command and line.date > _latest(line.recorded_at):
+            return Refusal(code=RefusalCode.DAY_TOO_EARLY)
         if not self.by_command and any(day < line.date for day in self._unclosed()):
             return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
-        if line.count != sum(total.count for total in self.totals_of([line.date])):
+        totals = self.totals_of([line.date])
+        if (line.count, line.totals, line.shown) != (
+            sum(total.count for total in totals),
+            hash_of(totals),
+            totals[:TOTALS_SHOWN_MAX],
+        ):
             return Refusal(code=RefusalCode.DAY_TOTALS_DIFFER)
         return None
 
@@ -216,6 +243,8 @@ class Days(Part):
         """Take a mark."""
         match line:
             case SettingsChanged():
+                if line.days is DaysBy.COMMAND and not self.by_command:
+                    self._keep_open()
                 self.settings = line
             case DayOpened():
                 self.open.add(line.date)
@@ -228,6 +257,11 @@ class Days(Part):
                 self.periods[line.year, line.month] = line.mark
                 if line.mark != "reopened":
                     self._drop(line.year, line.month)
+
+    def _keep_open(self) -> None:
+        """Let days of the clock on which something was posted be open by command."""
+        self.open.update(self._unclosed())
+        self.opened_through = max(self.opened_through, *self.open, date.min)
 
     def _drop(self, year: int, month: int) -> None:
         """Forget what a month came to once it is closed again."""
@@ -278,6 +312,16 @@ class Days(Part):
                 totals[key] = [line.count, int(line.amount)]
             case StatePeriod():
                 self.periods[line.year, line.month] = line.mark
+
+
+def hash_of(totals: Iterable[DayTotal]) -> bytes:
+    """SHA-256 over the lines of a day's totals, each with its line feed."""
+    return sha256(_encoder.encode_lines(list(totals))).digest()
+
+
+def _latest(recorded_at: int, ahead: int = 0) -> date:
+    """The latest day that can be a ledger's at a moment, wherever it is, and some days more."""
+    return DATE_MIN + (recorded_at // DAY_US + ZONE_DAYS_MAX + ahead) * A_DAY
 
 
 def last_day(year: int, month: int) -> date:

@@ -78,7 +78,7 @@ def write_terms(terms: AskedTerms, book: Book) -> Terms:
     return Terms(
         action=terms.action,
         target=terms.target,
-        expires=UNSET if terms.expires is UNSET else _micros(terms.expires),
+        expires=UNSET if terms.expires is UNSET else micros_of(terms.expires),
         release=terms.release,
         entry=terms.entry,
         up_to=terms.up_to,
@@ -89,7 +89,7 @@ def write_terms(terms: AskedTerms, book: Book) -> Terms:
     )
 
 
-def _micros(moment: datetime) -> int:
+def micros_of(moment: datetime) -> int:
     """Microseconds since 1970; a moment before that is as good as its beginning."""
     return max(0, (moment - EPOCH) // timedelta(microseconds=1))
 

@@ -2,17 +2,28 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
-from ledger.core.lines import AnyLeaf, AnyState, Beside, Levy, LevySet, StateLevy, Transfer
+from ledger.core.lines import (
+    BESIDE_MAX,
+    AnyLeaf,
+    AnyState,
+    Beside,
+    Levy,
+    LevySet,
+    StateLevy,
+    Transfer,
+)
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
 
 if TYPE_CHECKING:
     from ledger.core.book import Book
+
+LEVIES_MAX: Final = BESIDE_MAX - 1  # For one kind; a transfer may have a rest besides.
 
 
 def levied(levy: Levy, amount: int) -> int:
@@ -85,7 +96,13 @@ class Levies(Part):
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         if line.levy.n > line.levy.d:
             return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
+        if any(self._others(kind, line.code) >= LEVIES_MAX for kind in line.levy.kinds):
+            return Refusal(code=RefusalCode.TOO_MANY_LEVIES)
         return None
+
+    def _others(self, kind: str, code: str) -> int:
+        """How many levies for a kind there are besides this one."""
+        return sum(kind in levy.kinds for other, levy in self.rules.items() if other != code)
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a levy, or remove it."""

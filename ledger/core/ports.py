@@ -19,13 +19,19 @@ from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
     AccountOpened,
+    Act,
     AnyLeaf,
+    ApprovalRule,
     BatchPosted,
+    BatchProposed,
     BatchRefused,
+    DayClosed,
     EarnedRule,
     LimitPlanned,
     Opening,
     PaymentLimits,
+    SettingsChanged,
+    Workflow,
 )
 from ledger.core.model import (
     BATCH_MAX,
@@ -34,6 +40,8 @@ from ledger.core.model import (
     Count,
     CurrencyCode,
     CurrencyKind,
+    DaysBy,
+    Decision,
     LedgerCode,
     Nature,
     OpaqueId,
@@ -43,6 +51,7 @@ from ledger.core.model import (
     Status,
     Word,
 )
+from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Link, Past
 
@@ -50,6 +59,11 @@ T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
 BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+# A quarter of an hour after midnight; midnight itself is no cut-off.
+CutOffText = Annotated[
+    str, Meta(pattern=r"^(00:(15|30|45)|(0[1-9]|1[0-9]|2[0-3]):(00|15|30|45))\Z")
+]
+PeriodMark = Literal["preliminary", "reopened", "final"]
 SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
 
 
@@ -176,12 +190,60 @@ class AskedLimits(
     act: AskedAct | UnsetType = UNSET
 
 
+class AskedDays(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a ledger keeps its days from now on; what is not there is not so any more.
+
+    `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
+    midnight. `value_days_back` is how many days before the business date interest may run
+    from; absent: any.
+    """
+
+    days: DaysBy
+    cut_off: CutOffText | UnsetType = UNSET
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class AskedMark(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a period is marked. To reopen it, the act that decided so is cited."""
+
+    mark: PeriodMark
+    act: AskedAct | UnsetType = UNSET
+
+
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new API key of a ledger."""
 
     role: Role
     poster: OpaqueId = ""
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
+
+
+class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of approval, or without one its end."""
+
+    reason: Word
+    rule: ApprovalRule | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class AskedWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow of payments, or without one its end."""
+
+    reason: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class AskedDecision(Struct, frozen=True, kw_only=True):
+    """What somebody says of a proposal. `user` is the person behind the key."""
+
+    batch: UUID
+    decision: Decision
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
 
 
 # ---- what is answered
@@ -204,6 +266,21 @@ class RefusedReceipt(Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
+class ProposalReceipt(Struct, frozen=True, kw_only=True):
+    """Where the proposal of a batch stands that waits for others."""
+
+    leaf_index: int
+    leaf: BatchProposed
+    replayed: bool = False
+
+
+class ProposalView(Struct, frozen=True, kw_only=True):
+    """An open proposal, and the request that waits."""
+
+    proposal: Proposal
+    asked: AskedBatch
+
+
 class LedgerView(Struct, frozen=True, kw_only=True):
     """A ledger as it stands at its last committed leaf."""
 
@@ -213,6 +290,13 @@ class LedgerView(Struct, frozen=True, kw_only=True):
     accounts: int
     batches: int
     transfers: int
+
+
+class ClosedDay(Struct, frozen=True, kw_only=True):
+    """A business day as it was closed; without `leaf_index`, as it would be."""
+
+    line: DayClosed
+    leaf_index: int | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -232,7 +316,9 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
-PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
+# Posted: of a dry run.
+PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
+DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
 
 
 class Desk(Protocol):
@@ -285,6 +371,41 @@ class Desk(Protocol):
         *,
         dry_run: bool = False,
     ) -> Account | Refusal: ...
+    def today(self, ledger: str) -> date:
+        """The day of the ledger's clock, after its cut-off."""
+        ...
+
+    async def set_days(
+        self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
+    ) -> SettingsChanged | Refusal:
+        """Say how days are kept. What is so already is not written again."""
+        ...
+
+    async def open_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> Refusal | None:
+        """Open a business day. One that is open is not opened again."""
+        ...
+
+    async def close_day(
+        self, ledger: str, day: date, caller: Caller, *, dry_run: bool = False
+    ) -> ClosedDay | Refusal:
+        """Close a business day, with what it came to."""
+        ...
+
+    async def mark_period(
+        self,
+        ledger: str,
+        year: int,
+        month: int,
+        asked: AskedMark,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Close a month for now or for ever, or reopen it. What is so is not marked again."""
+        ...
+
     async def change_limits(
         self, ledger: str, asked: AskedLimits, caller: Caller, *, dry_run: bool = False
     ) -> list[Account] | Refusal:
@@ -330,6 +451,77 @@ class Desk(Protocol):
         """
         ...
 
+    async def pay(
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        workflow: str,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> PostOutcome:
+        """Start a payment, a batch of one, by a workflow: posted, or proposed to the other."""
+        ...
+
+    async def proposals(self, ledger: str) -> list[ProposalView]:
+        """The open proposals, the oldest first."""
+        ...
+
+    async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None: ...
+    async def decide(
+        self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
+    ) -> DecisionOutcome:
+        """Say something of a proposal; who may is asked before. The last word ends it."""
+        ...
+
+    async def set_policy(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedPolicy,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_workflow(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedWorkflow,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_whitelist(
+        self,
+        ledger: str,
+        account: str,
+        partner: str,
+        on: bool,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def open_dispute(
+        self,
+        ledger: str,
+        target: int,
+        reason: str,
+        due: date | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def end_dispute(
+        self,
+        ledger: str,
+        target: int,
+        outcome: str,
+        linked: int | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""
         ...
@@ -436,13 +628,46 @@ class Reads(Protocol):
         ...
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
-        """Credits minus debits of all transfers below a sequence, or before a business date."""
+        """Credits minus debits of all transfers below a sequence and before a business date.
+
+        With `adjusting` the day's own count too, and only adjustments to its year do not.
+        """
         ...
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
-        """Totals of every account that ever moved, by business date, both days included."""
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
+        """Totals of every account that moved, by business date, both days included.
+
+        Adjustments to a year come after all else of its last day. The period begins with
+        those of its first day, where that is so, and ends with or before those of its last.
+        Sequences above `until` are as if they were not there.
+        """
+        ...
+
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        """The last sequence recorded until a moment, in microseconds since 1970; 0 for none."""
+        ...
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that closed these business days, in order of days."""
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
@@ -499,6 +724,13 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     links: Sequence[Link] = ()
 
 
+class NewProposal(Struct, frozen=True):
+    """A request that waits for others, as it came; kept until it is decided."""
+
+    batch: UUID
+    asked: bytes
+
+
 class NewTile(Struct, frozen=True):
     level: int
     index: int
@@ -516,6 +748,8 @@ class Group(Struct, frozen=True, kw_only=True):
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
     accounts: Sequence[AccountOpened]
+    proposals: Sequence[NewProposal] = ()
+    settled: Sequence[UUID] = ()  # Proposals, also of this group, that wait no more.
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
 
 
@@ -583,6 +817,10 @@ class Store(Protocol):
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, bytes]:
         """The salts of descriptions that were not erased."""
+        ...
+
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        """The requests that wait for others, by the ids of their batches."""
         ...
 
     async def commit(self, group: Group) -> None:

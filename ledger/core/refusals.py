@@ -30,6 +30,17 @@ class RefusalCode(StrEnum):
     SCHEDULE_EMPTY = "schedule_empty"
     OCCURRENCE_NOT_DUE = "occurrence_not_due"
     HOLIDAYS_NOT_OF_YEAR = "holidays_not_of_year"
+    TOO_MANY_LEVIES = "too_many_levies"  # For one kind.
+    POLICY_NOT_FOUND = "policy_not_found"
+    WORKFLOW_NOT_FOUND = "workflow_not_found"
+    WORKFLOW_NOT_POSSIBLE = "workflow_not_possible"
+    PROPOSAL_NOT_OPEN = "proposal_not_open"
+    PROPOSAL_NOT_DUE = "proposal_not_due"  # Of a line that says it is over, or accepted.
+    DECISION_NOT_NEEDED = "decision_not_needed"
+    APPROVER_IS_MAKER = "approver_is_maker"
+    APPROVED_ALREADY = "approved_already"
+    DISPUTE_OPEN = "dispute_open"
+    DISPUTE_NOT_OPEN = "dispute_not_open"
     BOUNDS_CROSSED = "bounds_crossed"
     LIMIT_IS_EARNED = "limit_is_earned"
     LIMIT_IS_PLANNED = "limit_is_planned"
@@ -39,6 +50,7 @@ class RefusalCode(StrEnum):
     ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
     DAY_NOT_NEW = "day_not_new"
+    DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
     DAY_TOTALS_DIFFER = "day_totals_differ"
@@ -46,10 +58,16 @@ class RefusalCode(StrEnum):
     PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
-    NO_DAY_OPEN = "no_day_open"
+    PROPOSAL_PENDING = "proposal_pending"
+    PROPOSALS_FULL = "proposals_full"
+    PROPOSAL_DECLINED = "proposal_declined"
+    PROPOSAL_CANCELLED = "proposal_cancelled"
+    PROPOSAL_EXPIRED = "proposal_expired"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
+    NO_DAY_OPEN = "no_day_open"
+    APPROVAL_NEEDED = "approval_needed"  # Such a batch waits as a proposal; no line has it.
     # A transfer; with `atomic`, of the first position that has any.
     DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
     CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"

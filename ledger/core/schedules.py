@@ -116,6 +116,11 @@ class Schedules(Part):
         origin = self._book.opening.origin
         return attempt_id(origin, code, standing.leaf, day, standing.attempt)
 
+    def waits(self, code: str) -> bool:
+        """Whether the next attempt of a schedule was made, and waits for approval."""
+        waiting = self._book.proposals.open
+        return bool(waiting) and code in self._places and self.id_of(code) in waiting
+
     def begins(self, line: ScheduleSet) -> int:
         """The number of the first date that a schedule has from now on.
 
@@ -133,6 +138,8 @@ class Schedules(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this may not follow."""
         match line:
+            case ScheduleSet() if self.waits(line.code):
+                return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             case ScheduleSet(schedule=schedule):
                 if schedule is not UNSET:
                     return self._refuse_schedule(line, schedule)

@@ -254,7 +254,7 @@ def agenda(
         due = max(at, standing.not_before)
         if due > now:
             following = due if following is None else min(due, following)
-        elif code not in without:
+        elif code not in without and not book.schedules.waits(code):
             if len(found) == most or day >= end:
                 return Agenda(found, now)
             found.append(_due(book, code, standing, due, now))

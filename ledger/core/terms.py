@@ -143,12 +143,6 @@ def is_adjusting(transfer: Transfer) -> bool:
     return transfer.terms is not UNSET and transfer.terms.adjusting
 
 
-def moving_rows(posted: "Posted") -> Iterator[int]:
-    """The rows of a batch, from 0, that moved balances."""
-    phases = posted.phases or [Phase.POSTED] * len(posted.amount)
-    return (i for i, phase in enumerate(phases) if Phase(phase).moves)
-
-
 def kinds_of(transfers: Sequence[Transfer], posted: "Posted") -> list[str]:
     """The kind of each row: a transfer's own, or that of what it made besides."""
     kinds: list[str] = []
@@ -273,7 +267,7 @@ class Posting:
         """Post one transfer; a refusal may leave changes, which the caller undoes."""
         d, c, amount = (column[position] for column in self._columns)
         terms = self._terms(position)
-        refusal = self._book.why_never(position, d, c) or self._barred.get(position)
+        refusal = self._book.why_never(position, d, c) or self._refuse_dates(position, terms)
         refusal = refusal or self._refuse_terms(position, terms, d, c, amount)
         if refusal is not None:
             return refusal
@@ -287,6 +281,16 @@ class Posting:
                 return self._hold(position, terms, d, c, amount)
         return self._move(position, terms, d, c, amount)
 
+    def _refuse_dates(self, position: int, terms: Terms) -> Refusal | None:
+        """Why the reference or dates bar it; of an adjustment, that its year takes none."""
+        barred = self._barred.get(position)
+        if not terms.adjusting or (barred and barred.code is RefusalCode.REFERENCE_USED):
+            return barred
+        day = self._transfers[position].business_date
+        if day is UNSET or not self._book.days.is_adjusting_open(day):
+            return self._no(position, RefusalCode.BUSINESS_DATE_NOT_OPEN)
+        return barred
+
     def _refuse_terms(
         self, position: int, terms: Terms, d: int, c: int, amount: int
     ) -> Refusal | None:
@@ -295,10 +299,6 @@ class Posting:
             if number is not UNSET and not self._is_usable(number, d, c):
                 account = number if 0 < number <= self._book.accounts else None
                 return self._no(position, RefusalCode.TERMS_ACCOUNT_NOT_USABLE, account)
-        if terms.adjusting:
-            day = self._transfers[position].business_date
-            if day is UNSET or not self._book.days.is_adjusting_open(day):
-                return self._no(position, RefusalCode.BUSINESS_DATE_NOT_OPEN)
         if terms.expires is not UNSET and terms.expires <= self._recorded_at:
             return self._no(position, RefusalCode.HOLD_EXPIRED)
         if terms.rate is not UNSET:

@@ -148,6 +148,235 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("As retenções não venceram", "Alguma retenção ainda não chegou à sua hora."),
         Text("The holds are not due", "The time of one of these holds is not up yet."),
     ),
+    "policy_not_found": (
+        Text(
+            "No existe esa regla",
+            "El libro no tiene una regla de autorización con ese código.",
+        ),
+        Text(
+            "Essa regra não existe",
+            "O livro não tem uma regra de autorização com esse código.",
+        ),
+        Text(
+            "No such rule",
+            "The ledger has no rule of approval with that code.",
+        ),
+    ),
+    "workflow_not_found": (
+        Text(
+            "No existe ese flujo de pago",
+            "El libro no tiene un flujo de pagos con ese código.",
+        ),
+        Text(
+            "Esse fluxo de pagamento não existe",
+            "O livro não tem um fluxo de pagamentos com esse código.",
+        ),
+        Text(
+            "No such workflow",
+            "The ledger has no workflow of payments with that code.",
+        ),
+    ),
+    "workflow_not_possible": (
+        Text(
+            "Ese flujo no es posible",
+            "Nadie acepta lo que inició; y sólo se retiene lo que inicia quien paga.",
+        ),
+        Text(
+            "Esse fluxo não é possível",
+            "Ninguém aceita o que iniciou; e só se retém o que inicia quem paga.",
+        ),
+        Text(
+            "That workflow is not possible",
+            "Nobody accepts what they started, and only what a payer starts is held.",
+        ),
+    ),
+    "proposal_not_open": (
+        Text(
+            "La propuesta ya no está en espera",
+            "Ya se decidió o venció, o no existe. El lote con su id dice qué pasó.",
+        ),
+        Text(
+            "A proposta já não está em espera",
+            "Já foi decidida ou venceu, ou não existe. O lote com seu id diz o que houve.",
+        ),
+        Text(
+            "The proposal is not open",
+            "It was decided, is over, or never was. The batch of its id says what became "
+            "of it.",
+        ),
+    ),
+    "proposal_not_due": (
+        Text(
+            "La propuesta aún no vence",
+            "Todavía no ha llegado su hora.",
+        ),
+        Text(
+            "A proposta ainda não venceu",
+            "Ainda não chegou a sua hora.",
+        ),
+        Text(
+            "The proposal is not due",
+            "Its time has not come yet.",
+        ),
+    ),
+    "decision_not_needed": (
+        Text(
+            "Esa decisión no hace falta",
+            "La propuesta no espera eso: no necesita autorización, o no necesita aceptación.",
+        ),
+        Text(
+            "Essa decisão não é necessária",
+            "A proposta não espera isso: não precisa de autorização, ou não precisa de aceite.",
+        ),
+        Text(
+            "That decision is not needed",
+            "The proposal does not wait for this: it needs no approval, or no acceptance.",
+        ),
+    ),
+    "approver_is_maker": (
+        Text(
+            "Quien captura no autoriza",
+            "Debe autorizarlo otra persona que no lo haya capturado.",
+        ),
+        Text(
+            "Quem lança não autoriza",
+            "Deve ser autorizado por outra pessoa, que não o tenha lançado.",
+        ),
+        Text(
+            "The maker cannot approve",
+            "Somebody else must approve it, who did not enter it.",
+        ),
+    ),
+    "approved_already": (
+        Text(
+            "Ya lo autorizó",
+            "Cada persona autoriza una sola vez; falta otra.",
+        ),
+        Text(
+            "Já o autorizou",
+            "Cada pessoa autoriza uma única vez; falta outra.",
+        ),
+        Text(
+            "Approved by you already",
+            "Each person approves once; another one is needed.",
+        ),
+    ),
+    "proposal_pending": (
+        Text(
+            "Ya hay una propuesta igual en espera",
+            "Otra propuesta en espera tiene el mismo contenido o la misma referencia. "
+            "Decídala o cancélela primero.",
+        ),
+        Text(
+            "Já há uma proposta igual em espera",
+            "Outra proposta em espera tem o mesmo conteúdo ou a mesma referência. "
+            "Decida-a ou cancele-a primeiro.",
+        ),
+        Text(
+            "The same waits already",
+            "Another open proposal has the same content or the same reference. Decide or "
+            "cancel it first.",
+        ),
+    ),
+    "proposals_full": (
+        Text(
+            "Demasiadas propuestas en espera",
+            "Decida o cancele algunas antes de proponer más.",
+        ),
+        Text(
+            "Propostas demais em espera",
+            "Decida ou cancele algumas antes de propor mais.",
+        ),
+        Text(
+            "Too many proposals wait",
+            "Decide or cancel some before proposing more.",
+        ),
+    ),
+    "proposal_declined": (
+        Text(
+            "La propuesta fue rechazada",
+            "Quien debía autorizar o aceptar dijo que no. Su id no se puede usar otra vez.",
+        ),
+        Text(
+            "A proposta foi recusada",
+            "Quem devia autorizar ou aceitar disse que não. Seu id não pode ser usado "
+            "outra vez.",
+        ),
+        Text(
+            "The proposal was declined",
+            "Whoever had to approve or accept it said no. Its id cannot be used again.",
+        ),
+    ),
+    "proposal_cancelled": (
+        Text(
+            "La propuesta fue cancelada",
+            "La canceló quien la hizo. Su id no se puede usar otra vez.",
+        ),
+        Text(
+            "A proposta foi cancelada",
+            "Foi cancelada por quem a fez. Seu id não pode ser usado outra vez.",
+        ),
+        Text(
+            "The proposal was cancelled",
+            "Whoever made it took it back. Its id cannot be used again.",
+        ),
+    ),
+    "proposal_expired": (
+        Text(
+            "La propuesta venció",
+            "Nadie la decidió a tiempo. Su id no se puede usar otra vez.",
+        ),
+        Text(
+            "A proposta venceu",
+            "Ninguém a decidiu a tempo. Seu id não pode ser usado outra vez.",
+        ),
+        Text(
+            "The proposal expired",
+            "Nobody decided it in time. Its id cannot be used again.",
+        ),
+    ),
+    "approval_needed": (
+        Text(
+            "Necesita autorización",
+            "Una regla pide que otra persona lo autorice; al enviarlo queda en espera.",
+        ),
+        Text(
+            "Precisa de autorização",
+            "Uma regra pede que outra pessoa o autorize; ao ser enviado, fica em espera.",
+        ),
+        Text(
+            "It needs approval",
+            "A rule wants somebody else to approve it; once sent, it waits.",
+        ),
+    ),
+    "dispute_open": (
+        Text(
+            "Ya hay una aclaración abierta",
+            "Ese movimiento ya está en aclaración; ciérrela antes de abrir otra.",
+        ),
+        Text(
+            "Já há uma contestação aberta",
+            "Esse movimento já está em contestação; encerre-a antes de abrir outra.",
+        ),
+        Text(
+            "A dispute is open",
+            "That transfer is in dispute already; end that before opening another.",
+        ),
+    ),
+    "dispute_not_open": (
+        Text(
+            "No hay aclaración abierta",
+            "Ese movimiento no está en aclaración.",
+        ),
+        Text(
+            "Não há contestação aberta",
+            "Esse movimento não está em contestação.",
+        ),
+        Text(
+            "No dispute is open",
+            "That transfer is not in dispute.",
+        ),
+    ),
     "levy_not_found": (
         Text("No existe ese cobro", "El libro no tiene un cobro con ese código."),
         Text("Essa cobrança não existe", "O livro não tem uma cobrança com esse código."),
@@ -186,6 +415,15 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("Hay días de otro año", "Los días inhábiles deben ser todos del año que se fija."),
         Text("Há dias de outro ano", "Os feriados devem ser todos do ano que se define."),
         Text("Days of another year", "All holidays must be of the year that is set."),
+    ),
+    "too_many_levies": (
+        Text(
+            "Son demasiados cobros", "Un mismo tipo de movimiento paga a lo más siete cobros."
+        ),
+        Text(
+            "São cobranças demais", "Um mesmo tipo de movimento paga no máximo sete cobranças."
+        ),
+        Text("Too many levies", "Transfers of one kind pay seven levies at most."),
     ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
@@ -261,6 +499,22 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "That day, or a later one, was opened or closed before; open one that follows.",
         ),
     ),
+    "day_too_early": (
+        Text(
+            "Ese día aún no llega",
+            "No se cierra un día que no ha empezado, ni se abre uno para el que falta más de "
+            "un mes.",
+        ),
+        Text(
+            "Esse dia ainda não chegou",
+            "Não se fecha um dia que não começou, nem se abre um para o qual falta mais de um "
+            "mês.",
+        ),
+        Text(
+            "That day is still to come",
+            "A day is not closed before it has begun, nor opened more than a month ahead.",
+        ),
+    ),
     "day_not_open": (
         Text("Ese día no está abierto", "Sólo se cierra un día que está abierto."),
         Text("Esse dia não está aberto", "Só se fecha um dia que está aberto."),
@@ -283,15 +537,15 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
     "day_totals_differ": (
         Text(
             "Los totales del día no coinciden",
-            "El número de movimientos dado no es el que tiene el día.",
+            "Los totales dados no son los que tiene el día.",
         ),
         Text(
             "Os totais do dia não coincidem",
-            "O número de movimentos dado não é o que o dia tem.",
+            "Os totais dados não são os que o dia tem.",
         ),
         Text(
             "The day's totals differ",
-            "The number of transfers given is not the number that the day has.",
+            "The totals given are not those that the day has.",
         ),
     ),
     "period_not_marked_so": (
@@ -316,20 +570,6 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("The period is final", "What was closed for ever is not opened again."),
     ),
     # ---- refusals: a batch as a whole
-    "no_day_open": (
-        Text(
-            "No hay ningún día abierto",
-            "En este libro los días se abren por orden del operador, y ninguno está abierto.",
-        ),
-        Text(
-            "Não há nenhum dia aberto",
-            "Neste livro os dias são abertos pelo operador, e nenhum está aberto.",
-        ),
-        Text(
-            "No day is open",
-            "In this ledger the operator opens the days, and none is open.",
-        ),
-    ),
     "id_used_by_another_batch": (
         Text(
             "Ese identificador ya se usó",
@@ -372,6 +612,20 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "The currency is not the account's",
             "The currency given is not the account's.",
             "The currency given is not that of account {account}, which is kept in {currency}.",
+        ),
+    ),
+    "no_day_open": (
+        Text(
+            "No hay ningún día abierto",
+            "En este libro los días se abren por orden del operador, y ninguno está abierto.",
+        ),
+        Text(
+            "Não há nenhum dia aberto",
+            "Neste livro os dias são abertos pelo operador, e nenhum está aberto.",
+        ),
+        Text(
+            "No day is open",
+            "In this ledger the operator opens the days, and none is open.",
         ),
     ),
     # ---- refusals: a transfer
@@ -912,6 +1166,22 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("No existe ese movimiento", "El libro no tiene ese folio para su llave."),
         Text("Esse movimento não existe", "O livro não tem esse número para a sua chave."),
         Text("No such transfer", "The ledger has no transfer of that sequence for your key."),
+    ),
+    "proposal_not_found": (
+        Text(
+            "No existe esa propuesta",
+            "No hay una propuesta en espera con ese id; si ya se decidió, busque el lote "
+            "con ese id.",
+        ),
+        Text(
+            "Essa proposta não existe",
+            "Não há proposta em espera com esse id; se já foi decidida, procure o lote "
+            "com esse id.",
+        ),
+        Text(
+            "No such proposal",
+            "No proposal of that id is open; if it was decided, look for the batch of that id.",
+        ),
     ),
     "key_not_found": (
         Text("No existe esa llave", "El libro no tiene una llave vigente con ese nombre."),

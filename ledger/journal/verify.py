@@ -25,10 +25,12 @@ from ledger.core.lines import (
     BatchPosted,
     BatchRefused,
     CurrencyAdded,
+    DayClosed,
     HoldsExpired,
     KeyGrant,
     LimitChanged,
     Opening,
+    PeriodMarked,
     Snapshot,
     StatusChanged,
 )
@@ -97,6 +99,8 @@ class Checked(Struct, kw_only=True):
     refused_transfers: int = 0
     holds: int = 0  # Rows that hold, of which so many
     expired_holds: int = 0
+    days_closed: int = 0
+    period_marks: int = 0
     references: int = 0
     snapshots: int = 0
     commitments: int = 0
@@ -429,6 +433,10 @@ class _Check:
                 checked.keys += 1
             case HoldsExpired():
                 checked.expired_holds += len(leaf.holds)
+            case DayClosed():
+                checked.days_closed += 1
+            case PeriodMarked():
+                checked.period_marks += 1
             case BatchRefused():
                 checked.refused_batches += 1
                 if leaf.code not in _CODES:
@@ -524,6 +532,8 @@ class _Check:
         if self._expect is None:
             yield "that this is all until now: compare size and root with a newer checkpoint"
         yield "that the ledger's clock was right: only that its times never go back"
+        if checked.days_closed:
+            yield "that the business days are those of its time zone"
         yield "who stands behind an account, a key or a poster's name"
         if checked.signed_batches:
             yield f"who signed {checked.signed_batches} batches: posters' keys are not in it"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ledger.core.ports import Movement, StoredBatch, TransferRow
 from ledger.core.terms import Link
+from ledger.journal.canonical import decode_leaf
 from ledger.pg import batches, queries
 from ledger.pg.follower import Follower
 from ledger.pg.pool import Database
@@ -21,6 +22,9 @@ DETAILS = queries.get("reads", "details")
 BALANCE_BELOW = queries.get("reads", "balance_below")
 BALANCE_BEFORE = queries.get("reads", "balance_before")
 MOVEMENTS = queries.get("reads", "movements")
+SIZE = queries.get("reads", "size")
+ROWS_BELOW = queries.get("reads", "rows_below")
+CLOSINGS = queries.get("reads", "closings")
 LINES = queries.get("store", "lines")
 CHANGES_OF = queries.get("reads", "changes_of")
 STOOD_SINCE = queries.get("reads", "stood_since")
@@ -87,18 +91,55 @@ class PgReads:
         return {row["sequence"]: row["text"] for row in rows}
 
     async def balance_before(
-        self, ledger_id: int, account: int, *, sequence: int | None, day: date | None
+        self,
+        ledger_id: int,
+        account: int,
+        *,
+        sequence: int | None,
+        day: date | None,
+        adjusting: bool = False,
     ) -> int:
         if day is None:
             balance = await self._database.fetchval(BALANCE_BELOW, ledger_id, account, sequence)
             return 0 if balance is None else int(balance)
         return int(
-            await self._database.fetchval(BALANCE_BEFORE, ledger_id, account, sequence, day)
+            await self._database.fetchval(
+                BALANCE_BEFORE, ledger_id, account, sequence, day, adjusting
+            )
         )
 
-    async def movements(self, ledger_id: int, first: date, last: date) -> list[Movement]:
-        rows = await self._database.fetch(MOVEMENTS, ledger_id, first, last)
+    async def movements(
+        self,
+        ledger_id: int,
+        first: date,
+        last: date,
+        *,
+        begins_adjusting: bool = False,
+        ends_adjusting: bool = True,
+        until: int | None = None,
+    ) -> list[Movement]:
+        adjusting = begins_adjusting, ends_adjusting
+        rows = await self._database.fetch(MOVEMENTS, ledger_id, first, last, *adjusting, until)
         return [Movement(*map(int, row)) for row in rows]
+
+    async def known_at(self, ledger_id: int, moment: int) -> int:
+        # Times of leaves never go back: the first that is later is found by halving.
+        low, high = 0, await self._database.fetchval(SIZE, ledger_id) or 0
+        while low < high:
+            middle = (low + high) // 2
+            [line] = await self.leaves(ledger_id, middle, middle + 1)
+            if decode_leaf(line).recorded_at <= moment:
+                low = middle + 1
+            else:
+                high = middle
+        return await self._database.fetchval(ROWS_BELOW, ledger_id, low) or 0
+
+    async def closings(
+        self, ledger_id: int, first: date, last: date, limit: int
+    ) -> list[tuple[int, bytes]]:
+        days = first.isoformat(), last.isoformat()
+        rows = await self._database.fetch(CLOSINGS, ledger_id, *days, limit)
+        return [(row["leaf_index"], row["line"]) for row in rows]
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return [row["line"] for row in await self._database.fetch(LINES, ledger_id, start, end)]

@@ -21,9 +21,9 @@ from ledger.core.book import Book
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.lines import AnyLeaf, Occurrence
 from ledger.core.model import Role
-from ledger.core.ports import Caller, Desk, Receipt, RefusedReceipt
+from ledger.core.ports import Caller, Desk, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.schedules import SCHEDULER
+from ledger.core.schedules import MINUTE_US, SCHEDULER
 from ledger.core.scheduling import Agenda, Due, agenda, batch_of, id_used, no_more_due
 
 CALLER: Final = Caller(key=SCHEDULER, role=Role.OPERATOR)
@@ -80,7 +80,7 @@ class Scheduler:
         self._poll_s = poll_s
         self._metrics = SchedulerMetrics(registry)
         self._keeping: dict[str, asyncio.Task[None]] = {}
-        self._malformed: dict[str, dict[str, int]] = {}  # By ledger and code, until when.
+        self._later: dict[str, dict[str, int]] = {}  # By ledger and code, until when.
 
     async def run(self) -> None:
         """Go on until it is cancelled."""
@@ -144,10 +144,10 @@ class Scheduler:
     def _look(self, ledger: str, book: Book, now: int) -> Agenda:
         assert book.opening is not None, "only open ledgers are served"
         zone = ZoneInfo(book.opening.time_zone)
-        without = [
-            code for code, until in self._malformed.get(ledger, {}).items() if until > now
-        ]
-        return agenda(book, now, zone, most=TURN_MAX, without=without)
+        later = self._later.get(ledger, {})
+        for code in [code for code, until in later.items() if until <= now]:
+            del later[code]
+        return agenda(book, now, zone, most=TURN_MAX, without=later)
 
     # ---- one attempt
 
@@ -158,7 +158,7 @@ class Scheduler:
             else:
                 await self._post(ledger, due)
         except MalformedRequest as fault:  # Nobody asked for it, so it is a fault of ours.
-            self._malformed.setdefault(ledger, {})[due.code] = self._clock() + 3_600_000_000
+            self._put_off(ledger, due, 60)
             self._tell(ledger, due, "faulted", logging.ERROR, why=str(fault))
         except LedgerFault as fault:
             self._tell(ledger, due, "faulted", logging.WARNING, why=str(fault))
@@ -180,8 +180,16 @@ class Scheduler:
                 self._tell(ledger, due, "refused", leaf=outcome.leaf_index, late=late, why=why)
             case Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH):
                 await self._note(ledger, due, id_used(due, self._clock()))
-            case _:  # It was cancelled or changed meanwhile; there is nothing to tell.
-                pass
+            case ProposalReceipt():  # Once it is approved or declined, its leaf moves it on.
+                self._tell(ledger, due, "proposed", leaf=outcome.leaf_index, late=late)
+            case Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE):
+                pass  # It was cancelled or changed meanwhile; there is nothing to tell.
+            case Refusal(code=code):  # No leaf says so: too much waits for approval already.
+                self._put_off(ledger, due, 1)
+                self._tell(ledger, due, "put_off", logging.WARNING, why=code.value)
+
+    def _put_off(self, ledger: str, due: Due, minutes: int) -> None:
+        self._later.setdefault(ledger, {})[due.code] = self._clock() + minutes * MINUTE_US
 
     async def _note(self, ledger: str, due: Due, line: Occurrence) -> None:
         """Record what became of a date without a batch."""

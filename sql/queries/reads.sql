@@ -54,30 +54,65 @@ ORDER BY sequence DESC
 LIMIT 1;
 
 -- name: balance_before
--- $1 ledger, $2 account, $3 sequence or NULL, $4 business date.  One row.
+-- $1 ledger, $2 account, $3 sequence or NULL, $4 business date, $5 whether that day's own rows
+-- are before it and only adjustments to its year are not.  One row.
 -- Business dates are in no order, so all that went before is summed up.
 SELECT coalesce(sum(CASE WHEN credit_account = $2 THEN amount ELSE -amount END), 0)
 FROM tequio.transfers
 WHERE ledger_id = $1
     AND ($3::bigint IS NULL OR sequence < $3)
-    AND business_date < $4
+    AND (business_date, phase = 3) < ($4::date, $5::boolean)
     AND phase IN (0, 3)
     AND (debit_account = $2 OR credit_account = $2);
 
 -- name: movements
--- $1 ledger, $2 first and $3 last business date.  A row for each account, in order.
+-- $1 ledger, $2 first and $3 last business date, $4 and $5 whether it begins, and whether it
+-- ends, with the adjustments of that date, which come after its other rows; $6 the highest
+-- sequence that counts, or NULL.  A row for each account, in order.
 SELECT
     account,
-    coalesce(sum(credit - debit) FILTER (WHERE business_date < $2), 0) AS opening,
-    coalesce(sum(debit) FILTER (WHERE business_date BETWEEN $2 AND $3), 0) AS debits,
-    coalesce(sum(credit) FILTER (WHERE business_date BETWEEN $2 AND $3), 0) AS credits
+    coalesce(sum(credit - debit) FILTER (
+        WHERE (business_date, phase = 3) < ($2::date, $4::boolean)
+    ), 0) AS opening,
+    coalesce(sum(debit) FILTER (
+        WHERE (business_date, phase = 3) >= ($2::date, $4::boolean)
+            AND (business_date, phase = 3) <= ($3::date, $5::boolean)
+    ), 0) AS debits,
+    coalesce(sum(credit) FILTER (
+        WHERE (business_date, phase = 3) >= ($2::date, $4::boolean)
+            AND (business_date, phase = 3) <= ($3::date, $5::boolean)
+    ), 0) AS credits
 FROM tequio.transfers
 CROSS JOIN LATERAL (
     VALUES (debit_account, amount, 0::bigint), (credit_account, 0::bigint, amount)
 ) AS posting (account, debit, credit)
-WHERE ledger_id = $1 AND phase IN (0, 3)
+WHERE ledger_id = $1 AND phase IN (0, 3) AND ($6::bigint IS NULL OR sequence <= $6)
 GROUP BY account
 ORDER BY account;
+
+-- name: size
+-- $1 ledger.  One row, or none.
+SELECT size FROM tequio.heads WHERE ledger_id = $1;
+
+-- name: rows_below
+-- $1 ledger, $2 leaf index.  The last sequence below it; one row, or none.
+SELECT first_sequence + posted - 1
+FROM tequio.batches
+WHERE ledger_id = $1 AND leaf_index < $2 AND number IS NOT NULL
+ORDER BY leaf_index DESC
+LIMIT 1;
+
+-- name: closings
+-- $1 ledger, $2 first and $3 last business date as text, $4 at most.  In order of dates.
+SELECT leaf_index, line
+FROM (
+    SELECT leaf_index, line, convert_from(line, 'UTF8')::jsonb ->> 'date' AS day
+    FROM tequio.leaves
+    WHERE ledger_id = $1 AND position('"line":"day_closed"'::bytea IN line) > 0
+) AS closings
+WHERE day BETWEEN $2 AND $3
+ORDER BY day
+LIMIT $4;
 
 -- name: changes_of
 -- $1 ledger, $2 $3 what the leaf begins with, and what comes after all that do, $4 after which

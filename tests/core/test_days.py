@@ -1,8 +1,12 @@
 """Business days, cut to the day: what is open, what is late, and what a day came to."""
 
+import json
 from datetime import date, timedelta
+from hashlib import sha256
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ledger.core.asked import AskedTerms
 from ledger.core.book import Book, Posted
@@ -35,16 +39,33 @@ def done(outcome: Posted | Refusal) -> Posted:
     return outcome
 
 
-def closing(book: Book, day: date) -> DayClosed:
+def closing(book: Book, day: date, **otherwise: object) -> DayClosed:
+    """The line that closes a day, as the page says and not as the code makes it."""
     totals = book.days.totals_of([day])
-    count = sum(total.count for total in totals)
-    return DayClosed(
-        recorded_at=NOW, date=day, by="x", count=count, totals=bytes(32), shown=totals
+    lines = "".join(
+        json.dumps(msgspec.to_builtins(total), sort_keys=True, separators=(",", ":")) + "\n"
+        for total in totals
     )
+    line = DayClosed(
+        recorded_at=at(book, day),
+        date=day,
+        by="x",
+        count=sum(total.count for total in totals),
+        totals=sha256(lines.encode()).digest(),
+        shown=totals[:200],
+    )
+    return replace(line, **otherwise)
+
+
+def at(book: Book, day: date) -> int:
+    """A moment of a day, or later."""
+    return max(book.recorded_at, int((day - date(1970, 1, 1)) / DAY) * 86_400_000_000)
 
 
 def settle(book: Book, **settings: object) -> None:
-    line = SettingsChanged(recorded_at=NOW, by="x", **{"days": DaysBy.CLOCK, **settings})  # type: ignore[arg-type]
+    line = SettingsChanged(
+        recorded_at=book.recorded_at, by="x", **{"days": DaysBy.CLOCK, **settings}
+    )  # type: ignore[arg-type]
     assert book.refuse(line) is None
     book.apply(line)
 
@@ -79,10 +100,9 @@ def test_a_day_closes_with_what_it_came_to(book: Book) -> None:
         ("payment", "", 1, "100"),
         ("payment", "branch-7", 1, "200"),
     ]
-    wrong = DayClosed(
-        recorded_at=NOW, date=TODAY, by="x", count=2, totals=bytes(32), shown=line.shown
-    )
-    assert code(book.refuse(wrong)) == "day_totals_differ"
+    for otherwise in ({"count": 2}, {"totals": bytes(32)}, {"shown": line.shown[:2]}):
+        wrong = closing(book, TODAY, **otherwise)
+        assert code(book.refuse(wrong)) == "day_totals_differ"
     book.apply(line)
     assert book.days.totals == {}
     assert book.days.current(TODAY) == TODAY + DAY
@@ -112,6 +132,8 @@ def test_by_command_only_opened_days_take_transfers(book: Book) -> None:
     )
     settle(book, days=DaysBy.COMMAND)
     assert code(post(book, batch(pay("cash", "ana", "1.00")))) == "no_day_open"
+    wrong = batch(pay("cash", "nobody", "1.00"), control_sums={"MXN": "2.00"}, mode="each")
+    assert code(post(book, wrong)) == "no_day_open"  # The first that applies is given.
     book.apply(DayOpened(recorded_at=NOW, date=TODAY, by="x"))
     book.apply(DayOpened(recorded_at=NOW, date=TODAY + DAY, by="x"))
     assert code(book.refuse(DayOpened(recorded_at=NOW, date=TODAY, by="x"))) == "day_not_new"
@@ -138,7 +160,7 @@ def test_value_dates_go_back_as_far_as_the_ledger_allows(
 def mark(book: Book, year: int, month: int, how: str, *, act: bool = False) -> str:
     """Mark a period; the code of the refusal, or nothing."""
     line = PeriodMarked(
-        recorded_at=NOW,
+        recorded_at=book.recorded_at,
         year=year,
         month=month,
         mark=how,
@@ -207,3 +229,98 @@ def test_a_snapshot_keeps_days(book: Book) -> None:
         restore_chunk(copy, chunk)
     assert list(copy.state()) == list(book.state())
     assert copy.days == book.days
+
+
+# ---- what nobody may do by a slip
+
+
+def test_a_year_takes_adjustments_only_once_its_last_day_is_closed(book: Book) -> None:
+    """Nor does a slip of the year post to the future."""
+    for day in (date(2023, 12, 31), date(2099, 12, 31)):
+        terms = AskedTerms(adjusting=True)
+        one = batch(pay("cash", "ana", "1.00", business_date=day, terms=terms))
+        assert code(post(book, one, today=date(2023, 12, 31))) == "business_date_not_open"
+    book.apply(closing(book, date(2023, 12, 31)))
+    one = batch(
+        pay("cash", "ana", "1.00", business_date=date(2023, 12, 31), terms=terms),
+    )
+    done(post(book, one, today=date(2024, 1, 2)))
+    assert book.days.totals == {}  # They are no part of a day that said what it came to.
+    assert mark(book, 2023, 13, "preliminary") == ""
+    assert code(post(book, one, today=date(2024, 1, 2))) == "business_date_not_open"
+    assert mark(book, 2023, 13, "reopened", act=True) == ""
+    done(post(book, one, today=date(2024, 1, 2)))
+
+
+def test_what_is_undone_of_a_batch_with_an_adjustment_is_what_was_counted(book: Book) -> None:
+    book.apply(closing(book, date(2023, 12, 31)))
+    adjusting = {"business_date": date(2023, 12, 31), "terms": AskedTerms(adjusting=True)}
+    one = batch(pay("cash", "ana", "1.00", **adjusting), pay("cash", "ana", "2.00"))
+    posted = done(post(book, one, today=date(2024, 1, 2)))
+    assert [t.amount for t in book.days.totals_of([date(2024, 1, 2)])] == ["200"]
+    book.unpost(posted)
+    assert book.days.totals == {}
+
+
+@pytest.mark.parametrize(("ahead", "fits"), [(2, True), (3, False), (365 * 76, False)])
+def test_no_day_is_closed_years_before_it_comes(book: Book, ahead: int, fits: bool) -> None:
+    """Two days ahead of UTC is what a zone and a cut-off can make."""
+    line = closing(book, TODAY + ahead * DAY, recorded_at=NOW)
+    assert (book.refuse(line) is None) is fits
+    if not fits:
+        assert code(book.refuse(line)) == "day_too_early"
+
+
+def test_no_day_is_opened_years_before_it_comes(book: Book) -> None:
+    settle(book, days=DaysBy.COMMAND)
+    for ahead, fits in ((33, True), (34, False)):
+        line = DayOpened(recorded_at=NOW, date=TODAY + ahead * DAY, by="x")
+        assert (book.refuse(line) is None) is fits
+
+
+def test_days_pass_from_the_clock_to_commands_and_back(book: Book) -> None:
+    """What was posted on stays open until it is closed; the clock takes over none that are."""
+    for back in (3, 1):
+        done(post(book, batch(pay("cash", "ana", "1.00", business_date=TODAY - back * DAY))))
+    book.apply(closing(book, TODAY - 3 * DAY))
+    settle(book, days=DaysBy.COMMAND)
+    assert book.days.open == {TODAY - DAY}
+    assert code(book.refuse(DayOpened(recorded_at=NOW, date=TODAY - DAY, by="x"))) == (
+        "day_not_new"
+    )
+    clock = SettingsChanged(recorded_at=book.recorded_at, by="x", days=DaysBy.CLOCK)
+    assert code(book.refuse(clock)) == "day_before_is_open"
+    book.apply(DayOpened(recorded_at=book.recorded_at, date=TODAY, by="x"))
+    book.apply(closing(book, TODAY))  # The later one first.
+    assert not book.days.is_closed(TODAY - DAY)
+    book.apply(closing(book, TODAY - DAY))
+    settle(book)
+    assert book.days.current(TODAY) == TODAY + DAY
+
+
+def test_more_totals_than_are_shown_are_in_the_hash(book: Book) -> None:
+    kinds = [f"k{number:03}" for number in range(201)]
+    done(post(book, batch(*(pay("cash", "ana", "1.00", kind=kind) for kind in kinds))))
+    line = closing(book, TODAY)
+    assert (line.count, len(line.shown), line.shown[-1].kind) == (201, 200, "k199")
+    assert code(book.refuse(closing(book, TODAY, shown=book.days.totals_of([TODAY])))) == (
+        "day_totals_differ"
+    )
+    assert book.refuse(line) is None
+
+
+def test_of_several_reasons_the_first_is_given(book: Book) -> None:
+    """The date before the value date, before what the terms name."""
+    settle(book, value_days_back=0)
+    terms = AskedTerms(adjusting=True, suspense="nobody")
+    old = pay(
+        *("cash", "ana", "1.00"),
+        business_date=date(2023, 12, 31),
+        value_date=date(2023, 1, 1),
+        terms=terms,
+    )
+    assert code(post(book, batch(old), today=date(2024, 1, 2))) == "business_date_not_open"
+    book.apply(closing(book, date(2023, 12, 31)))
+    assert code(post(book, batch(old), today=date(2024, 1, 2))) == "value_date_too_early"
+    settle(book)
+    assert code(post(book, batch(old), today=date(2024, 1, 2))) == "terms_account_not_usable"

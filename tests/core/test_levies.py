@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from ledger.core.asked import AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
-from ledger.core.levies import given_back, levied
-from ledger.core.lines import Levy, LevySet
-from ledger.core.model import Action
+from ledger.core.faults import MalformedLine
+from ledger.core.levies import LEVIES_MAX, given_back, levied
+from ledger.core.lines import BESIDE_MAX, Levy, LevySet
+from ledger.core.model import Action, Side
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past
+from ledger.journal.batches import write_outcomes
+from ledger.journal.canonical import decode_leaf, decode_outcomes
 from ledger.journal.snapshots import chunks_of, restore_chunk
 from tests.core.books import NOW, add, batch, opened, pay, post
 
@@ -72,6 +75,11 @@ def test_other_kinds_pay_nothing(book: Book) -> None:
     outcome = done(post(book, batch(pay("ana", "shop", "100.00"))))
     assert not outcome.notes
     assert balances(book)["treasury"] == 0
+
+
+def test_the_treasury_owes_itself_nothing(book: Book) -> None:
+    outcome = done(post(book, batch(pay("ana", "treasury", "100.00", kind="purchase"))))
+    assert (outcome.amount, dict(outcome.notes)) == ([10_000], {})
 
 
 def test_who_cannot_pay_the_levy_cannot_pay(book: Book) -> None:
@@ -147,6 +155,29 @@ def test_a_levy_that_makes_no_sense_is_refused(
     refusal = book.refuse(line)
     assert refusal is not None
     assert refusal.code == code
+
+
+def test_a_kind_pays_no_more_levies_than_an_outcome_can_say(book: Book) -> None:
+    """And a rest besides: the row of each can be read again, as for a repeat."""
+    for n in range(LEVIES_MAX - 1):
+        set_levy(book, f"more{n}", n=1, d=100, payer="credit", kinds=["purchase", "fair"])
+    one_more = Levy(kinds=["other", "purchase"], treasury=1, n=1, d=100, payer="debit")
+    refusal = book.refuse(LevySet(recorded_at=NOW, code="x", by="x", reason="x", levy=one_more))
+    assert refusal is not None
+    assert refusal.code == "too_many_levies"
+    set_levy(book, "more0", n=2, d=100, payer="credit")  # Changed, and not one more.
+    terms = AskedTerms(up_to=Side.DEBIT, rest="cash")
+    outcome = done(post(book, batch(buy("2000.00", terms=terms), pay("cash", "ana", "1.00"))))
+    assert len(outcome.notes[0].beside) == BESIDE_MAX
+    assert len(decode_outcomes(write_outcomes(outcome))) == 2
+
+
+def test_no_levy_has_the_code_of_a_rest() -> None:
+    """Its rows would be taken for what `up_to` left: they would not go back as levies do."""
+    with pytest.raises(MalformedLine):
+        decode_leaf(
+            b'{"by":"x","code":"rest","line":"levy","reason":"x","recorded_at":1700000000000000}'
+        )
 
 
 def test_a_levy_is_removed_and_kept_in_snapshots(book: Book) -> None:

@@ -1,10 +1,12 @@
 """A book and the plain model, told the same things and compared after each of them."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, convert
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
@@ -24,6 +26,7 @@ from ledger.core.lines import (
     BatchPosted,
     CurrencyAdded,
     DayClosed,
+    DayTotal,
     HoldsExpired,
     LimitChanged,
     Manifest,
@@ -157,14 +160,27 @@ class Twins:
     def close_day(self, days_ago: int) -> None:
         """Close a day with what the model counts for it."""
         day = self.plain.today - days_ago
-        rows = [total[0] for key, total in self.plain.totals().items() if key[0] == day]
+        totals = [
+            {
+                "amount": str(amount),
+                "count": count,
+                "currency": currency,
+                "kind": kind,
+                "source": source,
+            }
+            for (of, currency, kind, source), (count, amount) in sorted(
+                self.plain.totals().items()
+            )
+            if of == day
+        ]
+        lines = [json.dumps(total, separators=(",", ":")) + "\n" for total in totals]
         line = DayClosed(
             recorded_at=self.plain.now,
             date=day_called(day),
             by="x",
-            count=sum(rows),
-            totals=bytes(32),
-            shown=[],
+            count=sum(int(str(total["count"])) for total in totals),
+            totals=sha256("".join(lines).encode()).digest(),
+            shown=convert(totals[:200], list[DayTotal]),
         )
         self.change(line, self.plain.close_day(day))
 

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.core.amounts import show_amount
+from ledger.core.days import hash_of
 from ledger.core.lines import DayClosed
 from ledger.core.model import Account, CurrencyKind, Late, Mode, Nature, Status
 from ledger.exports.beancount import write_beancount
@@ -404,7 +405,7 @@ def test_what_came_late_counts_for_the_next_open_day(tmp_path: Path) -> None:
             date=closed,
             by="op-1",
             count=1,
-            totals=bytes(32),
+            totals=hash_of(totals),
             shown=totals,
         )
     )

@@ -1,10 +1,13 @@
 """A reader of journals made after JOURNAL.md alone: json, and the page's rules for batches.
 
 It imports nothing of ours and is as plain as the page. Tests hold the ledger to it. What
-refuses a whole batch (control sums, times, references) is not in it, nor are business days.
+refuses a whole batch (control sums, times, references, no open day) is not in it.
 """
 
 import json
+from base64 import b64encode
+from datetime import date
+from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
@@ -43,6 +46,11 @@ class Outsider:
         self.rows: dict[int, Line] = {}
         self.holds: dict[int, Line] = {}
         self.suspense: dict[int, Line] = {}
+        self.settings: Line = {}
+        self.open: set[str] = set()
+        self.closed_through = self.opened_through = ""
+        self.totals: dict[tuple[str, str, str, str], list[int]] = {}
+        self.periods: dict[tuple[int, int], str] = {}
         self.size = self.batches = self.recorded_at = 0
 
     def read(self, leaf: bytes, body: bytes = b"") -> list[Line]:
@@ -66,6 +74,23 @@ class Outsider:
                 assert len(set(line["holds"])) == len(line["holds"])
                 for number in line["holds"]:
                     assert self.holds.pop(number)["expires"] <= self.recorded_at
+            case "settings":
+                if line["days"] == "command" and not self.by_command():
+                    self.open |= {day for day, *_ in self.totals if day > self.closed_through}
+                    self.opened_through = max(self.opened_through, *self.open, "")
+                self.settings = line
+            case "day_opened":
+                self.open.add(line["date"])
+                self.opened_through = line["date"]
+            case "day_closed":
+                self.close(line)
+            case "period":
+                self.periods[line["year"], line["month"]] = line["mark"]
+                month = f"{line['year']:04}-{line['month']:02}-"
+                late = [k for k in self.totals if k[0] <= self.closed_through]
+                for key in late if line["mark"] != "reopened" else ():
+                    if key[0].startswith(month):
+                        del self.totals[key]
             case "batch":
                 outcomes = self.batch(line, [json.loads(x) for x in body.splitlines()])
         self.size += 1
@@ -91,12 +116,93 @@ class Outsider:
             lines[-1] |= {"line": "state_account", "balance": str(line["balance"])}
         for kind, part in (("state_hold", self.holds), ("state_suspended", self.suspense)):
             lines += [{**part[n], "line": kind, "sequence": n} for n in sorted(part)]
+        lines += self.state_of_days()
         return [canonical(line) for line in lines]
+
+    # ---- days
+
+    def by_command(self) -> bool:
+        return self.settings.get("days") == "command"
+
+    def is_open(self, day: str) -> bool:
+        if self.periods.get((int(day[:4]), int(day[5:7]))) == "reopened":
+            return True
+        if self.by_command():
+            return day in self.open
+        return self.closed_through < day <= self.leaf["business_date"]
+
+    def next_open(self, day: str) -> str | None:
+        if self.by_command():
+            return min((other for other in self.open if other > day), default=None)
+        last = date.fromisoformat(self.closed_through or "1970-01-01")
+        following = max(day, date.fromordinal(last.toordinal() + 1).isoformat())
+        return following if following <= self.leaf["business_date"] else None
+
+    def day(self, line: Line) -> str:
+        """The business day that a transfer counts for."""
+        own = line.get("business_date", self.leaf["business_date"])
+        day: str | None = own
+        if line.get("terms", {}).get("adjusting"):
+            is_closed = own <= self.closed_through and own not in self.open
+            mark = self.periods.get((int(own[:4]), 13))
+            fits = "business_date" in line and own[4:] == "-12-31" and is_closed
+            if not fits or mark in ("preliminary", "final"):
+                raise Refused("business_date_not_open")
+        elif not self.is_open(own):
+            day = self.next_open(own) if self.manifest.get("late") == "next_open_day" else None
+        if day is None:
+            raise Refused("business_date_not_open")
+        back = self.settings.get("value_days_back")
+        if "value_date" in line and back is not None:
+            days = date.fromisoformat(day) - date.fromisoformat(line["value_date"])
+            if days.days > back:
+                raise Refused("value_date_too_early")
+        return day
+
+    def close(self, line: Line) -> None:
+        own = {key: total for key, total in self.totals.items() if key[0] == line["date"]}
+        totals = [
+            {
+                "currency": currency,
+                "kind": kind,
+                "source": source,
+                "count": count,
+                "amount": str(amount),
+            }
+            for (_, currency, kind, source), (count, amount) in sorted(own.items())
+        ]
+        lines = b"".join(canonical(total) + b"\n" for total in totals)
+        assert line["totals"] == b64encode(sha256(lines).digest()).decode()
+        assert line["count"] == sum(total["count"] for total in totals)
+        assert line["shown"] == totals[:200]
+        self.open.discard(line["date"])
+        self.closed_through = max(self.closed_through, line["date"])
+        for key in own:
+            del self.totals[key]
+
+    def state_of_days(self) -> list[Line]:
+        days: Line = {"line": "state_days", "open": sorted(self.open)}
+        if self.settings:
+            days["settings"] = self.settings
+        if self.closed_through:
+            days["closed_through"] = self.closed_through
+        if self.opened_through:
+            days["opened_through"] = self.opened_through
+        lines = [days]
+        for (day, currency, kind, source), (count, amount) in sorted(self.totals.items()):
+            total = {"date": day, "currency": currency, "kind": kind, "source": source}
+            total |= {"count": count, "amount": str(amount), "line": "state_day_total"}
+            lines.append(total)
+        for (year, month), mark in sorted(self.periods.items()):
+            period = {"year": year, "month": month, "mark": mark}
+            lines.append({**period, "line": "state_period"})
+        return [] if lines == [{"line": "state_days", "open": []}] else lines
 
     # ---- a batch
 
     def batch(self, leaf: Line, body: list[Line]) -> list[Line]:
         manifest, *self.lines = body
+        self.leaf, self.manifest = leaf, manifest
         self.first = len(self.rows) + 1
         outcomes: list[Line] = []
 
@@ -118,6 +224,14 @@ class Outsider:
             outcomes += done
         assert leaf["posted"] == len(self.rows) - self.first + 1
         self.batches += 1
+        for number in range(self.first, len(self.rows) + 1):
+            row = self.rows[number]
+            if row["phase"] == "posted":
+                source = manifest.get("source", "")
+                key = row["day"], self.currency(row["debit"]), row["kind"], source
+                total = self.totals.setdefault(key, [0, 0])
+                total[0] += 1
+                total[1] += row["amount"]
         plain = all(
             set(line) == {"position", "sequence"} and len(outcomes) == len(self.lines)
             for line in outcomes
@@ -145,7 +259,14 @@ class Outsider:
             raise Refused("accounts_must_differ", c)
         if self.currency(d) != self.currency(c):
             raise Refused("accounts_of_different_currencies", c)
+        self.counts_for, self.kind = self.day(line), line["kind"]
+        self.posted = "adjusted" if terms.get("adjusting") else "posted"
         self.check_terms(position, terms, d, c, amount)
+        moved = line.get("business_date", self.counts_for) != self.counts_for
+        outcome = self.act(terms, d, c, amount)
+        return outcome | ({"business_date": self.counts_for} if moved else {})
+
+    def act(self, terms: Line, d: int, c: int, amount: int) -> Line:
         target = terms.get("target", 0)
         match terms.get("action"):
             case "hold":
@@ -198,7 +319,7 @@ class Outsider:
             if target >= self.first:
                 raise Refused("target_not_found")
             row = self.rows[target]
-            if row["phase"] != "posted" or row["link"] or target in self.suspense:
+            if row["phase"] in ("held", "released") or row["link"] or target in self.suspense:
                 raise Refused("target_not_reversible")
             if (row["credit"], row["debit"]) != (d, c):
                 raise Refused("target_differs")
@@ -254,6 +375,7 @@ class Outsider:
             x, y = (terms["rest"], c) if side == "debit" else (d, terms["rest"])
             self.standing(x, y, r)
             flags |= set(self.flags(x, y, r))
+            self.kind = "rest"
             self.row(x, y, r)
         outcome = self.outcome(m, amount, sorted(flags, reverse=True))
         outcome["sequence"] = sequence
@@ -276,17 +398,19 @@ class Outsider:
         outcome: Line = {} if m == amount else {"amount": m}
         return outcome | ({"flags": flags} if flags else {})
 
-    def row(self, d: int, c: int, amount: int, phase: str = "posted") -> int:
-        sequence = len(self.rows) + 1
+    def row(self, d: int, c: int, amount: int, phase: str = "") -> int:
+        sequence, phase = len(self.rows) + 1, phase or self.posted
         self.rows[sequence] = {
             "debit": d,
             "credit": c,
             "amount": amount,
             "phase": phase,
+            "day": self.counts_for,
+            "kind": self.kind,
             "taken": 0,
             "link": False,
         }
-        if phase == "posted":
+        if phase in ("posted", "adjusted"):
             self.accounts[d]["balance"] -= amount
             self.accounts[c]["balance"] += amount
         return sequence

@@ -65,6 +65,7 @@ MUTANTS = (
             "return magnitude",
         ),
         ("less than a unit is shown without its zero", "rjust(scale + 1,", "rjust(scale,"),
+        tests=("tests/core/test_amounts.py",),
     ),
     *_of(
         "ledger/core/asked.py",
@@ -187,13 +188,13 @@ MUTANTS = (
         ),
         (
             "an account is closed on somebody's money",
-            "if self.balance[line.account] != 0:",
-            "if self.balance[line.account] < 0:",
+            "if self.balance[account] != 0:",
+            "if self.balance[account] < 0:",
         ),
         (
             "a closed account is opened again",
-            "if self._status[line.account] == _CLOSED:",
-            "if self._status[line.account] == -1:",
+            "if self._status[account] == _CLOSED and not",
+            "if self._status[account] == -1 and not",
         ),
         (
             "bounds may not meet",
@@ -237,8 +238,8 @@ MUTANTS = (
         ),
         (
             "a restart thaws what is frozen",
-            "                self._status[line.number] = _STATUS_NUMBER[line.status]\n",
-            "",
+            "self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)",
+            "self._status += bytes(len(lines))",
         ),
         (
             "control sums hide an unknown account",
@@ -247,8 +248,8 @@ MUTANTS = (
         ),
         (
             "an amount counts for nobody's currency",
-            "self.currency_of(d or c)",
-            "self.currency_of(d)",
+            "code = self.currency_of(d or c)\n            sums[code] = sums.get(code, 0) + a",
+            "code = self.currency_of(d)\n            sums[code] = sums.get(code, 0) + a",
         ),
         (
             "what is late goes where it may not",
@@ -463,8 +464,33 @@ MUTANTS = (
         ),
         (
             "a day may come to anything",
-            "if line.count != sum(",
-            "if line.count > sum(",
+            "hash_of(totals),\n            totals[:",
+            "line.totals,\n            totals[:",
+        ),
+        (
+            "a day is closed years ahead",
+            "if not self.by_command and line.date > _latest(line.recorded_at):",
+            "if not self.by_command and line.date > date.max:",
+        ),
+        (
+            "a year takes adjustments while it lasts",
+            "            and self.is_closed(day)\n",
+            "",
+        ),
+        (
+            "a year that is closed for now takes adjustments",
+            'in (None, "reopened")\n        )',
+            'in (None, "reopened", "preliminary")\n        )',
+        ),
+        (
+            "the clock takes over an open day",
+            "case SettingsChanged(days=DaysBy.CLOCK) if self.open:",
+            "case SettingsChanged(days=DaysBy.CLOCK) if not line:",
+        ),
+        (
+            "a day is lost when commands take over",
+            "self.open.update(self._unclosed())",
+            "self.open.update(())",
         ),
         (
             "what is undone still counts",
@@ -476,6 +502,33 @@ MUTANTS = (
             "self.closed_through = _or_min(line.closed_through)",
             "pass",
         ),
+        tests=("tests/core/test_days.py",),
+    ),
+    *_of(
+        "ledger/core/levies.py",
+        (
+            "a levy is rounded down",
+            "round(Fraction(amount * levy.n, levy.d))",
+            "amount * levy.n // levy.d",
+        ),
+        ("a levy has no minimum", ", levy.minimum)", ", 0)"),
+        ("the treasury pays itself", " and payer != levy.treasury and amount", " and amount"),
+        (
+            "parts give back less than the whole",
+            "levy * (taken + more) // amount - levy * taken // amount",
+            "levy * more // amount",
+        ),
+        (
+            "a restart forgets what is levied",
+            "assert isinstance(line, StateLevy)\n        self.rules[line.code] = line.levy\n",
+            "assert isinstance(line, StateLevy)\n",
+        ),
+        (
+            "a rate may take more than all",
+            "if line.levy.n > line.levy.d:",
+            "if line.levy.n > 2 * line.levy.d:",
+        ),
+        tests=("tests/core/test_levies.py",),
     ),
     *_of(
         "ledger/core/holds.py",
@@ -543,11 +596,13 @@ MUTANTS = (
             "number=book.accounts + len(lines) + 1,",
             "number=book.accounts + 1,",
         ),
+        tests=("tests/core/test_changes.py",),
     ),
     *_of(
         "ledger/core/personal.py",
         ("small letters hide a person", "code.upper()", "code"),
         ("the shortest of them is not seen", "len(code) < SHORTEST", "len(code) <= SHORTEST"),
+        tests=("tests/core/test_changes.py",),
     ),
     *_of(
         "ledger/journal/batches.py",

@@ -18,14 +18,18 @@ from ledger.core.dates import moment_of
 from ledger.core.faults import LedgerFault, OutcomeUnknown, StoreUnavailable, WriterReplaced
 from ledger.core.lines import (
     AnyLeaf,
+    ApprovalRule,
     BatchPosted,
+    BatchProposed,
     BatchRefused,
     DayOpened,
     Occurrence,
+    PolicySet,
+    ScheduleSet,
     SettingsChanged,
 )
-from ledger.core.model import DaysBy, Status
-from ledger.core.ports import AskedChange, Receipt
+from ledger.core.model import DaysBy, Role, Status
+from ledger.core.ports import AskedChange, AskedDecision, Caller, Receipt
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.schedules import SCHEDULER
 from ledger.core.scheduling import (
@@ -378,6 +382,34 @@ async def test_an_id_that_somebody_else_spent(house: House) -> None:
     noted = [leaf.outcome for leaf in leaves(house) if isinstance(leaf, Occurrence)]
     assert noted == ["id_used"]
     assert outcomes(house.book()) == [("2023-11-15", "posted", 1)]
+
+
+async def test_a_date_that_others_must_approve_waits_for_them(house: House) -> None:
+    """It is proposed once, cannot be changed under the approvers, and then is the date's."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        rule = ApprovalRule(approvals=1, expires_after=86_400 * 9, kinds=["rent"])
+        policy = PolicySet(recorded_at=0, code="rents", by="x", reason="board", rule=rule)
+        await record(desk, policy)
+        await plan(desk, every="day", miss_after_minutes=60)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        await settle(desk, scheduler)
+        assert own(house) == []
+        house.now += 2 * DAY
+        await settle(desk, scheduler)
+        (proposed,) = [leaf for leaf in leaves(house) if isinstance(leaf, BatchProposed)]
+        cancelled = ScheduleSet(recorded_at=house.now, code="rent", by="x", reason="x")
+        refusal = await desk.read("caja", lambda book: book.refuse(cancelled))
+        assert refusal == Refusal(code=RefusalCode.PROPOSAL_PENDING)
+        asked = AskedDecision(batch=proposed.batch, decision="approved", user="eva")
+        await desk.decide("caja", asked, Caller(key="key-2", role=Role.APPROVER))
+        assert await balance(desk, "ana") == 500
+        assert outcomes(desk.facts("caja")) == [("2023-11-15", "posted", 1)]
+        await settle(desk, scheduler)
+    found = [outcome for _, outcome, _ in outcomes(house.book())]
+    assert found == ["posted", "missed", "missed"][: len(found)]
+    assert len(found) > 1
 
 
 # ---- whatever fails

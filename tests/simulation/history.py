@@ -11,18 +11,23 @@ from msgspec import Struct
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
+from ledger.core.lines import HoldsExpired
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
+from ledger.journal.canonical import decode_leaf
+from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
 from ledger.sequencer import writer as writer_module
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.workload import OPERATOR, Client, Outbox, _post, trouble
+from tests.simulation.workload import OPERATOR, Client, Outbox, _post, set_levy, trouble
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
 QUIET_S = 60  # After which every fault that was on its way has happened.
 LATE_MAX = 300  # Duplicates of what was sent, at the end.
+ALARM_S = 3700  # After which time was asked for whatever it asks for.
+SOON_US = 1_000_000  # Until what is due is in the journal, at the latest.
 PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
 
 # Limits of the writer are sometimes so low that they are reached.
@@ -145,6 +150,10 @@ async def _furnish(world: World) -> None:
             lambda code=code: desk.open_accounts("caja", _accounts(code), OPERATOR)
         )
         assert not isinstance(opened, Refusal)
+    if chance.random() < 0.4:  # Something is levied from the beginning.
+        client = Client(world, "the assembly", Outbox())
+        client.ledger = "caja"
+        await process.ask(partial(set_levy(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
         assert not isinstance(
@@ -162,12 +171,16 @@ def _accounts(currency: str) -> list[AskedAccount]:
                 code="ben", currency="MXN", lower_bound="-50.00", upper_bound="100.00"
             ),
             AskedAccount(code="eva", currency="MXN"),
+            AskedAccount(code="fund", currency="MXN", kind="treasury"),
+            AskedAccount(code="bridge", currency="MXN", lower_bound="none"),
         ]
     return [
         AskedAccount(code="h-ana", currency="HRS", lower_bound="-100", upper_bound="100"),
         AskedAccount(code="h-ben", currency="HRS", lower_bound="-100", upper_bound="100"),
         AskedAccount(code="h-eva", currency="HRS", lower_bound="-20", upper_bound="200"),
         AskedAccount(code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"),
+        AskedAccount(code="h-fund", currency="HRS", lower_bound="none"),
+        AskedAccount(code="h-bridge", currency="HRS", lower_bound="none"),
     ]
 
 
@@ -180,8 +193,11 @@ async def _settle(world: World, outbox: Outbox) -> None:
     world.database.is_down = False
     await asyncio.sleep(QUIET_S)
     await _until_served(world)
+    await asyncio.sleep(ALARM_S)
+    world.audit()
     process = await world.someone()
     for code in process.desk.ledgers():
+        world.auditor.books(code).nothing_is_due(world.now() - SOON_US)
         await _compare(world, process, code)
         await process.ask(lambda code=code: process.desk.writer(code).snapshot_soon())
     await _send_late(world, outbox)
@@ -257,14 +273,17 @@ async def _compare(world: World, process: Process, code: str) -> None:
         lambda: process.desk.read(code, lambda book: (book.size, list(book.state())))
     )
     ledger = next(kept for kept in world.database.ledgers.values() if kept.code == code)
-    assert live[0] == len(ledger.lines), "somebody else wrote"
+    later = [decode_leaf(line) for line in ledger.lines[live[0] :]]
+    assert all(isinstance(leaf, HoldsExpired) for leaf in later), "somebody else wrote"
     book, references = Book(), References()
-    for index, line in enumerate(ledger.lines):
+    history = Past(range(1, len(ledger.rows()) + 1))
+    for index, line in enumerate(ledger.lines[: live[0]]):
         kept = ledger.batch_at.get(index)
         body = (kept.body or None) if kept else None
-        _, posted = replay(book, line, body, used=references)
+        _, posted = replay(book, line, body, used=references, past=history.past)
         if posted is not None and body is not None:
             references.add(body, posted)
+            history.add(body, posted)
     assert live[1] == list(book.state()), "replay differs from the live state"
 
 

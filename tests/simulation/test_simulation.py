@@ -249,7 +249,7 @@ def _record_twice(patch: pytest.MonkeyPatch) -> None:
 def _believe_a_snapshot(patch: pytest.MonkeyPatch) -> None:
     def believe(book: Book, chunk: Any) -> None:
         for line in decode_state(chunk.data):
-            book.restore(line)
+            book.restore([line])
 
     patch.setattr(loading, "restore_chunk", believe)
 
@@ -290,7 +290,7 @@ def _run_some() -> None:
         (_forget_what_is_spent, "nothing went wrong, but|stopped without reason|refused a row"),
         (_forget_references, "for another reason|not what could be posted|other outcomes"),
         (_say_that_nothing_was_recorded, "recorded, though it was said that it was not"),
-        (_let_two_write, "without reason|not seen|in order|twice|missing"),
+        (_let_two_write, "without reason|not seen|in order|twice|missing|others expired"),
         (_record_twice, "a batch twice"),
         (_believe_a_snapshot, "the live book|live state|not as it stood"),
         (_let_time_go_back, "time went back|stopped without reason"),

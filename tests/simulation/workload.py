@@ -19,11 +19,12 @@ What was not answered is mostly asked again, by the same client, of whatever pro
 """
 
 import asyncio
+import dataclasses
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,8 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.book import Book
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -42,32 +44,58 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.model import CurrencyKind, Mode, Nature, Role, Status
+from ledger.core.lines import Levy, LevySet, Rate
+from ledger.core.model import (
+    Action,
+    CurrencyKind,
+    DaysBy,
+    Late,
+    Mode,
+    Nature,
+    Role,
+    Side,
+    Status,
+)
 from ledger.core.ports import (
     AskedAccount,
+    AskedAct,
     AskedChange,
     AskedCurrency,
+    AskedDays,
     AskedKey,
     AskedLedger,
+    AskedMark,
     Caller,
     Receipt,
     RefusedReceipt,
+    SoftBounds,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.memory import MemoryReads
 from ledger.sequencer.desk import Sequencer
-from tests.simulation.auditor import Books
+from ledger.sequencer.pending import Built, Change
+from tests.simulation.auditor import Books, Seen
+from tests.simulation.days import Calendar
+from tests.simulation.rules import HELD, Leg
 from tests.simulation.world import Cut, Process, World, name_of
 
 OPERATOR = Caller(key="operator", role=Role.OPERATOR)
 LEDGERS = ["caja", "caja", "caja", "red"]
 MORE_LEDGERS = ["red", "norte", "sur"]
 ACCOUNTS = {
-    "MXN": ["cash", "ana", "ben", "eva", "new-1", "new-2", "new-3"],
-    "HRS": ["h-ana", "h-ben", "h-eva", "stock"],
+    "MXN": ["cash", "ana", "ben", "eva", "new-1", "new-2", "new-3", "fund", "bridge"],
+    "HRS": ["h-ana", "h-ben", "h-eva", "stock", "h-fund", "h-bridge"],
+    "USD": ["usd-1", "usd-2"],
+}
+# Accounts that take what is left over, stand in, or are paid levies.
+STRANGERS = {
+    "MXN": [*["bridge"] * 6, "fund", "cash", "h-bridge", "nobody"],
+    "HRS": [*["h-bridge"] * 6, "h-fund", "stock", "bridge"],
     "USD": ["usd-1", "usd-2"],
 }
 SCALES = {"MXN": 2, "HRS": 0, "USD": 2}
+SOFT: list[SoftBounds] = ["both", "none", "none", "upper"]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNSURE = (Cut, OutcomeUnknown, TimeoutError)  # It may have been recorded.
 NOTHING = (StoreUnavailable, WriterReplaced, Overloaded, ClockAhead)  # It was not.
 STOPPED = (SignerStopped, JournalBroken)
@@ -265,7 +293,8 @@ class Client:
         return self.world.auditor.books(ledger).signed(note) if note else 0
 
     async def unanswered(self, request: Request, fault: BaseException) -> str:
-        is_excused = not self.world.rates.is_calm or isinstance(fault, Overloaded)
+        is_busy = isinstance(fault, Overloaded) or isinstance(fault.__cause__, Overloaded)
+        is_excused = not self.world.rates.is_calm or is_busy
         assert is_excused, f"nothing went wrong, but {fault!r}"
         if self.random.random() < 0.8:
             self._unanswered = request
@@ -284,6 +313,8 @@ class Client:
         """Mostly between accounts that are there; often too much for them."""
         chance = self.random
         debit, credit = chance.sample(ACCOUNTS[currency][:4], 2)
+        if currency == "MXN" and credit != "cash" and chance.random() < 0.3:
+            debit = "cash"  # Who has nothing pays nothing.
         if chance.random() < 0.08:
             credit = chance.choice([debit, "nobody", "new-1", "cash", "h-ana", "usd-1"])
         if chance.random() < 0.03:
@@ -293,9 +324,6 @@ class Client:
             amount = chance.choice(["0.01", "1.00", "1", "7.50", "30.00"])
         if chance.random() < 0.01:
             amount = chance.choice(["1.001", "0"])  # Malformed: leaves no trace.
-        day: Any = UNSET
-        if chance.random() < 0.05:
-            day = date(2023, 11, 14) + timedelta(days=chance.choice([-30, -1, 0, 1, 400]))
         return AskedTransfer(
             debit_account=debit,
             credit_account=credit,
@@ -304,17 +332,229 @@ class Client:
             kind=chance.choice(["payment", "payment", "fee"]),
             reference=f"R-{chance.randint(1, 12)}" if chance.random() < 0.2 else "",
             description=chance.choice(["renta", "pan"]) if chance.random() < 0.1 else "",
-            business_date=day,
+            business_date=self.business_date() if chance.random() < 0.1 else UNSET,
+            value_date=self.day([-400, -3, 0, 2]) if chance.random() < 0.03 else UNSET,
         )
+
+    def currency(self) -> str:
+        """Mostly one that the ledger has."""
+        currency = self.random.choice(["MXN", "MXN", "MXN", "HRS", "HRS", "USD"])
+        is_known = not self.world.auditor.size(self.ledger) or currency in self.books.currencies
+        return currency if is_known or self.random.random() < 0.2 else "MXN"
+
+    def business_date(self) -> date:
+        """A day that is open, just closed, or not yet."""
+        days = [self.day([-1, 0, 1]), self.day([-30, -2, 400]), self.month_end()]
+        return self.random.choice([*days, *sorted(self.calendar().open)])
+
+    def day(self, offsets: Sequence[int]) -> date:
+        """A day from now, as a good clock in UTC has it."""
+        today = EPOCH + timedelta(microseconds=self.world.now())
+        return today.date() + timedelta(days=self.random.choice(offsets))
+
+    def month_end(self) -> date:
+        """The last day of the month before."""
+        return self.day([0]).replace(day=1) - timedelta(days=1)
+
+    def year_end(self) -> date:
+        """The last day of the year before."""
+        return date(self.day([0]).year - 1, 12, 31)
+
+    def calendar(self) -> Calendar:
+        """How days stand, as far as anybody can know it."""
+        size = self.world.auditor.size(self.ledger)
+        return self.books.calendar(size) if size else Calendar()
+
+    # ---- terms
+
+    def under_terms(self, t: AskedTransfer) -> AskedTransfer:
+        """The same, or something in its place, under terms that mostly go together."""
+        make = self.random.choices(TERMS, [weight for _, weight in TERMS])[0][0]
+        return make(self, t)
+
+    def hold(self, t: AskedTransfer) -> AskedTransfer:
+        """An amount held back, for a moment or for longer, at times for too long already."""
+        chance, now = self.random, self.world.now()
+        after = chance.choice([5_000, 50_000, 500_000, 5_000_000, 60_000_000, 10**10, 10**10])
+        if chance.random() < 0.07:
+            after = chance.choice([0, -(10**7)])
+        up_to = chance.choice([Side.DEBIT, Side.BOTH]) if chance.random() < 0.15 else UNSET
+        expires = EPOCH + timedelta(microseconds=now + after)
+        return replace(t, terms=AskedTerms(action=Action.HOLD, expires=expires, up_to=up_to))
+
+    def follow_up(self, t: AskedTransfer) -> AskedTransfer:
+        """What becomes of a hold: posted in part or whole, or given back; often too late."""
+        chance, holds = self.random, [leg for leg in self.rows() if leg.phase == HELD]
+        if not holds:
+            return self.hold(t)
+        is_open = self.books.all_now("hold").keys()
+        still = [leg for leg in holds if leg.sequence in is_open]
+        hold = chance.choice(still if still and chance.random() < 0.8 else holds)
+        if chance.random() < 0.3:
+            terms = AskedTerms(action=Action.VOID, target=hold.sequence)
+            return self.about(t, hold, hold.amount, terms)
+        release = chance.random() < 0.3
+        terms = AskedTerms(action=Action.POST, target=hold.sequence, release=release)
+        return self.about(t, hold, self.part(hold.amount), terms)
+
+    def reversal(self, t: AskedTransfer) -> AskedTransfer:
+        """A row taken back, or a part of it; mostly one of the last, as others do too."""
+        chance, rows = self.random, self.rows()
+        if not rows:
+            return t
+        levied = [row for row in rows if row.levies]
+        row = chance.choice(rows[-3:] if chance.random() < 0.6 else rows)
+        if levied and chance.random() < 0.4:
+            row = chance.choice(levied)
+        terms = AskedTerms(action=Action.REVERSE, target=row.sequence)
+        chosen = chance.random()
+        if chosen < 0.3:
+            terms = replace(terms, up_to=Side.DEBIT)
+        if chosen < 0.2:
+            terms = replace(terms, rest=self.stranger(t.currency))
+        elif chosen > 0.9:
+            terms = replace(terms, suspense=self.stranger(t.currency))
+        turned = dataclasses.replace(row, debit=row.credit, credit=row.debit)
+        return self.about(t, turned, self.part(row.amount), terms)
+
+    def clearing(self, t: AskedTransfer) -> AskedTransfer:
+        """What a suspense account stood in for, moved to where it belongs."""
+        chance, ledger = self.random, self.ledger
+        items = self.books.all_now("item") if self.world.auditor.size(ledger) else {}
+        if not items:
+            return self.bridged(t)
+        sequence, item = chance.choice(sorted(items.items(), key=lambda pair: pair[0]))
+        terms = AskedTerms(action=Action.CLEAR, target=sequence)
+        place = self.books.now(item.account)
+        other = chance.choice(ACCOUNTS[place.currency][:4])
+        pair = (other, place.code) if item.side == "debit" else (place.code, other)
+        if chance.random() < 0.1:
+            pair = pair[::-1]
+        return replace(
+            t,
+            debit_account=pair[0],
+            credit_account=pair[1],
+            amount=decimal(self.part(item.left), place.currency),
+            currency=place.currency,
+            terms=terms,
+        )
+
+    def bridged(self, t: AskedTransfer) -> AskedTransfer:
+        """Cash that has changed hands already: another account stands in where one refuses."""
+        terms = AskedTerms(suspense=self.stranger(t.currency))
+        return replace(self.too_much(t), terms=terms)
+
+    def too_much(self, t: AskedTransfer) -> AskedTransfer:
+        """The same, mostly of more than anybody has."""
+        if self.random.random() < 0.3:
+            return t
+        debit = self.random.choice({"MXN": ["ana", "ben", "eva"]}.get(t.currency, ["h-eva"]))
+        return replace(t, debit_account=debit, amount="90")
+
+    def up_to(self, t: AskedTransfer) -> AskedTransfer:
+        """As much as there is; what is left may be taken by another account."""
+        chance = self.random
+        side = chance.choice([Side.DEBIT, Side.DEBIT, Side.CREDIT, Side.BOTH])
+        is_taken = side is not Side.BOTH and chance.random() < 0.6
+        rest: Any = self.stranger(t.currency) if is_taken else UNSET
+        terms = AskedTerms(up_to=side, rest=rest)
+        if rest is UNSET and chance.random() < 0.2:
+            terms = replace(terms, suspense=self.stranger(t.currency))
+        return replace(self.too_much(t), terms=terms)
+
+    def adjusting(self, t: AskedTransfer) -> AskedTransfer:
+        """For the thirteenth month of a year, mostly."""
+        year = self.day([0]).year - self.random.choice([1, 1, 1, 2, 0])
+        day: Any = self.random.choice([date(year, 12, 31), date(year, 12, 31), UNSET])
+        rest: Any = self.stranger(t.currency) if self.random.random() < 0.2 else UNSET
+        up_to: Any = UNSET if rest is UNSET else Side.DEBIT
+        terms = AskedTerms(adjusting=True, rest=rest, up_to=up_to)
+        return replace(t, business_date=day, terms=terms)
+
+    def misplaced(self, t: AskedTransfer) -> AskedTransfer:
+        """Terms that do not go together; malformed, so they leave no trace."""
+        wrong = [
+            AskedTerms(),
+            AskedTerms(action=Action.HOLD),
+            AskedTerms(action=Action.POST),
+            AskedTerms(target=1),
+            AskedTerms(rest="fund"),
+            AskedTerms(action=Action.VOID, target=1, release=True),
+            AskedTerms(rate=Rate(n=1, d=2)),
+            AskedTerms(action=Action.CLEAR, target=1, adjusting=True),
+        ]
+        return replace(t, terms=self.random.choice(wrong))
+
+    def about(
+        self, t: AskedTransfer, leg: Leg, amount: int, terms: AskedTerms
+    ) -> AskedTransfer:
+        """A transfer between a row's accounts; at times between others."""
+        payer, payee = self.books.now(leg.debit), self.books.now(leg.credit)
+        if self.random.random() < 0.05:
+            payer, payee = payee, payer
+        return replace(
+            t,
+            debit_account=payer.code,
+            credit_account=payee.code,
+            amount=decimal(amount, payer.currency),
+            currency=payer.currency,
+            terms=terms,
+        )
+
+    def rows(self) -> list[Leg]:
+        """The rows of the ledger, as far as anybody can know them."""
+        return self.books.rows if self.world.auditor.size(self.ledger) else []
+
+    def part(self, amount: int) -> int:
+        """All of it, or a part, or too much."""
+        chance = self.random
+        if chance.random() < 0.4:
+            return amount
+        return chance.randint(1, amount) + (amount if chance.random() < 0.1 else 0)
+
+    def stranger(self, currency: str) -> str:
+        return self.random.choice(STRANGERS[currency])
+
+    def exchange(self) -> list[AskedTransfer]:
+        """Some of one currency sold for another, mostly at the rate."""
+        chance = self.random
+        sold, bought = self.transfer("MXN"), self.transfer(self.currency())
+        if bought.currency == "MXN" and chance.random() < 0.7:
+            sold, bought = bought, self.transfer("HRS")
+        n, d = chance.choice([(1, 17), (3, 2), (1, 1), (7, 100), (2**53 - 1, 1)])
+        amount = minor(sold.amount, "MXN") * n // d + chance.choice([0, 0, 0, 0, 1, -1])
+        amount = min(max(1, amount), 10**9)
+        entry = chance.randint(1, 3)
+        rate = AskedTerms(entry=entry, rate=Rate(n=n, d=d))
+        bought = replace(bought, amount=decimal(amount, bought.currency), terms=rate)
+        return [replace(sold, terms=AskedTerms(entry=entry)), bought]
+
+    def entries(self, transfers: list[AskedTransfer]) -> list[AskedTransfer]:
+        """Some of them in entries that stand or fall as one."""
+        chance = self.random
+        number = chance.randint(1, 2)
+        return [
+            replace(t, terms=replace(t.terms or AskedTerms(), entry=number))
+            if chance.random() < 0.7
+            else t
+            for t in transfers
+        ]
 
     def batch(self, batch_id: UUID) -> AskedBatch:
         """Mostly small; sometimes with control sums, that are sometimes wrong."""
         chance = self.random
-        currency = chance.choice(["MXN", "MXN", "MXN", "HRS", "HRS", "USD"])
+        currency = self.currency()
         count = chance.choice([1, 1, 2, 3, 7])
         transfers = [self.transfer(currency) for _ in range(count)]
         if count > 1 and chance.random() < 0.1:
-            transfers[-1] = self.transfer("HRS")
+            transfers[-1] = self.transfer(self.currency())
+        if chance.random() < 0.5:
+            transfers = [self.under_terms(t) if chance.random() < 0.6 else t for t in transfers]
+        if chance.random() < 0.08:
+            transfers[-1:] = self.exchange()
+        elif count > 1 and chance.random() < 0.2:
+            transfers = self.entries(transfers)
+        count = len(transfers)
         sums: Any = UNSET
         if chance.random() < 0.15:
             total = sum(round(float(t.amount) * 1000) for t in transfers)
@@ -325,6 +565,7 @@ class Client:
             id=batch_id,
             transfers=transfers,
             mode=chance.choice([Mode.ATOMIC, Mode.EACH]),
+            late=chance.choice([Late.REFUSE, Late.NEXT_OPEN_DAY, UNSET, UNSET]),
             source=chance.choice(["till", "door", UNSET]),
             count=chance.choice([count, count, count, 9]) if chance.random() < 0.1 else UNSET,
             control_sums=sums,
@@ -340,6 +581,33 @@ class Client:
         return self.random.choice(keys) if keys and self.random.random() < 0.3 else OPERATOR
 
 
+# How terms are made up, and how often.
+TERMS: list[tuple[Callable[[Client, AskedTransfer], AskedTransfer], float]] = [
+    (Client.hold, 5),
+    (Client.follow_up, 5),
+    (Client.reversal, 5),
+    (Client.bridged, 2),
+    (Client.clearing, 3),
+    (Client.up_to, 3),
+    (Client.adjusting, 1.5),
+    (Client.misplaced, 0.1),
+]
+
+
+def minor(text: str, currency: str) -> int:
+    """Minor units of an amount, rounded down."""
+    whole, _, fraction = text.partition(".")
+    scale = SCALES[currency]
+    return int(whole + fraction[:scale].ljust(scale, "0"))
+
+
+def decimal(amount: int, currency: str) -> str:
+    """An amount as people write it."""
+    scale = SCALES[currency]
+    digits = str(amount).rjust(scale + 1, "0")
+    return f"{digits[:-scale]}.{digits[-scale:]}" if scale else digits
+
+
 # ---- batches
 
 
@@ -352,13 +620,7 @@ def _post(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
 
     async def ask(desk: Sequencer) -> list[Any]:
         posts = [desk.post(ledger, asked, caller) for _ in range(copies)]
-        outcomes = await asyncio.gather(*posts, return_exceptions=True)
-        faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        if faults and len(faults) < copies:
-            raise Cut("one copy was answered, another was not")
-        for fault in sorted(faults, key=lambda fault: not isinstance(fault, UNSURE)):
-            raise fault
-        return outcomes
+        return _all_or_fault(await asyncio.gather(*posts, return_exceptions=True))
 
     def tell(outcomes: list[Any], signed: int) -> str:
         for outcome in outcomes:
@@ -381,6 +643,16 @@ def _post(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
         batches=[asked.id],
         malformed=lambda: books(ledger).malformed(asked),
     )
+
+
+def _all_or_fault(outcomes: Sequence[Any]) -> list[Any]:
+    """The answers of several that were asked at once; a fault where any has none."""
+    faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if faults and len(faults) < len(outcomes):
+        raise Cut("one was answered, another was not") from faults[0]
+    for fault in sorted(faults, key=lambda fault: not isinstance(fault, UNSURE)):
+        raise fault
+    return list(outcomes)
 
 
 def _in_words(outcome: Receipt | RefusedReceipt | Refusal) -> str:
@@ -438,6 +710,67 @@ def post_another(client: Client) -> Request | None:
     return _post(client, one, "posts something else as")
 
 
+@command(2)
+def follow_up(client: Client) -> Request | None:
+    """What becomes of holds, of what stands in suspense, and of what shall not have been."""
+    chance = client.random
+    if not client.rows():
+        return None
+    makes = [Client.follow_up, Client.follow_up, Client.reversal, Client.clearing]
+    if client.books.all_now("item"):
+        makes += [Client.clearing] * 3
+    count = chance.choice([1, 1, 2])
+    transfers = [chance.choice(makes)(client, client.transfer("MXN")) for _ in range(count)]
+    mode = chance.choice([Mode.ATOMIC, Mode.EACH])
+    asked = AskedBatch(id=client.outbox.new_id(), transfers=transfers, mode=mode)
+    one = Sent(asked, client.caller(), client.ledger)
+    client.outbox.sent.append(one)
+    return _post(client, one, "follows up with")
+
+
+@command(1)
+def take_back_at_once(client: Client) -> Request | None:
+    """A payment, and twice its reversal, before anybody knows whether it is there."""
+    world, ledger, chance = client.world, client.ledger, client.random
+    if not world.auditor.size(ledger):
+        return None
+    paid = replace(client.transfer("MXN"), business_date=UNSET)
+    target = client.books.transfers[-1] + chance.choice([1, 1, 1, 2])
+    back = replace(
+        paid,
+        debit_account=paid.credit_account,
+        credit_account=paid.debit_account,
+        reference="",
+        terms=AskedTerms(action=Action.REVERSE, target=target),
+    )
+    sent = [
+        Sent(AskedBatch(id=client.outbox.new_id(), transfers=[t]), OPERATOR, ledger)
+        for t in (paid, back, back)
+    ]
+    client.outbox.sent += sent
+    requests = [_post(client, one, "posts") for one in sent]
+
+    async def ask(desk: Sequencer) -> list[Any]:
+        asked = [one.ask(desk) for one in requests]
+        return _all_or_fault(await asyncio.gather(*asked, return_exceptions=True))
+
+    def tell(outcomes: list[Any], signed: int) -> str:
+        told = [one.tell(each, signed) for one, each in zip(requests, outcomes, strict=True)]
+        return "; ".join(told)
+
+    def malformed() -> None:
+        client.world.auditor.books(ledger).malformed(sent[0].asked)
+
+    return Request(
+        f"posts batch {sent[0].asked.id.int} in {ledger} and takes {target} back twice",
+        ask,
+        tell,
+        ledger,
+        batches=[one.asked.id for one in sent],
+        malformed=malformed,
+    )
+
+
 @command(1.5)
 def preview(client: Client) -> Request:
     asked = client.batch(UUID(int=0))  # Would be missed by the auditor if it left a leaf.
@@ -450,9 +783,8 @@ def preview(client: Client) -> Request:
 
     def tell(outcome: Any, signed: int) -> str:
         books = world.auditor.books(ledger)
-        skews = [process.skew for process in world.processes]
-        times = [time + skew for time in (began, world.now()) for skew in (0, *skews)]
-        books.previewed(asked, outcome, max(1, since), {books.day(time) for time in times})
+        times = {time + skew for time in (began, world.now()) for skew in world.skews}
+        books.previewed(asked, outcome, max(1, since), times)
         return "seen"
 
     def malformed() -> None:
@@ -461,7 +793,7 @@ def preview(client: Client) -> Request:
     return Request(f"tries a batch in {ledger}", ask, tell, ledger, malformed=malformed)
 
 
-# ---- ledgers, currencies, accounts, keys
+# ---- ledgers, currencies, accounts, levies
 
 
 @command(0.4)
@@ -562,8 +894,17 @@ def change_account(client: Client) -> Request:
     asked, what = chance.choice(
         [
             (AskedChange(reason="decision", status=Status.FROZEN), "freezes"),
+            (AskedChange(reason="decision", status=Status.FROZEN_DEBITS), "freezes debits of"),
+            (
+                AskedChange(reason="decision", status=Status.FROZEN_CREDITS),
+                "freezes credits of",
+            ),
             (AskedChange(reason="decision", status=Status.OPEN), "unfreezes"),
             (AskedChange(reason="decision", status=Status.OPEN), "unfreezes"),
+            (AskedChange(reason="decision", status=Status.OPEN), "unfreezes"),
+            (AskedChange(reason="d", upper_bound="10", soft_bounds="upper"), "asks less of"),
+            (AskedChange(reason="d", lower_bound="0", soft_bounds="lower"), "trusts"),
+            (AskedChange(reason="d", soft_bounds=chance.choice(SOFT)), "softens"),
             (AskedChange(reason="decision", lower_bound=f"-{chance.randint(0, 50)}"), "lowers"),
             (AskedChange(reason="decision", upper_bound=f"{chance.randint(0, 200)}"), "caps"),
             (AskedChange(reason="d", upper_bound="none", lower_bound="-20"), "uncaps"),
@@ -588,6 +929,192 @@ def change_account(client: Client) -> Request:
 
     verb = f"tries what {what}" if dry_run else what
     return Request(f"{verb} {code} in {ledger}", ask, tell, ledger)
+
+
+LEVIES: list[dict[str, Any]] = [
+    {"n": 1, "d": 100, "payer": "credit", "minimum": 1},
+    {"n": 1, "d": 3, "payer": "debit", "maximum": 300},
+    {"n": 1, "d": 8, "payer": "credit"},
+    {"n": 0, "d": 1, "payer": "debit", "fixed": 1},
+    {"n": 2, "d": 1, "payer": "debit"},  # More than there is: refused.
+    {"n": 1, "d": 2, "payer": "debit", "minimum": 9, "maximum": 8},  # And so is this.
+]
+
+
+@command(1)
+def set_levy(client: Client) -> Request:
+    """Set a levy, change it, or remove it. The desk has no word for it yet."""
+    chance, ledger = client.random, client.ledger
+    code, kind = (
+        chance.choice(["levy", "levy", "part"]),
+        chance.choice(["payment", "fee"]),
+    )
+    fund = chance.choice(["fund", "fund", "h-fund", "ana"])
+    rule = None if chance.random() < 0.2 else chance.choice(LEVIES)
+
+    async def ask(desk: Sequencer) -> Any:
+        def build(book: Book, now: int) -> Built[None] | Refusal:
+            levy: Any = UNSET
+            if rule is not None:
+                treasury = book.numbers.get(fund, 10**6)
+                levy = Levy(**rule, kinds=[kind], treasury=treasury)
+            line = LevySet(recorded_at=now, code=code, by="operator", reason="x", levy=levy)
+            return book.refuse(line) or Built([line], lambda _: None)
+
+        return await desk.writer(ledger).submit(Change(build))
+
+    def tell(refusal: Refusal | None, signed: int) -> str:
+        client.world.auditor.books(ledger).levied(code, rule, fund, refusal, signed)
+        return "set" if refusal is None else f"refused, {refusal.code.value}"
+
+    verb = "removes" if rule is None else f"lets {kind} pay {fund}"
+    return Request(f"{verb} as {code} in {ledger}", ask, tell, ledger)
+
+
+# ---- business days
+
+
+@command(0.4)
+def set_days(client: Client) -> Request:
+    """How days are kept from now on."""
+    chance, ledger = client.random, client.ledger
+    asked = AskedDays(
+        days=chance.choice([DaysBy.CLOCK] * 3 + [DaysBy.COMMAND]),
+        cut_off=chance.choice(["16:30", "23:45", "00:15", "02:30", UNSET, UNSET]),
+        value_days_back=chance.choice([0, 3, UNSET]),
+    )
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.set_days(ledger, asked, OPERATOR)
+
+    def tell(outcome: Any, signed: int) -> str:
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        is_by_command = asked.days is DaysBy.COMMAND
+        back = asked.value_days_back
+        client.world.auditor.books(ledger).days_told(
+            refusal,
+            signed,
+            lambda days: (
+                (days.is_by_command, days.value_days_back)
+                == (is_by_command, back if isinstance(back, int) else None)
+            ),
+            {"day_before_is_open": lambda days: bool(days.open) and not is_by_command},
+        )
+        return _outcome(refusal)
+
+    return Request(f"has the days of {ledger} by {asked.days.value}", ask, tell, ledger)
+
+
+@command(3)
+def open_day(client: Client) -> Request | None:
+    """A day opened by command; some in a row, or one that is not new."""
+    ledger, world = client.ledger, client.world
+    calendar = client.calendar()
+    if not calendar.is_by_command and client.random.random() < 0.99:
+        return None
+    day = client.day([0, 0, 1, 1, 2, -1, 40])
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.open_day(ledger, day, OPERATOR)
+
+    def tell(refusal: Refusal | None, signed: int) -> str:
+        world.auditor.books(ledger).days_told(
+            refusal,
+            signed,
+            lambda days: day in days.open,
+            {
+                "days_kept_by_clock": lambda days: not days.is_by_command,
+                "day_not_new": lambda days: day <= max(days.opened, days.closed),
+                "day_too_early": lambda _: True,
+            },
+        )
+        return _outcome(refusal)
+
+    return Request(f"opens {day} in {ledger}", ask, tell, ledger)
+
+
+@command(1)
+def close_day(client: Client) -> Request:
+    """The end of a day: mostly of one that is open, at times long past or still to come."""
+    chance, ledger = client.random, client.ledger
+    calendar = client.calendar()
+    days = [
+        client.day([-1]),
+        client.day([-1, 0, 0, 1, 2]),
+        client.month_end(),
+        client.year_end(),
+    ]
+    day = chance.choice(sorted(calendar.open) if calendar.open else days)
+    dry_run = chance.random() < 0.15
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.close_day(ledger, day, OPERATOR, dry_run=dry_run)
+
+    def tell(outcome: Any, signed: int) -> str:
+        books = client.world.auditor.books(ledger)
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        if refusal is None and not dry_run:
+            books.closed_day(day, outcome, signed)
+        if refusal is not None or not dry_run:
+            books.days_told(
+                refusal,
+                signed,
+                lambda days: day <= days.closed and day not in days.open,
+                {
+                    "day_not_open": lambda days: (
+                        day <= days.closed or (days.is_by_command and day not in days.open)
+                    ),
+                    "day_before_is_open": lambda days: not days.is_by_command,
+                    "day_too_early": lambda days: not days.is_by_command,
+                },
+            )
+        return _outcome(refusal)
+
+    verb = "tries to close" if dry_run else "closes"
+    return Request(f"{verb} {day} in {ledger}", ask, tell, ledger)
+
+
+@command(0.8)
+def mark_period(client: Client) -> Request:
+    """A month closed for now, reopened or closed for ever; and the thirteenth."""
+    chance, ledger = client.random, client.ledger
+    end, year = client.month_end(), client.year_end().year
+    month = chance.choice(
+        [(end.year, end.month), (end.year, end.month), (year, 12), (year, 13)]
+    )
+    was = client.calendar().marks.get(month)
+    mark: Any = chance.choice(["preliminary", "reopened"])
+    if was == "preliminary":
+        mark = chance.choice(["reopened", "reopened", "reopened", "final"])
+    act: Any = AskedAct(number="A-1", date=end, hash="00" * 32)
+    asked = AskedMark(mark=mark, act=act if chance.random() < 0.9 else UNSET)
+
+    async def ask(desk: Sequencer) -> Any:
+        return await desk.mark_period(ledger, *month, asked, OPERATOR)
+
+    def tell(refusal: Refusal | None, signed: int) -> str:
+        client.world.auditor.books(ledger).days_told(
+            refusal,
+            signed,
+            lambda days: days.marks.get(month) == mark,
+            {
+                "period_final": lambda days: days.marks.get(month) == "final",
+                "period_not_marked_so": lambda days: days.marks.get(month) != mark,
+                "day_before_is_open": lambda days: not days.is_over(*month),
+                "act_missing": lambda _: asked.act is UNSET,
+            },
+        )
+        return _outcome(refusal)
+
+    text = f"marks month {month[1]} of {month[0]} in {ledger} {mark}"
+    return Request(text, ask, tell, ledger)
+
+
+def _outcome(refusal: Refusal | None) -> str:
+    return "is so" if refusal is None else f"refused, {refusal.code.value}"
+
+
+# ---- keys
 
 
 @command(0.5)
@@ -662,13 +1189,18 @@ def read_book(client: Client) -> Request:
     async def ask(desk: Sequencer) -> Any:
         return await desk.read(
             ledger,
-            lambda book: (book.size, [book.account(n + 1) for n in range(book.accounts)]),
+            lambda book: Seen(
+                size=book.size,
+                accounts=[book.account(n + 1) for n in range(book.accounts)],
+                holds=dict(book.holds.open),
+                items=dict(book.suspense.open),
+                levies=dict(book.levies.rules),
+            ),
         )
 
-    def tell(seen: Any, signed: int) -> str:
-        size, accounts = seen
-        client.world.auditor.books(ledger).seen(size, accounts)
-        return f"at size {size}"
+    def tell(seen: Seen, signed: int) -> str:
+        client.world.auditor.books(ledger).seen(seen)
+        return f"at size {seen.size}"
 
     return Request(f"reads {ledger}", ask, tell, ledger)
 
@@ -821,6 +1353,7 @@ async def _clock(world: World) -> str:
         world.database_skew = jump * 1_000_000
     else:
         process.skew = jump * 1_000_000
+        world.skews[process.skew] = None
     await asyncio.sleep(world.random.random())
     world.database_skew = process.skew = 0
     whose = "the database" if is_database else f"process {process.number}"

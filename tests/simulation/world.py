@@ -92,6 +92,7 @@ class World:
         self.broken: Broken | None = None  # What was found inside a process.
         self.skew = 0  # Of the whole world's clocks, in microseconds, as those below.
         self.database_skew = 0
+        self.skews = {0: None}  # Those that any process's clock ever had, beside this.
         self.database = MemoryDatabase(now_us=self.database_now)
         self.auditor = Auditor(self.database)
         self.signer_files: dict[str, int] = {}

@@ -55,6 +55,7 @@ class Scribe:
 
     def __init__(self, head: Head, *, unique_references: bool = False) -> None:
         self.head = head
+        self.now = NOW
         self.book = Book()
         self.leaves: list[bytes] = []
         self._batches: list[NewBatch] = []
@@ -89,7 +90,7 @@ class Scribe:
         for _ in range(count):
             number = self.book.accounts + 1
             leaf = AccountOpened(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 number=number,
                 code=f"m-{number}",
                 currency="MXN",
@@ -112,8 +113,8 @@ class Scribe:
     ) -> NewBatch:
         manifest = Manifest(
             origin=f"example.org/caja/batch/{batch}",
-            created=NOW,
-            expires=NOW + 1,
+            created=self.now,
+            expires=self.now + 1,
             count=len(transfers),
             mode=mode,
             salt=bytes(16),
@@ -121,12 +122,12 @@ class Scribe:
         )
         body = write_body(manifest, transfers)
         posted = self.book.post(
-            manifest, transfers, recorded_at=NOW, business_date=DAY, past=past
+            manifest, transfers, recorded_at=self.now, business_date=DAY, past=past
         )
         assert isinstance(posted, Posted), posted
         index = self.put(
             BatchPosted(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 number=posted.number,
                 batch=batch,
                 poster="caja",
@@ -163,7 +164,7 @@ class Scribe:
     def refuse(self, batch: UUID, *, account: int | None = None) -> NewBatch:
         index = self.put(
             BatchRefused(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 batch=batch,
                 poster="caja",
                 business_date=DAY,
@@ -181,7 +182,7 @@ class Scribe:
     def snapshot(self) -> int:
         return self.put(
             Snapshot(
-                recorded_at=NOW,
+                recorded_at=self.now,
                 size=self.book.size,
                 accounts=self.book.accounts,
                 root=bytes(32),

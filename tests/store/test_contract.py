@@ -11,6 +11,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import astuple, replace
 
+from ledger.core.days import hash_of
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -18,9 +19,16 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import LimitChanged, StatusChanged, Terms
-from ledger.core.model import Action, Mode, Phase, Role, Side, Status
-from ledger.core.ports import Caller, Group, Movement, NewTile, Store
+from ledger.core.lines import (
+    DayClosed,
+    DayOpened,
+    LimitChanged,
+    SettingsChanged,
+    StatusChanged,
+    Terms,
+)
+from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
+from ledger.core.ports import Caller, Group, Movement, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
@@ -38,7 +46,7 @@ from tests.store.scribe import DAY, NOW, Scribe, transfer
 FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 
 HOLD = Terms(action=Action.HOLD, expires=NOW + 1)
-POSTED, HELD, RELEASED, _ = Phase
+POSTED, HELD, RELEASED, ADJUSTED = Phase
 NOTHING: list[object] = [[], [], [], [], b"", {}]  # Of `everything`.
 
 
@@ -789,6 +797,113 @@ async def test_movements_of_all_who_ever_moved(place: Place) -> None:
     assert sum(m.opening for m in movements) == 0
 
 
+def closing(scribe: Scribe, day: date) -> DayClosed:
+    totals = scribe.book.days.totals_of([day])
+    return DayClosed(
+        recorded_at=scribe.now,
+        date=day,
+        by="test",
+        count=sum(total.count for total in totals),
+        totals=hash_of(totals),
+        shown=totals,
+    )
+
+
+async def test_adjustments_come_after_all_else_of_their_years_last_day(place: Place) -> None:
+    """Compared with a plain sum over all rows, from any day to any, with them or without."""
+    store = place.store()
+    scribe = await begun(store)
+    last, next_day = date(2025, 12, 31), date(2026, 1, 1)
+    scribe.post(FIRST, transfer(1, 2, 100, day=last), transfer(1, 2, 20, day=next_day))
+    scribe.put(closing(scribe, last))
+    scribe.post(SECOND, transfer(2, 3, 3, day=last, terms=Terms(adjusting=True)))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=10)
+    assert [row.phase for row in rows] == [POSTED, POSTED, ADJUSTED]
+    dated = [((row.business_date, row.phase == ADJUSTED), row) for row in rows]
+    for first, last_day in ((last, last), (last, next_day), (next_day, next_day)):
+        for begins in (False, True):
+            for ends in (False, True):
+                found = await place.reads.movements(
+                    ledger_id, first, last_day, begins_adjusting=begins, ends_adjusting=ends
+                )
+                for account in (1, 2, 3):
+                    side = [
+                        (at, row.amount, row.credit_account == account)
+                        for at, row in dated
+                        if account in (row.debit_account, row.credit_account)
+                    ]
+                    inside = [
+                        (amount, is_credit)
+                        for at, amount, is_credit in side
+                        if (first, begins) <= at <= (last_day, ends)
+                    ]
+                    opening = sum(x if c else -x for at, x, c in side if at < (first, begins))
+                    debits = sum(amount for amount, is_credit in inside if not is_credit)
+                    credits_ = sum(amount for amount, is_credit in inside if is_credit)
+                    assert Movement(account, opening, debits, credits_) in found
+    for day, adjusting, expected in (
+        (last, False, 0),
+        (last, True, 100),
+        (next_day, False, 97),
+        (next_day, True, 117),
+    ):
+        balance = await place.reads.balance_before(
+            ledger_id, 2, sequence=None, day=day, adjusting=adjusting
+        )
+        assert balance == expected, (day, adjusting)
+
+
+async def test_what_was_known_at_a_moment(place: Place) -> None:
+    """Several leaves of one time, batches that posted nothing, and leaves that are no batch."""
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    assert await place.reads.known_at(ledger_id, NOW) == 0
+    known: dict[int, int] = {}
+    for number in range(1, 30):
+        scribe.now += number % 3
+        if number % 5 == 0:
+            scribe.refuse(UUID(int=number))
+        elif number % 7 == 0:
+            scribe.snapshot()
+        else:
+            scribe.post(UUID(int=number), *[transfer(1, 2, 1)] * (number % 4 + 1))
+        known[scribe.now] = scribe.book.transfers
+        if number % 4 == 0:
+            await store.commit(scribe.group())
+    scribe.post(UUID(int=30), transfer(1, 2, 1))
+    known[scribe.now] = scribe.book.transfers
+    await store.commit(scribe.group())
+    expected = 0
+    for moment in range(NOW - 1, scribe.now + 2):
+        expected = known.get(moment, expected)
+        assert await place.reads.known_at(ledger_id, moment) == expected, moment - NOW
+        movements = await place.reads.movements(ledger_id, DAY, DAY, until=expected)
+        assert [m.debits for m in movements] == ([expected, 0] if expected else [])
+    assert await place.reads.known_at(ledger_id + 1, scribe.now) == 0
+
+
+async def test_closings_by_day_and_not_by_leaf(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.put(SettingsChanged(recorded_at=NOW, by="test", days=DaysBy.COMMAND))
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    for day in days:
+        scribe.put(DayOpened(recorded_at=NOW, date=day, by="test"))
+    closed = {day: scribe.put(closing(scribe, day)) for day in (days[1], days[0], days[3])}
+    await store.commit(scribe.group())
+    ledger_id, reads = scribe.head.ledger_id, place.reads
+    found = await reads.closings(ledger_id, days[0], days[3], 10)
+    assert [index for index, _ in found] == [closed[day] for day in sorted(closed)]
+    assert [line for _, line in found] == [scribe.leaves[index] for index, _ in found]
+    assert await reads.closings(ledger_id, days[0], days[3], 2) == found[:2]
+    assert await reads.closings(ledger_id, days[1], days[2], 9) == found[1:2]
+    assert await reads.closings(ledger_id, days[2], days[2], 9) == []
+    assert await reads.closings(ledger_id + 1, days[0], days[3], 9) == []
+
+
 async def test_holds_and_voids_are_in_no_total(place: Place) -> None:
     """Whatever is asked, the answer is the one before anything was held."""
     store = place.store()
@@ -1040,3 +1155,39 @@ async def test_a_database_that_is_not_there(database: str) -> None:
         await opened.open()
     with pytest.raises(StoreUnavailable):
         await PgStore(opened).ledgers()
+
+
+# ---- requests that wait
+
+
+async def test_requests_wait_until_they_are_decided(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    assert await store.proposals(ledger_id) == await store.proposals(77) == {}
+    long = b'{"id":"..."}' * 10_000
+    scribe.post(THIRD, transfer(1, 2, 5))
+    new = [NewProposal(FIRST, b"{}"), NewProposal(SECOND, long)]
+    await store.commit(replace(scribe.group(), proposals=new))
+    assert await store.proposals(ledger_id) == {FIRST: b"{}", SECOND: long}
+    scribe.refuse(FIRST)
+    await store.commit(replace(scribe.group(), settled=[FIRST, UUID(int=9)]))
+    assert await store.proposals(ledger_id) == {SECOND: long}
+    at_once = replace(_next(scribe), proposals=[NewProposal(FIRST, b"x")], settled=[FIRST])
+    await store.commit(at_once)
+    assert await place.store().proposals(ledger_id) == {SECOND: long}
+
+
+def _next(scribe: Scribe) -> Group:
+    scribe.refuse(UUID(int=scribe.head.size + 100))
+    return scribe.group()
+
+
+async def test_the_same_request_does_not_wait_twice(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    await store.commit(replace(_next(scribe), proposals=[NewProposal(FIRST, b"a")]))
+    with pytest.raises(JournalBroken):
+        await store.commit(replace(_next(scribe), proposals=[NewProposal(FIRST, b"b")]))
+    assert await store.proposals(ledger_id) == {FIRST: b"a"}

@@ -1,0 +1,812 @@
+"""The auditor's own rules: what a batch amounts to on a state, or why it cannot be.
+
+Written from JOURNAL.md ("One transfer") and none of it the ledger's. Terms, levies and notes
+are objects as they stand in the journal's lines. Each rule is one method of Ruling:
+
+*   why a transfer can never be, however the balances are: in `_why_never`, in their order;
+*   why an amount cannot move now: `_why_not`;
+*   what is moved besides: `_move_beside`, as a Beside.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import groupby
+from typing import Any, cast
+
+from tests.simulation.days import Calendar
+
+POSTED, HELD, RELEASED, ADJUSTED = range(4)  # What a row says of its amount.
+AMOUNT_MAX = 2**53 - 1
+REST = "rest"  # The kind of a row that takes what `up_to` leaves.
+STOOD_IN_FOR = {
+    "debit_account_closed": "debit",
+    "debit_account_frozen": "debit",
+    "exceeds_credit_limit": "debit",
+    "credit_account_closed": "credit",
+    "credit_account_frozen": "credit",
+    "exceeds_balance_limit": "credit",
+}
+
+
+# ---- what there is
+
+
+@dataclass(frozen=True)
+class Place:
+    """How an account stands. Bounds and balance are minor units, credits minus debits."""
+
+    number: int
+    code: str
+    currency: str
+    nature: str
+    kind: str
+    holder: str
+    lower: int | None
+    upper: int | None
+    soft: str = ""  # debit, credit or both: the lower bound, the upper, or both may be passed.
+    status: str = "open"
+    balance: int = 0
+    pending_debits: int = 0  # What open holds keep back of it,
+    pending_credits: int = 0  # and for it.
+
+    @property
+    def may_pay(self) -> bool:
+        return self.status in ("open", "frozen_credits")
+
+    @property
+    def may_be_paid(self) -> bool:
+        return self.status in ("open", "frozen_debits")
+
+    @property
+    def least(self) -> int | None:
+        """The lower bound with what is pending, hard or soft."""
+        return None if self.lower is None else self.lower + self.pending_debits
+
+    @property
+    def most(self) -> int | None:
+        """The upper bound with what is pending, hard or soft."""
+        return None if self.upper is None else self.upper - self.pending_credits
+
+    @property
+    def floor(self) -> int | None:
+        """What no debit may lead below."""
+        return None if self.soft in ("debit", "both") else self.least
+
+    @property
+    def ceiling(self) -> int | None:
+        """What no credit may lead above."""
+        return None if self.soft in ("credit", "both") else self.most
+
+
+@dataclass(frozen=True)
+class Hold:
+    """An amount held back, and what is left of it."""
+
+    debit: int
+    credit: int
+    amount: int
+    left: int
+    expires: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a suspense account stood in for, and what is left of it."""
+
+    account: int
+    side: str
+    left: int
+    since: int
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a transfer moves besides its own amount."""
+
+    debit: int
+    credit: int
+    amount: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A transfer that is asked for, by numbers; 0 is a code that is not known."""
+
+    debit: int
+    credit: int
+    amount: int
+    kind: str = ""
+    reference: str = ""
+    day: date | None = None
+    value_day: date | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def action(self) -> str:
+        return str(self.terms.get("action", ""))
+
+    @property
+    def target(self) -> int:
+        return int(self.terms.get("target", 0))
+
+    @property
+    def is_adjusting(self) -> bool:
+        return bool(self.terms.get("adjusting"))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a batch is decided: microseconds since 1970, and the ledger's day."""
+
+    at: int
+    day: date
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A batch, as the rules see it."""
+
+    wanted: Sequence[Wanted]
+    mode: str
+    source: str = ""
+    late: str = ""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A row, with the balances after it. What is not compared, no row shows."""
+
+    position: int
+    sequence: int
+    debit: int
+    credit: int
+    amount: int
+    debit_balance: int
+    credit_balance: int
+    phase: int = POSTED
+    kind: str = field(default="", compare=False)
+    day: date = field(default=date.min, compare=False)
+    link: int = field(default=0, compare=False)  # The row it takes back of, or clears.
+    hold: int = field(default=0, compare=False)  # The hold it posts or releases.
+    levy_of: int = field(default=0, compare=False)  # The row it was levied on,
+    levy_back: int = field(default=0, compare=False)  # or with which it goes back.
+    levies: tuple[Beside, ...] = field(default=(), compare=False)  # That it has.
+
+    @property
+    def moves(self) -> bool:
+        return self.phase in (POSTED, ADJUSTED)
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a transfer cannot be."""
+
+    position: int | None
+    code: str
+    account: int | None = None
+    available: int | None = None
+
+
+@dataclass
+class Decided:
+    """What a batch amounts to on a state: rows, refusals, notes, and what it changed."""
+
+    legs: list[Leg] = field(default_factory=list)
+    refused: list[Why] = field(default_factory=list)
+    notes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    changed: "dict[Key, Any]" = field(default_factory=dict)
+
+
+# ---- how it stood, and how it would stand
+
+Key = tuple[str, Any]
+
+
+class Shelf:
+    """Whatever the books hold, by kind and key, each as it stood after so many leaves."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, dict[Any, list[tuple[int, Any]]]] = {}
+
+    def put(self, key: Key, value: object, size: int) -> None:
+        """From `size` leaves on it stands so; None where it is not there any more."""
+        kind, name = key
+        self._kinds.setdefault(kind, {}).setdefault(name, []).append((size, value))
+
+    def stood(self, kind: str, name: object) -> list[tuple[int, Any]]:
+        """All that it ever was, with the size from which it was."""
+        return self._kinds.get(kind, {}).get(name, [])
+
+    def at(self, kind: str, name: object, size: int) -> Any:
+        history = self.stood(kind, name)
+        after = bisect_right(history, size, key=lambda stand: stand[0])
+        return history[after - 1][1] if after else None
+
+    def all_at(self, kind: str, size: int) -> dict[Any, Any]:
+        """All of a kind that were there."""
+        found = {name: self.at(kind, name, size) for name in self._kinds.get(kind, {})}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Draft:
+    """A state after `size` leaves that a batch is changing.
+
+    Args:
+        past: what was taken of earlier rows is known only as it was after so many leaves.
+    """
+
+    def __init__(self, shelf: Shelf, size: int, past: int) -> None:
+        self.changed: dict[Key, Any] = {}
+        self._shelf = shelf
+        self._size = size
+        self._past = past
+
+    def get(self, kind: str, name: object) -> Any:
+        if (kind, name) in self.changed:
+            return self.changed[kind, name]
+        return self._shelf.at(kind, name, self._past if kind == "taken" else self._size)
+
+    def place(self, number: int) -> Place | None:
+        return cast(Place | None, self.get("place", number))
+
+    def hold(self, sequence: int) -> Hold | None:
+        return cast(Hold | None, self.get("hold", sequence))
+
+    def item(self, sequence: int) -> Item | None:
+        return cast(Item | None, self.get("item", sequence))
+
+    def taken(self, sequence: int) -> int:
+        return int(self.get("taken", sequence) or 0)
+
+    def calendar(self) -> Calendar:
+        return cast(Calendar, self.get("calendar", "") or Calendar())
+
+    def levies(self) -> list[tuple[str, Mapping[str, Any]]]:
+        return sorted(self._shelf.all_at("levy", self._size).items())
+
+
+# ---- the rules
+
+
+class Ruling:
+    """One batch before the rules.
+
+    Args:
+        rows: as many rows as are known to those that may name them.
+        is_taken: whether the reference of a position is.
+    """
+
+    def __init__(
+        self,
+        asked: Asked,
+        moment: Moment,
+        draft: Draft,
+        *,
+        first_sequence: int,
+        rows: Sequence[Leg],
+        is_taken: Callable[[int], bool],
+    ) -> None:
+        self._asked = asked
+        self._moment = moment
+        self._draft = draft
+        self._first_sequence = first_sequence
+        self._rows = rows
+        self._is_taken = is_taken
+        self._calendar = draft.calendar()
+        self._levies = draft.levies()
+        self._done = Decided()
+
+    def decide(self) -> Decided:
+        """Every entry stands or falls as one; with `atomic` all of them together."""
+        done, draft = self._done, self._draft
+        for together in self._entries():
+            before, rows = dict(draft.changed), len(done.legs)
+            why = next(filter(None, map(self._post, together)), None)
+            if why is None:
+                continue
+            if self._asked.mode == "atomic":
+                return Decided(refused=[why])
+            draft.changed = before
+            del done.legs[rows:]
+            for position in together:
+                done.notes.pop(position, None)
+                is_it = position == why.position
+                done.refused.append(why if is_it else Why(position, "entry_refused"))
+        done.changed = draft.changed
+        return done
+
+    def _entries(self) -> Iterator[list[int]]:
+        def key(position: int) -> tuple[str, int]:
+            entry = self._asked.wanted[position].terms.get("entry")
+            return ("alone", position) if entry is None else ("entry", int(entry))
+
+        for _, together in groupby(range(len(self._asked.wanted)), key):
+            yield list(together)
+
+    def _post(self, position: int) -> Why | None:
+        """Post one transfer; why not, after which what it changed is to be forgotten."""
+        one = self._asked.wanted[position]
+        why = self._why_never(position, one)
+        if why is not None:
+            return why
+        do = {"hold": self._hold, "post": self._post_hold, "void": self._void}
+        return do.get(one.action, self._move)(position, one)
+
+    # ---- why it can never be
+
+    def _why_never(self, position: int, one: Wanted) -> Why | None:
+        rules = (
+            self._refuse_accounts,
+            self._refuse_reference,
+            self._refuse_day,
+            self._refuse_stand_ins,
+            self._refuse_end,
+            self._refuse_hold,
+            self._refuse_target,
+            self._refuse_clearing,
+            self._refuse_rate,
+        )
+        return next(filter(None, (rule(position, one) for rule in rules)), None)
+
+    def _refuse_accounts(self, position: int, one: Wanted) -> Why | None:
+        debit, credit = self._draft.place(one.debit), self._draft.place(one.credit)
+        if debit is None:
+            return Why(position, "debit_account_not_found")
+        if credit is None:
+            return Why(position, "credit_account_not_found")
+        if debit.number == credit.number:
+            return Why(position, "accounts_must_differ", credit.number)
+        if debit.currency != credit.currency:
+            return Why(position, "accounts_of_different_currencies", credit.number)
+        return None
+
+    def _refuse_reference(self, position: int, one: Wanted) -> Why | None:
+        is_used = bool(one.reference) and self._is_taken(position)
+        return Why(position, "reference_used") if is_used else None
+
+    def _refuse_day(self, position: int, one: Wanted) -> Why | None:
+        day = self._day(one)
+        if day is None:
+            return Why(position, "business_date_not_open")
+        if one.value_day is not None and not self._calendar.allows_value(one.value_day, day):
+            return Why(position, "value_date_too_early")
+        return None
+
+    def _day(self, one: Wanted) -> date | None:
+        """The day that a transfer counts for."""
+        calendar, current = self._calendar, self._moment.day
+        if one.is_adjusting:
+            return one.day if one.day is not None and calendar.adjusts(one.day) else None
+        if one.day is None or calendar.takes(one.day, current):
+            return one.day or current
+        is_moved = self._asked.late == "next_open_day"
+        return calendar.next_open(one.day, current) if is_moved else None
+
+    def _refuse_stand_ins(self, position: int, one: Wanted) -> Why | None:
+        debit = self._place(one.debit)
+        for number in (one.terms.get("rest"), one.terms.get("suspense")):
+            if number is None:
+                continue
+            place = self._draft.place(number)
+            if place is None:
+                return Why(position, "terms_account_not_usable")
+            if number in (one.debit, one.credit) or place.currency != debit.currency:
+                return Why(position, "terms_account_not_usable", number)
+        return None
+
+    def _refuse_end(self, position: int, one: Wanted) -> Why | None:
+        is_over = one.action == "hold" and one.terms["expires"] <= self._moment.at
+        return Why(position, "hold_expired") if is_over else None
+
+    def _refuse_hold(self, position: int, one: Wanted) -> Why | None:
+        if one.action not in ("post", "void"):
+            return None
+        hold = self._draft.hold(one.target)
+        if hold is None:
+            return Why(position, "hold_not_open")
+        if hold.expires <= self._moment.at:
+            return Why(position, "hold_expired")
+        if (one.debit, one.credit) != (hold.debit, hold.credit):
+            return Why(position, "target_differs")
+        if one.action == "void" and one.amount != hold.amount:
+            return Why(position, "target_differs", one.debit, hold.amount)
+        if one.action == "post" and one.amount > hold.left:
+            return Why(position, "exceeds_target", one.debit, hold.left)
+        return None
+
+    def _refuse_target(self, position: int, one: Wanted) -> Why | None:
+        if one.action != "reverse":
+            return None
+        if one.target > len(self._rows):
+            return Why(position, "target_not_found")
+        row = self._rows[one.target - 1]
+        is_other = row.link or row.levy_of or row.levy_back or not row.moves
+        if is_other or self._draft.item(one.target) is not None:
+            return Why(position, "target_not_reversible")
+        if (one.debit, one.credit) != (row.credit, row.debit):
+            return Why(position, "target_differs")
+        left = row.amount - self._draft.taken(one.target)
+        is_more = one.amount > left
+        return Why(position, "exceeds_target", one.debit, left) if is_more else None
+
+    def _refuse_clearing(self, position: int, one: Wanted) -> Why | None:
+        if one.action != "clear":
+            return None
+        item = self._draft.item(one.target)
+        if item is None:
+            return Why(position, "target_not_in_suspense")
+        given_back = one.credit if item.side == "debit" else one.debit
+        if given_back != item.account:
+            return Why(position, "target_differs", item.account)
+        if one.amount > item.left:
+            return Why(position, "exceeds_target", one.debit, item.left)
+        return None
+
+    def _refuse_rate(self, position: int, one: Wanted) -> Why | None:
+        rate = one.terms.get("rate")
+        if rate is None:
+            return None
+        bought = self._bought(position, rate)
+        if bought == one.amount:
+            return None
+        return Why(position, "rate_differs", None if bought is None else one.debit, bought)
+
+    def _bought(self, position: int, rate: Mapping[str, int]) -> int | None:
+        """What the amount before it in the entry buys."""
+        wanted = self._asked.wanted
+        if not position:
+            return None
+        sold, one = wanted[position - 1], wanted[position]
+        if sold.terms.get("entry") != one.terms["entry"]:
+            return None
+        if self._place(sold.debit).currency == self._place(one.debit).currency:
+            return None
+        bought = sold.amount * rate["n"] // rate["d"]
+        return bought if bought <= AMOUNT_MAX else None
+
+    # ---- why an amount cannot move now
+
+    def _why_not(
+        self, position: int, debit: int, credit: int, amount: int, comes_back: int = 0
+    ) -> Why | None:
+        why = self._why_shut(position, debit, credit)
+        if why is not None:
+            return why
+        payer, payee = self._place(debit), self._place(credit)
+        has = payer.balance + comes_back
+        if payer.floor is not None and has - amount < payer.floor:
+            return Why(position, "exceeds_credit_limit", debit, max(0, has - payer.floor))
+        if payee.ceiling is not None and payee.balance + amount > payee.ceiling:
+            room = max(0, payee.ceiling - payee.balance)
+            return Why(position, "exceeds_balance_limit", credit, room)
+        return None
+
+    def _why_shut(self, position: int, debit: int, credit: int) -> Why | None:
+        payer, payee = self._place(debit), self._place(credit)
+        if payer.status == "closed":
+            return Why(position, "debit_account_closed", debit)
+        if payee.status == "closed":
+            return Why(position, "credit_account_closed", credit)
+        if not payer.may_pay:
+            return Why(position, "debit_account_frozen", debit)
+        if not payee.may_be_paid:
+            return Why(position, "credit_account_frozen", credit)
+        return None
+
+    def _allowed(self, one: Wanted) -> int:
+        """The amount, or with `up_to` what the bounds allow of it."""
+        sides, amounts = one.terms.get("up_to"), [one.amount]
+        payer, payee = self._place(one.debit), self._place(one.credit)
+        if sides in ("debit", "both"):
+            if not payer.may_pay:
+                amounts.append(0)
+            elif payer.floor is not None:
+                amounts.append(payer.balance - payer.floor)
+        if sides in ("credit", "both"):
+            if not payee.may_be_paid:
+                amounts.append(0)
+            elif payee.ceiling is not None:
+                amounts.append(payee.ceiling - payee.balance)
+        return max(0, min(amounts))
+
+    def _flags(self, debit: int, credit: int, amount: int) -> set[str]:
+        """Which soft bounds it passes."""
+        payer, payee = self._place(debit), self._place(credit)
+        owed, owned = payer.balance - amount, payee.balance + amount
+        is_owed = payer.floor is None and payer.least is not None and owed < payer.least
+        is_owned = payee.ceiling is None and payee.most is not None and owned > payee.most
+        flags = {"credit_limit_passed"} if is_owed else set()
+        return flags | {"balance_limit_passed"} if is_owned else flags
+
+    # ---- what is done
+
+    def _hold(self, position: int, one: Wanted) -> Why | None:
+        amount = self._allowed(one)
+        why = self._why_not(position, one.debit, one.credit, max(1, amount))
+        if why is not None:
+            return why
+        flags = self._flags(one.debit, one.credit, amount)
+        leg = self._row(position, one.debit, one.credit, amount, phase=HELD)
+        hold = Hold(one.debit, one.credit, amount, amount, one.terms["expires"])
+        self._keep_back(leg.sequence, hold, amount)
+        self._note(position, amount=amount, flags=flags)
+        return None
+
+    def _post_hold(self, position: int, one: Wanted) -> Why | None:
+        """The bounds were asked when it was held; the status is asked again."""
+        why = self._why_shut(position, one.debit, one.credit)
+        if why is not None:
+            return why
+        hold = self._draft.hold(one.target)
+        assert hold is not None
+        is_last = one.terms.get("release", False)
+        self._keep_back(one.target, hold, 0 if is_last else hold.left - one.amount)
+        levies = self._levied(one, one.debit, one.credit, one.amount)
+        own = self._row(
+            position, one.debit, one.credit, one.amount, hold=one.target, levies=levies
+        )
+        flags: set[str] = set()
+        why = self._move_beside(position, levies, flags, levy_of=own.sequence)
+        self._note(position, amount=one.amount, flags=flags, beside=levies)
+        return why
+
+    def _void(self, position: int, one: Wanted) -> Why | None:
+        hold = self._draft.hold(one.target)
+        assert hold is not None
+        self._keep_back(one.target, hold, 0)
+        self._row(position, hold.debit, hold.credit, hold.left, phase=RELEASED, hold=one.target)
+        self._note(position, amount=hold.left)
+        return None
+
+    def _keep_back(self, sequence: int, hold: Hold, left: int) -> None:
+        """Of a hold, or a new one, so much is kept back from now on."""
+        for key, more in keep_back(self._draft.place, self._draft.hold(sequence), hold, left):
+            self._draft.changed[key] = more
+        self._draft.changed["hold", sequence] = replace(hold, left=left) if left else None
+
+    def _move(self, position: int, one: Wanted) -> Why | None:
+        """What is simply posted, taken back or cleared."""
+        amount = self._allowed(one)
+        rest = one.amount - amount if "rest" in one.terms else 0
+        back = self._back(one, amount + rest)
+        debit, credit, stands_in = one.debit, one.credit, ""
+        if amount or not rest:
+            comes_back = sum(levy.amount for levy in back if levy.credit == debit)
+            why = self._why_not(position, debit, credit, max(1, amount), comes_back)
+            if why is not None and amount and "suspense" in one.terms:
+                stands_in, stranger = STOOD_IN_FOR[why.code], one.terms["suspense"]
+                debit = stranger if stands_in == "debit" else debit
+                credit = stranger if stands_in == "credit" else credit
+                why = self._why_not(position, debit, credit, amount)
+            if why is not None:
+                return why
+        return self._moved(position, one, (debit, credit, amount), rest, back, stands_in)
+
+    def _moved(
+        self,
+        position: int,
+        one: Wanted,
+        own: tuple[int, int, int],
+        rest: int,
+        back: Sequence[Beside],
+        stands_in: str,
+    ) -> Why | None:
+        """Its rows: its own, what `up_to` left, levies, and levies that go back."""
+        debit, credit, amount = own
+        draft, flags, sequence = self._draft, set[str](), 0
+        is_plain = not (stands_in or one.action)
+        levies = self._levied(one, debit, credit, amount) if amount and is_plain else []
+        rests = [self._rest(one, debit, credit, rest)] if rest else []
+        if amount:
+            flags = self._flags(debit, credit, amount)
+            leg = self._row(position, debit, credit, amount, link=one.target, levies=levies)
+            sequence = leg.sequence
+        why = (
+            self._move_beside(position, rests, flags, link=one.target)
+            or self._move_beside(position, levies, flags, levy_of=sequence)
+            or self._move_beside(position, back, flags, levy_back=one.target)
+        )
+        beside = [*rests, *levies, *back]
+        self._note(position, amount=amount, flags=flags, beside=beside, suspense=stands_in)
+        if stands_in:
+            account = debit if stands_in == "debit" else credit
+            item = Item(account, stands_in, amount, self._moment.at)
+            draft.changed["item", sequence] = item
+        if one.target:
+            draft.changed["taken", one.target] = draft.taken(one.target) + amount + rest
+        if one.action == "clear":
+            cleared = draft.item(one.target)
+            assert cleared is not None
+            left = cleared.left - amount
+            draft.changed["item", one.target] = replace(cleared, left=left) if left else None
+        return why
+
+    def _rest(self, one: Wanted, debit: int, credit: int, rest: int) -> Beside:
+        stranger = one.terms["rest"]
+        if one.terms["up_to"] == "debit":
+            return Beside(stranger, credit, rest, REST)
+        return Beside(debit, stranger, rest, REST)
+
+    # ---- levies
+
+    def _levied(self, one: Wanted, debit: int, credit: int, amount: int) -> list[Beside]:
+        """What is owed for an amount, by the order of the levies' codes."""
+        owed = []
+        for code, levy in self._levies:
+            payer = debit if levy["payer"] == "debit" else credit
+            treasury = self._place(levy["treasury"])
+            due = levied(levy, amount)
+            is_meant = one.kind in levy["kinds"] and payer != treasury.number
+            if due and is_meant and self._place(payer).currency == treasury.currency:
+                owed.append(Beside(payer, treasury.number, due, code))
+        return owed
+
+    def _back(self, one: Wanted, amount: int) -> list[Beside]:
+        """What of its levies goes back with an amount of a row, in proportion to all of it."""
+        if one.action != "reverse":
+            return []
+        row, before = self._rows[one.target - 1], self._draft.taken(one.target)
+        parts = [
+            (
+                levy,
+                levy.amount * (before + amount) // row.amount
+                - levy.amount * before // row.amount,
+            )
+            for levy in row.levies
+        ]
+        return [
+            Beside(levy.credit, levy.debit, part, levy.kind) for levy, part in parts if part
+        ]
+
+    def _move_beside(
+        self, position: int, beside: Sequence[Beside], flags: set[str], **facts: int
+    ) -> Why | None:
+        for one in beside:
+            why = self._why_not(position, one.debit, one.credit, one.amount)
+            if why is not None:
+                return why
+            flags |= self._flags(one.debit, one.credit, one.amount)
+            self._row(position, one.debit, one.credit, one.amount, kind=one.kind, **facts)
+        return None
+
+    # ---- rows and notes
+
+    def _place(self, number: int) -> Place:
+        place = self._draft.place(number)
+        assert place is not None, "asked before whether it is there"
+        return place
+
+    def _row(
+        self,
+        position: int,
+        debit: int,
+        credit: int,
+        amount: int,
+        *,
+        phase: int = POSTED,
+        kind: str = "",
+        levies: Sequence[Beside] = (),
+        **facts: int,
+    ) -> Leg:
+        """Write a row, and move the balances where it is posted."""
+        one, legs = self._asked.wanted[position], self._done.legs
+        day = self._day(one)
+        assert day is not None
+        if phase == POSTED and one.is_adjusting:
+            phase = ADJUSTED
+        payer, payee = self._place(debit), self._place(credit)
+        if phase in (POSTED, ADJUSTED):
+            payer = replace(payer, balance=payer.balance - amount)
+            payee = replace(payee, balance=payee.balance + amount)
+            self._draft.changed["place", debit] = payer
+            self._draft.changed["place", credit] = payee
+        leg = Leg(
+            position,
+            self._first_sequence + len(legs),
+            debit,
+            credit,
+            amount,
+            payer.balance,
+            payee.balance,
+            phase,
+            kind=kind or one.kind,
+            day=day,
+            levies=tuple(levies),
+            **facts,
+        )
+        legs.append(leg)
+        return leg
+
+    def _note(
+        self,
+        position: int,
+        *,
+        amount: int,
+        flags: set[str] = frozenset(),  # type: ignore[assignment]
+        beside: Sequence[Beside] = (),
+        suspense: str = "",
+    ) -> None:
+        """What stands in the outcome, where anything is otherwise than the line says."""
+        one = self._asked.wanted[position]
+        day = self._day(one)
+        note: dict[str, Any] = {}
+        if amount != one.amount:
+            note["amount"] = amount
+        if suspense:
+            note["suspense"] = suspense
+        if flags:
+            both = ("credit_limit_passed", "balance_limit_passed")
+            note["flags"] = [flag for flag in both if flag in flags]
+        if beside:
+            note["beside"] = [
+                {
+                    "amount": row.amount,
+                    "credit_account": row.credit,
+                    "debit_account": row.debit,
+                    "kind": row.kind,
+                }
+                for row in beside
+            ]
+        if one.day is not None and day is not None and day != one.day:
+            note["business_date"] = day.isoformat()
+        if note:
+            self._done.notes[position] = note
+
+
+def keep_back(
+    place: Callable[[int], Place | None], before: Hold | None, hold: Hold, left: int
+) -> Iterator[tuple[Key, Place]]:
+    """The two accounts of a hold, when so much of it is left from now on."""
+    more = left - (0 if before is None else before.left)
+    payer, payee = place(hold.debit), place(hold.credit)
+    assert payer is not None
+    assert payee is not None
+    yield (
+        ("place", payer.number),
+        replace(payer, pending_debits=payer.pending_debits + more),
+    )
+    yield (
+        ("place", payee.number),
+        replace(payee, pending_credits=payee.pending_credits + more),
+    )
+
+
+def levied(levy: Mapping[str, Any], amount: int) -> int:
+    """What a levy takes: the rate rounded half to even, and what is fixed; within its ends."""
+    whole, part = divmod(amount * levy["n"], levy["d"])
+    whole += 2 * part > levy["d"] or (2 * part == levy["d"] and whole % 2)
+    total = max(levy.get("fixed", 0) + whole, levy.get("minimum", 0))
+    return int(min(total, levy.get("maximum", AMOUNT_MAX)))
+
+
+# ---- the form of terms
+
+# Which actions each term goes with; an amount that is simply moved has none.
+GOES_WITH = {
+    "entry": ("", "hold", "post", "void", "reverse", "clear"),
+    "expires": ("hold",),
+    "rate": ("",),
+    "release": ("post",),
+    "rest": ("", "reverse"),
+    "suspense": ("", "reverse"),
+    "target": ("post", "void", "reverse", "clear"),
+    "up_to": ("", "hold", "reverse"),
+    "adjusting": ("", "reverse"),
+}
+
+
+def is_misplaced(terms: Mapping[str, Any]) -> bool:
+    """Whether a term does not go with the others, or one is missing."""
+    action = terms.get("action", "")
+    return (
+        not terms
+        or any(action not in GOES_WITH[term] for term in terms if term != "action")
+        or (action == "hold" and "expires" not in terms)
+        or (action not in ("", "hold") and "target" not in terms)
+        or ("rest" in terms and terms.get("up_to") not in ("debit", "credit"))
+        or ("suspense" in terms and "rest" in terms)
+        or ("rate" in terms and "entry" not in terms)
+    )
