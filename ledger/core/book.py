@@ -62,6 +62,7 @@ from ledger.core.policies import Policies
 from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.reserves import Reserves
+from ledger.core.schedules import Schedules
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -172,6 +173,7 @@ class Book:
         self.demurrages = Demurrages(self)
         self.fees = Fees(self)
         self.reserves = Reserves(self)
+        self.schedules = Schedules(self)
         self.policies = Policies(self)
         self.workflows = Workflows(self)
         self.proposals = Proposals(self)
@@ -188,6 +190,7 @@ class Book:
             self.earned,
             self.payments,
             self.orders,
+            self.schedules,
             self.policies,
             self.workflows,
             self.proposals,
@@ -196,6 +199,10 @@ class Book:
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
+        self._hearers: dict[type, list[Part]] = {}
+        for part in self.parts:
+            for kind in part.hears:
+                self._hearers.setdefault(kind, []).append(part)
         self._undo: Undo | None = None  # Of the last batch, if it was posted under terms,
         self._counted: Rows | None = None  # and what it counted for its days.
 
@@ -440,6 +447,9 @@ class Book:
                 self._refresh(line.account)
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
+        if type(line) in self._hearers:
+            for part in self._hearers[type(line)]:
+                part.heard(line)
         self.recorded_at = line.recorded_at
         self.size += 1
         self.plans.size = self.size
