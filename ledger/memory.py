@@ -29,6 +29,7 @@ from ledger.core.lines import AccountOpened, DayClosed, Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import (
     Caller,
+    DayBalances,
     Group,
     Head,
     Movement,
@@ -68,6 +69,7 @@ class _Ledger:
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.links: dict[int, Link] = {}  # By sequence, in order.
+        self.proposals: dict[UUID, bytes] = {}
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoint = (0, b"")
         self.snapshots: list[int] = []
@@ -255,6 +257,9 @@ class MemoryStore:
         details = self.database.ledger(ledger_id).details
         return {number: details[number][0] for number in sequences if number in details}
 
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        return dict(self.database.ledger(ledger_id).proposals)
+
     async def keep_checkpoint(self, ledger_id: int, size: int, note: bytes) -> None:
         _keep_checkpoint(self.database.ledger(ledger_id), size, note)
 
@@ -425,6 +430,29 @@ class MemoryReads:
                     total[place] += row.amount
         return [Movement(account, *totals[account]) for account in sorted(totals)]
 
+    async def balances_at(
+        self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
+    ) -> list[DayBalances]:
+        found: dict[int, DayBalances] = {}
+        for row in self._database.ledger(ledger_id).rows():
+            if not Phase(row.phase).moves:
+                continue
+            for account, other in (
+                (row.debit_account, row.credit_account),
+                (row.credit_account, row.debit_account),
+            ):
+                if not first <= account <= last:
+                    continue
+                one = found.get(account, DayBalances(account, [0] * len(days), 0))
+                if other == besides:
+                    is_paid = account == row.debit_account
+                    one = DayBalances(account, one.balances, one.paid + is_paid * row.amount)
+                else:
+                    for i, day in enumerate(days):
+                        one.balances[i] += (row.business_date <= day) * _signed(row, account)
+                found[account] = one
+        return [found[account] for account in sorted(found)]
+
     async def known_at(self, ledger_id: int, moment: int) -> int:
         ledger = self._database.ledger(ledger_id)
         size = bisect_right(
@@ -532,6 +560,7 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
     numbers = [account.number for account in group.accounts]
     links = [link for batch in group.batches for link in batch.links]
     linked = [link.sequence for link in links]
+    proposed = [proposal.batch for proposal in group.proposals]
     wrong = (
         any(
             sha256(b"\x00" + line).digest() != digest
@@ -551,6 +580,8 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
         or any(link.amount <= 0 or link.target >= link.sequence for link in links)
         or len(set(linked)) < len(linked)
         or not ledger.links.keys().isdisjoint(linked)
+        or len(set(proposed)) < len(proposed)
+        or not ledger.proposals.keys().isdisjoint(proposed)
     )
     if wrong and ledger.head != group.before:
         raise WriterReplaced(f"ledger {group.before.ledger_id}", f"at size {ledger.head.size}")
@@ -572,6 +603,9 @@ def _record(ledger: _Ledger, group: Group) -> None:
         ledger.references |= {(batch.source, text, number) for text, number in batch.references}
         ledger.details |= {number: (salt, text) for number, salt, text in batch.details}
         ledger.links |= {link.sequence: link for link in batch.links}
+    ledger.proposals |= {proposal.batch: proposal.asked for proposal in group.proposals}
+    for batch_id in group.settled:
+        ledger.proposals.pop(batch_id, None)
     ledger.accounts |= {account.number: account for account in group.accounts}
     ledger.tiles |= {(tile.level, tile.index): tile.hashes for tile in group.tiles}
     if group.checkpoint:

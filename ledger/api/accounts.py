@@ -1,5 +1,6 @@
 """Ledgers, currencies, accounts and keys: what an operator sets up and changes."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Final
 
@@ -190,8 +191,17 @@ async def get_accounts(call: Call) -> web.Response:
     if seen is None:
         raise Problem("malformed_request", field="after", reason="no such account")
     found, following = seen
-    accounts = [account_answer(account, scale) for account, scale in found]
+    owed = await owed_of(call, [account.number for account, _ in found])
+    accounts = [account_answer(one, scale, owed.get(one.number)) for one, scale in found]
     return answer(AccountsPage(accounts=accounts, next=following))
+
+
+async def owed_of(call: Call, accounts: list[int]) -> Mapping[int, int]:
+    """What accounts owe of demurrage, where their currency has any."""
+    runs = call.service.runs
+    if runs is None or not call.desk.facts(call.ledger).demurrages.accounts:
+        return {}
+    return await runs.owed(call.ledger, accounts)
 
 
 async def get_account(call: Call) -> web.Response:
@@ -210,7 +220,8 @@ async def get_account(call: Call) -> web.Response:
     seen = await call.desk.read(call.ledger, look)
     if seen is None:
         raise Problem("account_not_found")
-    return answer(account_answer(*seen))
+    owed = await owed_of(call, [seen[0].number])
+    return answer(account_answer(*seen, owed.get(seen[0].number)))
 
 
 class BalanceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

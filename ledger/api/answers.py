@@ -31,7 +31,8 @@ from ledger.core.model import (
     Role,
     Status,
 )
-from ledger.core.ports import Caller, LedgerView, PeriodMark, SoftBounds
+from ledger.core.periods import Period
+from ledger.core.ports import Caller, LedgerView, PeriodMark, RunReport, SoftBounds
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NONE: Final = "none"  # A bound that is not there.
@@ -99,6 +100,8 @@ class AccountAnswer(Answer, frozen=True, kw_only=True, gc=False):
     balance: str
     lower_bound: str
     upper_bound: str
+    # Where its currency has demurrage: the balance less what is owed of it up to today.
+    current_value: str | UnsetType = UNSET
     soft_bounds: SoftBounds  # Which of them may be passed, and are then flagged.
     pending_debits: str  # Held back from it by open holds,
     pending_credits: str  # and for it.
@@ -141,9 +144,111 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: CurrencyAnswer | UnsetType = UNSET
     key: KeyAnswer | UnsetType = UNSET
     outcomes: "list[OutcomeAnswer] | UnsetType" = UNSET
+    levy: "LevyAnswer | UnsetType" = UNSET
+    demurrage: "DemurrageAnswer | UnsetType" = UNSET
+    fee: "FeeAnswer | UnsetType" = UNSET
+    reserve: "ReserveAnswer | UnsetType" = UNSET
+    run: RunReport | UnsetType = UNSET
     settings: "DaysSettings | UnsetType" = UNSET
     day: "DayAnswer | UnsetType" = UNSET
     period: "PeriodAnswer | UnsetType" = UNSET
+
+
+# ---- rules
+
+
+class RateAnswer(Answer, frozen=True, kw_only=True):
+    """A part of an amount, exactly: `n` of `d`."""
+
+    n: int
+    d: int
+
+
+class LevyAnswer(Answer, frozen=True, kw_only=True):
+    """A levy: what transfers of some kinds pay to the treasury in the same entry.
+
+    n/d of the amount, rounded half to even, and `fixed`; the sum not below `minimum` nor
+    above `maximum`, where there is one.
+    """
+
+    code: str
+    kinds: list[str]
+    payer: OneSide
+    treasury: str
+    currency: str
+    rate: RateAnswer
+    fixed: str
+    minimum: str
+    maximum: str | UnsetType = UNSET
+
+
+class DemurrageAnswer(Answer, frozen=True, kw_only=True):
+    """The demurrage of a currency, for periods that begin on `since` or later."""
+
+    currency: str
+    since: date
+    rate: RateAnswer | UnsetType = UNSET  # Absent: there is none from that day on.
+    period: Period | UnsetType = UNSET
+    exempt: str | UnsetType = UNSET
+    account: str | UnsetType = UNSET
+    spread: bool = False
+
+
+class FeeAnswer(Answer, frozen=True, kw_only=True):
+    """What accounts of some kinds pay each period that begins on `since` or later."""
+
+    code: str
+    amount: str
+    currency: str
+    kinds: list[str]
+    period: Period
+    treasury: str
+    since: date
+
+
+class FeesAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All fees, in the order of their codes."""
+
+    fees: list[FeeAnswer]
+
+
+class ReserveAnswer(Answer, frozen=True, kw_only=True):
+    """What backs a currency: in circulation is at most `ratio` of what `reserve` has."""
+
+    currency: str
+    issuer: str
+    reserve: str
+    ratio: RateAnswer
+
+
+class CirculationLine(Answer, frozen=True, kw_only=True):
+    """A currency: what its accounts have, what they owe, and that the two are the same.
+
+    Where it has a reserve, `circulation` is what was issued and not redeemed, `in_reserve`
+    what the reserve has, and `headroom` what may still be issued.
+    """
+
+    currency: str
+    kind: CurrencyKind
+    issued: str  # The sum of all balances above zero,
+    credit_outstanding: str  # and of those below.
+    balanced: bool
+    circulation: str | UnsetType = UNSET
+    in_reserve: str | UnsetType = UNSET
+    reserve_currency: str | UnsetType = UNSET
+    headroom: str | UnsetType = UNSET
+
+
+class CirculationAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All currencies, in the order in which they were added."""
+
+    currencies: list[CirculationLine]
+
+
+class LeviesAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All levies, in the order of their codes, which is that in which they follow."""
+
+    levies: list[LevyAnswer]
 
 
 # ---- posting
@@ -305,6 +410,16 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
     amount: str
 
 
+class DisputeAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """That a transfer is in dispute: since when, by whose key, why, and until when."""
+
+    sequence: int
+    since: str
+    by: str
+    reason: str
+    due: date | UnsetType = UNSET
+
+
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
@@ -338,6 +453,7 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     flags: list[Flag] | UnsetType = UNSET
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
     cleared_by: list[LinkAnswer] | UnsetType = UNSET
+    dispute: DisputeAnswer | UnsetType = UNSET  # While one is open.
 
 
 class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -653,7 +769,7 @@ def currency_answer(currency: Currency) -> CurrencyAnswer:
     return CurrencyAnswer(code=currency.code, kind=currency.kind, scale=currency.scale)
 
 
-def account_answer(account: Account, scale: int) -> AccountAnswer:
+def account_answer(account: Account, scale: int, owed: int | None = None) -> AccountAnswer:
     """An account in its own nature: where that is debit, the bounds change places and sign."""
     lower = NONE if account.lower == NO_LOWER else show_amount(account.lower, scale)
     upper = NONE if account.upper == NO_UPPER else show_amount(account.upper, scale)
@@ -670,6 +786,9 @@ def account_answer(account: Account, scale: int) -> AccountAnswer:
         balance=show_amount(account.sign * account.balance, scale),
         lower_bound=lower,
         upper_bound=upper,
+        current_value=UNSET
+        if owed is None
+        else show_amount(account.sign * (account.balance - owed), scale),
         soft_bounds=soft_bounds(account),
         pending_debits=show_amount(account.pending_debits, scale),
         pending_credits=show_amount(account.pending_credits, scale),

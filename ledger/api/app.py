@@ -24,7 +24,7 @@ from ledger.api.routes import ROUTES, Route
 from ledger.api.service import Call, Service, Settings
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.model import Role
-from ledger.core.ports import Caller, Desk, Keys, Reads
+from ledger.core.ports import Caller, Desk, Keys, Reads, Runs
 
 SERVICE: Final = web.AppKey("service", Service)
 GATE: Final["web.AppKey[Gate]"] = web.AppKey("gate")
@@ -53,6 +53,7 @@ def make_app(
     draw: Draw = secrets.token_bytes,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
+    runs: Runs | None = None,
 ) -> web.Application:
     """The HTTP side of the ledger; server.py puts it on a socket.
 
@@ -60,6 +61,7 @@ def make_app(
         draw: random bytes, for new keys and request ids.
         clock: seconds that never go back, for how long a key is remembered.
         now: seconds since 1970, for how old something is.
+        runs: what charges demurrage and fees; without it, that is answered as not ready.
     """
     service = Service(
         desk=desk,
@@ -75,6 +77,7 @@ def make_app(
         now=now,
         openapi=write_openapi(ROUTES),
         page=watch.read_page(),
+        runs=runs,
     )
     gate = Gate(service)
     app = web.Application()

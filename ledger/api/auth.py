@@ -5,6 +5,9 @@ A key is `tq_` and 43 characters; the service keeps only its SHA-256. Its role d
     operator   writes and reads everything of its ledger; with a key of no ledger, of all
     poster     posts, debiting only accounts that match its patterns; reads those accounts,
                the transfers that touch them and the batches it posted
+    member     starts payments and accepts or declines them, by the workflows of the ledger,
+               for accounts that match its patterns; reads what a poster would
+    approver   reads as an auditor does; approves or declines what others proposed
     auditor    reads everything of its ledger, entry bundles included; writes nothing
     compliance reads as an auditor does; changes the status of accounts by an order
 
@@ -32,11 +35,14 @@ _TOKEN: Final = re.compile(r"[Bb]earer +(tq_[A-Za-z0-9_-]{43})", re.ASCII)
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="tequio"'}
 
 EVERYBODY: Final = frozenset(Role)
-READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR, Role.COMPLIANCE})
+READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR, Role.COMPLIANCE, Role.APPROVER})
 SECRETS: Final = frozenset({Role.AUDITOR, Role.COMPLIANCE})  # Who sees an authority's order.
 CHANGERS: Final = frozenset({Role.OPERATOR, Role.COMPLIANCE})
 OPERATORS: Final = frozenset({Role.OPERATOR})
 POSTERS: Final = frozenset({Role.OPERATOR, Role.POSTER})
+MEMBERS: Final = POSTERS | {Role.MEMBER}
+APPROVERS: Final = frozenset({Role.OPERATOR, Role.APPROVER})
+NAMED: Final = frozenset({Role.POSTER, Role.MEMBER})  # With accounts and a name of their own.
 ANYONE: Final[frozenset[Role]] = frozenset()  # No key is asked for.
 
 Draw = Callable[[int], bytes]
@@ -60,8 +66,8 @@ def make_key(
 ) -> NewKey:
     """A new key. Of no ledger and with the operator's role it is the service's own.
 
-    `draw` gives random bytes, such as secrets.token_bytes. A poster without a name is
-    named like the key.
+    `draw` gives random bytes, such as secrets.token_bytes. A poster or member without
+    a name is named like the key.
     """
     name = f"key-{draw(NAME_SIZE).hex()}"
     secret = f"tq_{_base64url(draw(SECRET_SIZE))}"
@@ -69,7 +75,7 @@ def make_key(
         key=name,
         role=role,
         ledger=ledger,
-        poster=poster or (name if role == Role.POSTER else ""),
+        poster=poster or (name if role in NAMED else ""),
         accounts=tuple(accounts),
     )
     return NewKey(secret, digest_of(secret), caller)
@@ -85,11 +91,10 @@ def digest_of(secret: str) -> bytes:
 
 
 def check_asked(asked: AskedKey) -> None:
-    """Accounts belong to posters, and a poster without them could do nothing."""
-    if (asked.role == Role.POSTER) is not bool(asked.accounts):
-        raise Problem(
-            "malformed_request", field="accounts", reason="for the role poster, and only for it"
-        )
+    """Accounts belong to posters and members, who without them could do nothing."""
+    if (asked.role in NAMED) is not bool(asked.accounts):
+        reason = "for the roles poster and member, and only for them"
+        raise Problem("malformed_request", field="accounts", reason=reason)
     if len(asked.accounts) > PATTERNS_MAX:
         raise Problem(
             "malformed_request", field="accounts", reason=f"at most {PATTERNS_MAX} patterns"

@@ -120,7 +120,7 @@ async def get_batch(call: Call) -> web.Response:
     log_proof = await _log_proof(call, stored.leaf_index)
     if isinstance(leaf, BatchRefused):
         found = BatchAnswer(
-            refused=_refused(call, stored.leaf_index, leaf),
+            refused=refused_batch(call, stored.leaf_index, leaf),
             checkpoint=newest_checkpoint(call),
             log_proof=log_proof,
         )
@@ -150,7 +150,8 @@ async def find_batch(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefuse
     return stored, leaf if isinstance(leaf, BatchRefused) else posted_leaf(stored)
 
 
-def _refused(call: Call, index: int, leaf: BatchRefused) -> RefusedBatch:
+def refused_batch(call: Call, index: int, leaf: BatchRefused) -> RefusedBatch:
+    """A refused batch as its leaf has it."""
     refusal = refusal_of(leaf)
     facts = refusal_facts(call.faces(), refusal)
     line = {} if refusal.position is None else {"line": refusal.position + 1}

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from ledger.api.answers import DryRun
-from ledger.api.posting import PostQuery, WriteQuery
+from ledger.api.posting import PostQuery
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
 from ledger.api.routes import Route
 from ledger.core.texts import LANGUAGES, TEXTS
@@ -22,7 +22,7 @@ _ABOUT: Final = (
 )
 _PARTS: Final = {
     "ledger": "The code of a ledger.",
-    "code": "The code of an account.",
+    "code": "The code of an account, a currency, a levy or a fee.",
     "id": "The id of a batch; of a transfer posted alone, its own.",
     "key": "The name of a key.",
     "sequence": "The sequence of a transfer: its folio.",
@@ -143,7 +143,7 @@ def _responses(route: Route) -> dict[str, Any]:
             },
         }
     }
-    if route.query in (WriteQuery, PostQuery):
+    if "dry_run" in route.query.__struct_fields__:
         responses["200"] = _response("What would happen (dry_run)", DryRun)
         if route.status == 200:  # A change answers 200 with and without dry_run.
             kinds = [DryRun, route.answer]

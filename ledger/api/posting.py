@@ -11,12 +11,14 @@ from ledger.api.answers import BatchPostedAnswer, DryRun, TransferPosted
 from ledger.api.problems import Problem
 from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
 from ledger.api.service import Call, answer
+from ledger.api.waiting import ProposalPosted, proposal_receipt
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id, read_body
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.model import Action, Side
-from ledger.core.ports import PostOutcome, Receipt, RefusedReceipt
+from ledger.core.ports import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
+from ledger.core.refusals import Refusal
 
 MINIMAL: Final = "return=minimal"
 
@@ -47,11 +49,20 @@ async def post_transfer(call: Call) -> web.Response:
 
 async def answer_transfer(call: Call, batch: AskedBatch, query: PostQuery) -> web.Response:
     """Post a batch of one and answer as for a transfer."""
-    outcome = await _post(call, batch, query.dry_run)
+    outcome = await post(call, batch, query.dry_run)
+    return await answer_outcome(call, batch, outcome, query)
+
+
+async def answer_outcome(
+    call: Call, batch: AskedBatch, outcome: PostOutcome, query: PostQuery
+) -> web.Response:
+    """Answer as for a transfer what became of a batch of one."""
     match outcome:
         case Posted():
             outcomes = outcome_answers(outcome, call, call.faces())
             return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case ProposalReceipt():
+            return await _waits(call, outcome, query)
         case Receipt():
             minimal = is_minimal(call)
             posted = TransferPosted(
@@ -77,11 +88,13 @@ async def post_batch(call: Call) -> web.Response:
 
 async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.Response:
     """Post a batch and answer what became of it."""
-    outcome = await _post(call, batch, query.dry_run)
+    outcome = await post(call, batch, query.dry_run)
     match outcome:
         case Posted():
             outcomes = outcome_answers(outcome, call, call.faces())
             return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case ProposalReceipt():
+            return await _waits(call, outcome, query)
         case Receipt():
             minimal = is_minimal(call)
             posted = BatchPostedAnswer(
@@ -93,16 +106,35 @@ async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.R
     raise refused(call, batch, outcome)
 
 
-async def _post(call: Call, batch: AskedBatch, dry_run: bool) -> PostOutcome:
-    """Ask the desk, once the caller may debit every account, and count what came of it."""
-    _check_debited(call, batch)
+async def _waits(call: Call, outcome: ProposalReceipt, query: PostQuery) -> web.Response:
+    """Answer that a batch waits for others."""
+    proposed = ProposalPosted(
+        proposal=proposal_receipt(call, outcome),
+        checkpoint=UNSET if is_minimal(call) else newest_checkpoint(call),
+        log_proof=await _proof(call, outcome.leaf_index, query.proof),
+    )
+    return answer(proposed, 202, replayed=outcome.replayed)
+
+
+async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "") -> PostOutcome:
+    """Ask the desk, once the caller may debit every account, and count what came of it.
+
+    Who may start a payment by a workflow was asked before.
+    """
+    if not workflow:
+        _check_debited(call, batch)
     metrics = call.service.metrics
     count = len(batch.transfers)
     started = perf_counter()
     try:
         # No task of its own: a client that goes away cancels nothing here, and what the
         # desk has taken it carries to its end even when this wait is cut short.
-        outcome = await call.desk.post(call.ledger, batch, call.caller, dry_run=dry_run)
+        if workflow:
+            outcome = await call.desk.pay(
+                call.ledger, batch, workflow, call.caller, dry_run=dry_run
+            )
+        else:
+            outcome = await call.desk.post(call.ledger, batch, call.caller, dry_run=dry_run)
     except MalformedRequest:
         raise
     except LedgerFault:
@@ -119,7 +151,7 @@ async def _post(call: Call, batch: AskedBatch, dry_run: bool) -> PostOutcome:
             for refusal in outcome.posted.refused:
                 metrics.refused.inc()
                 metrics.refusal(refusal.code)
-        case _:
+        case RefusedReceipt() | Refusal():
             metrics.refused.inc(count)
     return outcome
 

@@ -35,6 +35,13 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.ACCOUNT_CODE_LOOKS_PERSONAL: 422,
     RefusalCode.ACCOUNT_NOT_FOUND: 404,
     RefusalCode.BOUNDS_CROSSED: 422,
+    RefusalCode.LEVY_NOT_FOUND: 404,
+    RefusalCode.RATE_ABOVE_ONE: 422,
+    RefusalCode.DEMURRAGE_NOT_FOUND: 404,
+    RefusalCode.FEE_NOT_FOUND: 404,
+    RefusalCode.RESERVE_NOT_FOUND: 404,
+    RefusalCode.CURRENCY_NOT_BACKED: 422,
+    RefusalCode.NO_SUCH_PERIOD: 404,
     RefusalCode.LIMIT_PLAN_OVER: 422,
     RefusalCode.LIMIT_PLAN_NOT_FOUND: 404,
     RefusalCode.CURRENCY_NOT_FOUND: 422,
@@ -44,6 +51,10 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES: 422,
     RefusalCode.TERMS_ACCOUNT_NOT_USABLE: 422,
     RefusalCode.RATE_DIFFERS: 422,
+    RefusalCode.POLICY_NOT_FOUND: 404,
+    RefusalCode.WORKFLOW_NOT_FOUND: 404,
+    RefusalCode.WORKFLOW_NOT_POSSIBLE: 422,
+    RefusalCode.PROPOSALS_FULL: 503,
 }
 
 STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.items()} | {
@@ -59,6 +70,7 @@ STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.
     "batch_not_found": 404,
     "transfer_not_found": 404,
     "key_not_found": 404,
+    "proposal_not_found": 404,
     "checkpoint_not_found": 404,
     "tile_not_found": 404,
     "method_not_allowed": 405,

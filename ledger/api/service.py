@@ -21,7 +21,7 @@ from ledger.api.auth import Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
 from ledger.api.problems import Problem, language_of, shown
 from ledger.api.wire import read_query
-from ledger.core.ports import Caller, Desk, Keys, Reads
+from ledger.core.ports import Caller, Desk, Keys, Reads, Runs
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -61,6 +61,7 @@ class Service:
     openapi: bytes = b""
     page: bytes = b""
     feed_waiting: int = 0  # Long polls at this moment.
+    runs: Runs | None = None  # Of demurrage and fees.
     _ids: dict[str, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

@@ -13,9 +13,11 @@ from typing import Annotated, NamedTuple
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from ledger.api.answers import (
     PHASES,
+    DisputeAnswer,
     Faces,
     LinkAnswer,
     Statement,
@@ -27,6 +29,7 @@ from ledger.api.answers import (
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.core.amounts import show_amount
+from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
@@ -292,7 +295,39 @@ async def _transfers(call: Call, told: Sequence[Told]) -> list[TransferAnswer]:
     sequences = [one.row.sequence for one in told]
     ledger_id = await call.service.ledger_id(call.ledger)
     links = await call.reads.links(ledger_id, sequences) if sequences else {}
-    return [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    shown = [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    if not call.desk.facts(call.ledger).disputes.open:  # Most often; then nothing is asked.
+        return shown
+    marks = await call.desk.read(call.ledger, lambda book: disputes_of(book, sequences))
+    return [replace(one, dispute=marks.get(one.sequence, UNSET)) for one in shown]
+
+
+def disputes_of(book: Book, sequences: Sequence[int]) -> dict[int, DisputeAnswer]:
+    """The open disputes about some transfers."""
+    disputes = book.disputes.open
+    return {
+        sequence: DisputeAnswer(
+            sequence=sequence,
+            since=show_time(one.since),
+            by=one.by,
+            reason=one.reason,
+            due=one.due,
+        )
+        for sequence in sequences
+        if (one := disputes.get(sequence)) is not None
+    }
+
+
+async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
+    """Those of these transfers that the caller may read."""
+    if call.reach.all:
+        return set(sequences)
+    ledger_id = await call.service.ledger_id(call.ledger)
+    seen: set[int] = set()
+    for sequence in sequences:
+        rows = await call.reads.transfers(ledger_id, after=sequence - 1, limit=1)
+        seen |= {row.sequence for row in _readable(call, rows) if row.sequence == sequence}
+    return seen
 
 
 def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:

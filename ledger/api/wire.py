@@ -17,8 +17,18 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
+from ledger.core import rules
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
-from ledger.core.model import BATCH_MAX, CurrencyCode, Late, Mode, OpaqueId, Side
+from ledger.core.model import (
+    BATCH_MAX,
+    CurrencyCode,
+    Late,
+    Mode,
+    OpaqueId,
+    SequenceNumber,
+    Side,
+    Word,
+)
 from ledger.core.ports import (
     AskedAccount,
     AskedChange,
@@ -28,6 +38,8 @@ from ledger.core.ports import (
     AskedLedger,
     AskedLimits,
     AskedMark,
+    AskedPolicy,
+    AskedWorkflow,
 )
 
 S = TypeVar("S", bound=Struct)
@@ -168,6 +180,76 @@ class ReverseBatchRequest(
     when_spent: Literal["refuse", "available"] | TakenFrom | UnsetType = UNSET
 
 
+class PaymentRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A payment by a workflow, which says who starts it and who accepts it."""
+
+    workflow: Word
+    payer: Text
+    payee: Text
+    amount: Text
+    currency: Text
+    kind: Text = "payment"
+    id: UUID | UnsetType = UNSET
+    reference: Text = ""
+    description: Description = ""
+    entered_by: Text = ""
+
+
+class DecisionRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """`user` is the person behind the key, by the id in the posting system; no name."""
+
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
+class PolicyRequest(
+    AskedPolicy, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A rule of approval under its code. Amounts are minor units. Without a rule it ends."""
+
+    code: Word
+
+
+class WorkflowRequest(
+    AskedWorkflow, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A workflow of payments under its code. Without a rule it ends."""
+
+    code: Word
+
+
+class WhitelistRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Whether an account accepts at once what a partner starts."""
+
+    account: Text
+    partner: Text
+    on: bool
+
+
+class DisputeRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Why a transfer is contested, as a code, and by which day that should end."""
+
+    reason: Word
+    due: date | UnsetType = UNSET
+
+
+class EndDisputeRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The outcome as a code; `linked` is a later transfer, such as the reversal."""
+
+    outcome: Word
+    linked: SequenceNumber | UnsetType = UNSET
+
+
 class AccountsRequest(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -184,6 +266,13 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     ReverseRequest,
     ClearRequest,
     ReverseBatchRequest,
+    PaymentRequest,
+    DecisionRequest,
+    PolicyRequest,
+    WorkflowRequest,
+    WhitelistRequest,
+    DisputeRequest,
+    EndDisputeRequest,
     AccountsRequest,
     AskedAccount,
     AskedChange,
@@ -191,6 +280,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedDays,
     AskedKey,
     AskedLedger,
+    *rules.BODIES,
     AskedLimits,
     AskedMark,
 )
@@ -346,7 +436,10 @@ def misplaced(message: str) -> Problem:
 
 @cache
 def _nothing_asked(kind: type[Struct]) -> Struct:
-    return msgspec.convert({}, kind)
+    try:
+        return msgspec.convert({}, kind)
+    except msgspec.ValidationError as error:  # One that has to be there.
+        raise misplaced(str(error)) from None
 
 
 def read_query(request: web.Request, kind: type[S]) -> S:

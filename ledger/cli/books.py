@@ -18,6 +18,7 @@ from ledger.cli.show import (
     table,
 )
 from ledger.cli.words import Stop, t
+from ledger.core.model import Role
 
 LEDGER: Final = (
     "code",
@@ -44,7 +45,13 @@ ACCOUNT: Final = (
     "lower_bound",
     "upper_bound",
 )
-ONE_ACCOUNT: Final = (*ACCOUNT, "soft_bounds", "pending_debits", "pending_credits")
+ONE_ACCOUNT: Final = (
+    *ACCOUNT,
+    "current_value",
+    "soft_bounds",
+    "pending_debits",
+    "pending_credits",
+)
 STATUSES: Final = ("leaf_index", "recorded_at", "status", "reason", "by", "order")
 KEY: Final = ("key", "role", "poster", "accounts")
 STATEMENT: Final = (
@@ -571,9 +578,7 @@ def key_group() -> None:
     ),
 )
 @ledger_option
-@click.option(
-    "--role", required=True, type=click.Choice(["operator", "poster", "auditor", "compliance"])
-)
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @click.option(
     "--poster",
     default="",
@@ -584,7 +589,7 @@ def key_group() -> None:
     "accounts",
     multiple=True,
     help=t(
-        "An account a poster may debit; member:* is all that begin so. May come again.",
+        "An account of a poster or member; member:* is all that begin so. May come again.",
         "Una cuenta de la que puede cargar; socio:* son todas las que empiezan así. Se repite.",
     ),
 )

@@ -406,6 +406,10 @@ class Import:
                 # Of this form it leaves no trace: the others are sent without it.
                 refused[kept[position]] = Unreadable(no.code, no.message)
                 continue
+            if "proposal" in answer:
+                waits = t("waits for approval", "espera autorización")
+                click.echo(f"{answer['proposal']['id']}: {waits}", err=True)
+                return chunk, refused, replayed
             for outcome in answer["receipt"].get("outcomes", ()):
                 if "code" in outcome:
                     why = Unreadable(outcome["code"], outcome["sentence"])

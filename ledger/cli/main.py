@@ -61,9 +61,54 @@ COMMANDS = {
             "Partidas en cuentas puente y su antigüedad.",
         ),
     ),
+    "pay": (
+        "proposals:pay",
+        t("Start a payment by a workflow.", "Inicia un pago según un flujo."),
+    ),
+    "proposals": (
+        "proposals:proposals",
+        t("What waits for others.", "Lo que espera a otros."),
+    ),
+    "approve": (
+        "proposals:approve",
+        t("Approve what somebody else made.", "Autoriza lo que capturó otra persona."),
+    ),
+    "accept": (
+        "proposals:accept",
+        t("Accept a payment.", "Acepta un pago."),
+    ),
+    "decline": (
+        "proposals:decline",
+        t("Decline what waits.", "Rechaza lo que espera."),
+    ),
+    "cancel": (
+        "proposals:cancel",
+        t("Take back what one proposed.", "Cancela lo que uno propuso."),
+    ),
+    "dispute": (
+        "proposals:dispute",
+        t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
+    ),
     "trial-balance": (
         "books:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
+    ),
+    "levy": (
+        "rules:levy_group",
+        t("What transfers pay to the treasury.", "Cargos de los movimientos a la tesorería."),
+    ),
+    "demurrage": (
+        "rules:demurrage_group",
+        t("A charge on idle credit, and its runs.", "Oxidación del saldo ocioso."),
+    ),
+    "fees": (
+        "rules:fees_group",
+        t("Fees per period, and their runs.", "Cuotas por periodo y su cobro."),
+    ),
+    "reserve": ("rules:reserve_group", t("What backs a currency.", "Respaldo de una moneda.")),
+    "circulation": (
+        "rules:circulation",
+        t("What is in circulation.", "Lo que circula de cada moneda."),
     ),
     "day": (
         "days:day_group",

@@ -64,6 +64,21 @@ BATCH: Final = (
 )
 BATCHES: Final = ("leaf_index", "id", "recorded_at", "poster", "count", "posted", "code")
 OUTCOME: Final = ("position", "sequence", "debit_balance", "credit_balance", "code", "sentence")
+PROPOSAL: Final = (
+    "id",
+    "workflow",
+    "sums",
+    "count",
+    "approvals",
+    "approved_by",
+    "accepts",
+    "accept_at",
+    "held",
+    "expires",
+    "poster",
+    "recorded_at",
+    "leaf_index",
+)
 OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "last_sequence")  # Where it is so.
 
 
@@ -131,9 +146,22 @@ def print_slip(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
             _print_beside(place, answer["outcomes"][0])
     elif place.json:
         print_json(answer)
+    elif "proposal" in answer:
+        print_waiting(place, answer["proposal"])
     else:
         place.one(answer["receipt"], SLIP)
         _print_beside(place, answer["receipt"])
+
+
+def print_waiting(place: Place, proposal: dict[str, Any]) -> None:
+    """That nothing was posted yet, and what it waits for."""
+    place.console.print(
+        t(
+            "It waits until others approve or accept it.",
+            "Queda en espera de que otros lo autoricen o acepten.",
+        )
+    )
+    place.one(proposal, PROPOSAL)
 
 
 def _columns(answer: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -294,6 +322,8 @@ def print_batch(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
         place.dry(answer, "outcomes", _columns(answer, OUTCOME))
     elif place.json:
         print_json(answer)
+    elif "proposal" in answer:
+        print_waiting(place, answer["proposal"])
     else:
         _print_batch(place, answer)
 

@@ -24,6 +24,7 @@ STAGES = {
     "files": ("Files", "Archivos"),
     "books": ("Books", "Libros"),
     "accounts": ("Accounts", "Cuentas"),
+    "run": ("Parts", "Partes"),
     "reading": ("Reading the file", "Leyendo el archivo"),
     "transfers": ("Transfers", "Movimientos"),
 }

@@ -52,6 +52,7 @@ from ledger.pg.store import PgStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
+from ledger.services.runs import Runs
 
 log = logging.getLogger(__name__)
 
@@ -128,10 +129,12 @@ async def running_service(
         follower = Follower(database)
         _run_beside(stack, follower.run(), "follower")
 
+        reads = PgReads(database, follower)
         app = api.make_app(
             desk,
-            PgReads(database, follower),
+            reads,
             keys,
+            runs=Runs(desk, reads),
             settings=ApiSettings(
                 batch_size_max=settings.batch_size_max,
                 body_seconds_max=settings.body_seconds_max,

@@ -30,16 +30,30 @@ AMOUNTS: Final = frozenset(
         "closing_credit",
         "closing_debit",
         "credit_balance",
+        "collected",
+        "collected_now",
+        "circulation",
+        "credit_outstanding",
         "credits",
+        "current_value",
         "debit_balance",
         "debits",
+        "exempt",
+        "fixed",
+        "given",
+        "headroom",
+        "in_reserve",
+        "issued",
         "left",
         "lower_bound",
+        "maximum",
+        "minimum",
         "opening_balance",
         "opening_credit",
         "opening_debit",
         "pending_credits",
         "pending_debits",
+        "unpaid",
         "upper_bound",
     }
 )
@@ -61,12 +75,15 @@ NUMBERS: Final = AMOUNTS | {
 
 # What a field is called above a column; what is not here keeps its own name.
 HEADS: Final[Mapping[str, tuple[str, str]]] = {
+    "accept_at": ("accepted at", "se acepta el"),
+    "accepts": ("accepts", "acepta"),
     "account": ("account", "cuenta"),
     "accounts": ("accounts", "cuentas"),
     "action": ("action", "acción"),
     "adjustments": ("adjustments", "ajustes"),
     "age_days": ("days", "días"),
     "amount": ("amount", "importe"),
+    "approvals": ("approvals left", "autorizaciones"),
     "approved_by": ("approved by", "autorizó"),
     "as_known_on": ("as known on", "conocido al"),
     "available": ("available", "disponible"),
@@ -75,6 +92,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "batches": ("batches", "lotes"),
     "beside": ("besides", "además"),
     "business_date": ("business date", "fecha contable"),
+    "circulation": ("in circulation", "en circulación"),
+    "by": ("by", "por"),
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
@@ -83,11 +102,15 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "closing_credit": ("closing credit", "final acreedor"),
     "closing_debit": ("closing debit", "final deudor"),
     "code": ("code", "código"),
+    "collected": ("collected", "cobrado"),
+    "collected_now": ("collected now", "cobrado ahora"),
     "count": ("count", "número"),
     "credit_account": ("credit account", "cuenta de abono"),
     "credit_balance": ("credit balance", "saldo de abono"),
+    "credit_outstanding": ("credit outstanding", "crédito vigente"),
     "credits": ("credits", "abonos"),
     "currency": ("currency", "moneda"),
+    "current_value": ("current value", "valor actual"),
     "current": ("day now", "día actual"),
     "cut_off": ("cut-off", "hora de corte"),
     "date": ("date", "fecha"),
@@ -96,21 +119,33 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debit_balance": ("debit balance", "saldo de cargo"),
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
+    "due": ("due", "vence"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
+    "exempt": ("exempt", "exento"),
     "expires": ("until", "vence"),
     "file_amount": ("sum in the file", "suma del archivo"),
     "file_count": ("in the file", "en el archivo"),
     "flags": ("flags", "avisos"),
+    "fixed": ("fixed", "fijo"),
+    "given": ("given to members", "repartido"),
+    "headroom": ("headroom", "margen"),
+    "in_reserve": ("in reserve", "en reserva"),
+    "issued": ("issued", "emitido"),
+    "issuer": ("issued from", "cuenta emisora"),
     "found": ("what", "qué"),
+    "held": ("held", "retenido"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
+    "kinds": ("kinds", "tipos"),
     "last_sequence": ("last sequence", "último folio"),
     "leaf_index": ("leaf", "hoja"),
     "ledger_amount": ("sum in the ledger", "suma del libro"),
     "ledger_count": ("in the ledger", "en el libro"),
     "left": ("left", "queda"),
     "lower_bound": ("lower bound", "límite inferior"),
+    "maximum": ("at most", "máximo"),
+    "minimum": ("at least", "mínimo"),
     "mark": ("mark", "cierre"),
     "name": ("name", "nombre"),
     "nature": ("nature", "naturaleza"),
@@ -120,6 +155,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_debit": ("opening debit", "inicial deudor"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
+    "payer": ("paid by", "lo paga"),
     "pending_credits": ("held for it", "retenido a favor"),
     "pending_debits": ("held back", "retenido"),
     "period": ("period", "periodo"),
@@ -128,9 +164,15 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "posted": ("posted", "registrados"),
     "poster": ("poster", "quien registra"),
     "public_key": ("public key", "llave pública"),
+    "rate": ("rate", "tasa"),
+    "ratio": ("ratio", "proporción"),
+    "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
+    "reserve": ("reserve", "reserva"),
+    "reserve_currency": ("of", "de"),
     "reversed_by": ("reversed by", "reversado por"),
+    "run": ("run", "corrida"),
     "role": ("role", "papel"),
     "scale": ("scale", "decimales"),
     "row": ("row", "renglón"),
@@ -140,19 +182,26 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "since": ("since", "desde"),
     "size": ("leaves", "hojas"),
     "soft_bounds": ("soft bounds", "límites flexibles"),
+    "spread": ("spread", "se reparte"),
     "source": ("source", "origen"),
     "status": ("status", "estado"),
+    "sums": ("sums", "sumas"),
     "suspense": ("in suspense", "cuenta puente"),
     "target": ("of", "sobre el folio"),
     "time_zone": ("time zone", "zona horaria"),
     "totals_hash": ("hash of totals", "resumen de totales"),
     "transfers": ("transfers", "movimientos"),
+    "treasury": ("treasury", "tesorería"),
+    "unpaid": ("unpaid", "sin pagar"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
+    "workflow": ("workflow", "flujo"),
     "value_days_back": ("value date days back", "días atrás de fecha valor"),
 }
 
 VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("accepts", "payee"): "quien cobra",
+    ("accepts", "payer"): "quien paga",
     ("action", "clear"): "depuración",
     ("action", "hold"): "retención",
     ("action", "post"): "aplicación de retención",
@@ -170,6 +219,12 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("mark", "preliminary"): "preliminar",
     ("mark", "reopened"): "reabierto",
     ("nature", "credit"): "acreedora",
+    ("payer", "credit"): "quien cobra",
+    ("payer", "debit"): "quien paga",
+    ("period", "month"): "mes",
+    ("period", "quarter"): "trimestre",
+    ("period", "week"): "semana",
+    ("period", "year"): "año",
     ("nature", "debit"): "deudora",
     ("phase", "adjusted"): "ajuste",
     ("phase", "held"): "retenido",
@@ -191,7 +246,7 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
 }
-MOMENTS: Final = frozenset({"expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -215,12 +270,14 @@ def cell(name: str, value: object) -> str:
         return t("yes", "sí") if value else "no"
     if isinstance(value, list):
         return ", ".join(cell(name, one) for one in value)
+    if isinstance(value, dict) and value.keys() == {"n", "d"}:
+        return f"{value['n']}/{value['d']}"
     if isinstance(value, dict):
         return " ".join(f"{head_of(n)} {cell(n, one)}" for n, one in value.items())
     text = str(value)
     if name in AMOUNTS:
         return money(text)
-    if name in MOMENTS:
+    if name in MOMENTS and "T" in text:
         return text[:19].replace("T", " ")
     return escape(t(text, VALUES.get((name, text), text)))
 

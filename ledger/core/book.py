@@ -16,8 +16,11 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.days import Days, Rows, late_of
+from ledger.core.demurrage import Demurrages
+from ledger.core.disputes import Disputes
 from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
+from ledger.core.fees import Fees
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
 from ledger.core.levies import Levies
@@ -55,7 +58,10 @@ from ledger.core.orders import Orders
 from ledger.core.parts import Part
 from ledger.core.payments import Payments
 from ledger.core.plans import Bounds, Plans
+from ledger.core.policies import Policies
+from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.reserves import Reserves
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -68,6 +74,7 @@ from ledger.core.terms import (
     kinds_of,
 )
 from ledger.core.undo import Undo
+from ledger.core.workflows import Workflows
 
 # Effective bounds that no balance can satisfy: "no debit" and "no credit".
 NO_DEBIT: Final = NO_UPPER + 1
@@ -160,15 +167,29 @@ class Book:
         self.orders = Orders()
         self.days = Days()
         self.levies = Levies(self)
+        self.demurrages = Demurrages(self)
+        self.fees = Fees(self)
+        self.reserves = Reserves(self)
+        self.policies = Policies(self)
+        self.workflows = Workflows(self)
+        self.proposals = Proposals(self)
+        self.disputes = Disputes(self)
         self.parts: tuple[Part, ...] = (  # As in snapshots.
             self.holds,
             self.suspense,
             self.days,
             self.levies,
+            self.demurrages,
+            self.fees,
+            self.reserves,
             self.plans,
             self.earned,
             self.payments,
             self.orders,
+            self.policies,
+            self.workflows,
+            self.proposals,
+            self.disputes,
         )
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
@@ -387,6 +408,7 @@ class Book:
             raise JournalBroken(f"leaf {self.size}", "a journal has one opening, and first")
         if line.recorded_at < self.recorded_at:
             raise JournalBroken(f"leaf {self.size}", "the ledger's time went back")
+        self.proposals.check_next(line)
         refusal = self.refuse(line)
         if refusal is not None:
             raise JournalBroken(f"leaf {self.size}", f"against the rules: {refusal.code}")
@@ -501,6 +523,8 @@ class Book:
         business_date: date,
         used: Container[tuple[str, str]] = NOTHING_USED,
         past: Mapping[int, Past] = NO_PAST,
+        key: str = "",
+        is_trial: bool = False,
     ) -> Posted | Refusal:
         """Post a batch: all of it, or with `each` what can be, or nothing.
 
@@ -510,6 +534,8 @@ class Book:
             used: pairs of source and reference that are taken, where the ledger's rules
                 say that references are unique; otherwise empty.
             past: the transfers that `targets_of` these asks for, where they are there.
+            key: the API key it came with, whose role rules of approval may ask for.
+            is_trial: only to be looked at and taken back; nobody need approve.
 
         The caller then writes the leaf and gives it to `apply`.
         """
@@ -529,6 +555,10 @@ class Book:
             return refusal
         moved: dict[int, date] = {}
         barred = self._barred(manifest, transfers, business_date, used, moved)
+        if (self.policies.rules or self.proposals.ending is not None) and not is_trial:
+            refusal = self._why_to_wait(manifest, transfers, (debit, credit), barred, key)
+            if refusal is not None:
+                return refusal
         self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
             posting = Posting(
@@ -551,6 +581,41 @@ class Book:
         self._counted = self._rows(manifest, transfers, posted, business_date)
         self.days.count(self._counted)
         return posted
+
+    def _why_to_wait(
+        self,
+        manifest: Manifest,
+        transfers: Sequence[Transfer],
+        sides: tuple[Sequence[int], Sequence[int]],
+        barred: Mapping[int, Refusal],
+        key: str,
+    ) -> Refusal | None:
+        """Why a batch must wait for somebody's approval, or is not what was approved.
+
+        What will be refused whoever approves it is refused at once.
+        """
+        needed = Refusal(code=RefusalCode.APPROVAL_NEEDED)
+        proposal = self.proposals.agreed(manifest.origin.rpartition("/")[2])
+        if proposal is not None:
+            if not proposal.is_of(transfers, *sides, sums=self.sums(transfers, *sides)):
+                return Refusal(code=RefusalCode.CONTROL_SUMS_DIFFER)
+            wanted = self.policies.wanted(transfers, *sides, key, before=proposal.index)
+            return needed if wanted.approvals > len(proposal.approved) else None
+        if manifest.mode is Mode.ATOMIC and (
+            barred or any(map(self.why_never, range(len(transfers)), *sides))
+        ):
+            return None
+        return needed if self.policies.wanted(transfers, *sides, key).approvals else None
+
+    def sums(
+        self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
+    ) -> dict[str, str]:
+        """The sums of some transfers by currency, as lines have them."""
+        sums: dict[str, int] = {}
+        for t, d, c in zip(transfers, debit, credit, strict=True):
+            code = self.currency_of(d or c)
+            sums[code] = sums.get(code, 0) + t.amount
+        return {code: str(total) for code, total in sums.items() if code}
 
     def unpost(self, posted: Posted) -> None:
         """Take back the last batch posted, before its leaf was applied."""

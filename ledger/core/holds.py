@@ -60,9 +60,13 @@ class Holds(Part):
         self._keep_back(undo, hold, left - hold.left)
 
     def _keep_back(self, undo: Undo, hold: Hold, more: int) -> None:
+        self.reserve(undo, hold.debit, hold.credit, more)
+
+    def reserve(self, undo: Undo, debit: int, credit: int, more: int) -> None:
+        """Keep so much more back between two accounts, or less; also for proposals."""
         for pending, account in (
-            (self.pending_debits, hold.debit),
-            (self.pending_credits, hold.credit),
+            (self.pending_debits, debit),
+            (self.pending_credits, credit),
         ):
             total = pending.get(account, 0) + more
             if total:

@@ -27,6 +27,7 @@ from ledger.core.model import (
     CurrencyCode,
     CurrencyKind,
     DaysBy,
+    Decision,
     Flag,
     Hash,
     Late,
@@ -36,6 +37,8 @@ from ledger.core.model import (
     Nature,
     OneSide,
     OpaqueId,
+    Party,
+    PayingParty,
     Reference,
     Role,
     Salt,
@@ -45,6 +48,7 @@ from ledger.core.model import (
     TotalText,
     Word,
 )
+from ledger.core.periods import Period
 
 RULES: Final = (
     1  # The version of the rules this code keeps; a ledger's first leaf names its own.
@@ -53,6 +57,9 @@ ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and le
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
 BESIDE_MAX = 8  # Rows that one transfer makes besides its own: a rest, and levies.
+APPROVALS_MAX = 5  # Of one proposal.
+RESERVED_MAX = 100  # Pairs of accounts between which a proposal keeps amounts back.
+MAKERS_MAX = 100  # Persons who entered the transfers of one proposal.
 LEAF_MAX = 65_534  # Bytes of a leaf, so that it fits an entry bundle of the log.
 
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./:_-]{0,199}\Z")]
@@ -62,6 +69,10 @@ ControlSums = Annotated[dict[CurrencyCode, TotalText], Meta(max_length=CURRENCIE
 AccountPlace = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 # The kind of the rows that it makes; `rest` is the kind of those that `up_to` leaves.
 LevyCode = Annotated[str, Meta(pattern=r"^(?!rest\Z)[a-z][a-z0-9_]{0,31}\Z")]
+Seconds = Annotated[int, Meta(ge=1, le=31_622_400)]  # Up to a leap year.
+# The code of an account, or a prefix of codes and *.
+Pattern = Annotated[str, Meta(pattern=r"^([A-Za-z0-9._:-]{0,64}\*|[A-Za-z0-9._:-]{1,64})\Z")]
+Makers = Annotated[list[OpaqueId], Meta(min_length=1, max_length=MAKERS_MAX)]
 Position = Annotated[int, Meta(ge=0, lt=BATCH_MAX)]
 
 
@@ -310,6 +321,7 @@ class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
     note: str | UnsetType = UNSET  # The poster's checkpoint note, when signed.
     # Root over the outcomes, when some were refused or posted otherwise than they stand.
     outcomes: Hash | UnsetType = UNSET
+    proposed: Count | UnsetType = UNSET  # The index of its proposal, if it waited as one.
 
 
 class BatchRefused(Leaf, frozen=True, kw_only=True, tag="refused"):
@@ -365,6 +377,77 @@ class LevySet(Leaf, frozen=True, kw_only=True, tag="levy"):
     act: Act | UnsetType = UNSET
 
 
+class Demurrage(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A charge of n/d a period on what stands above `exempt` minor units, rounded half to even.
+
+    `account` collects it. With `spread` what a run collected is given to the members.
+    """
+
+    account: AccountNumber
+    d: Amount
+    n: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
+    period: Period
+    exempt: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] = 0
+    spread: bool = False
+
+
+class DemurrageSet(Leaf, frozen=True, kw_only=True, tag="demurrage"):
+    """The demurrage of a currency for periods that begin on a day or later; or none."""
+
+    currency: CurrencyCode
+    since: date
+    by: OpaqueId
+    reason: Word
+    rule: Demurrage | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class Fee(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What accounts of some kinds pay each period that begins on `since` or later."""
+
+    amount: Amount
+    currency: CurrencyCode
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=64)]
+    period: Period
+    since: date
+    treasury: AccountNumber
+
+
+class FeeSet(Leaf, frozen=True, kw_only=True, tag="fee"):
+    """A fee from now on, under its code; without one it is removed."""
+
+    code: Word
+    by: OpaqueId
+    reason: Word
+    fee: Fee | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class Reserve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What backs a currency: its circulation is at most n/d of what `reserve` has.
+
+    Circulation is minus the balance of `issuer`. Both are as shown, not in minor units, since
+    the reserve may be of a currency of another scale.
+    """
+
+    d: Amount
+    issuer: AccountNumber
+    n: Amount
+    reserve: AccountNumber
+
+
+class ReserveSet(Leaf, frozen=True, kw_only=True, tag="reserve"):
+    """What backs a currency from now on; without it, nothing that is looked at."""
+
+    currency: CurrencyCode
+    by: OpaqueId
+    reason: Word
+    rule: Reserve | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
 class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
     """How the ledger keeps its days from now on; all of it."""
 
@@ -417,6 +500,132 @@ class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
     act: Act | UnsetType = UNSET
 
 
+class ApprovalRule(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Which transfers somebody else must approve, and how. A batch with one of them waits.
+
+    An empty list means any. An account is named by its code or a prefix and *, on either side.
+    """
+
+    approvals: Annotated[int, Meta(ge=1, le=APPROVALS_MAX)]  # By so many, each of them once.
+    expires_after: Seconds
+    kinds: Annotated[list[Word], Meta(max_length=64)] = []
+    currency: CurrencyCode | UnsetType = UNSET
+    amount_from: Amount = 1  # Minor units of one transfer.
+    accounts: Annotated[list[Pattern], Meta(max_length=100)] = []
+    makers: Annotated[list[Role], Meta(max_length=8)] = []
+    hold: bool = False  # Whether the amounts are kept back meanwhile.
+
+
+class PolicySet(Leaf, frozen=True, kw_only=True, tag="policy"):
+    """A rule of approval from now on, under its code; without one it is removed."""
+
+    code: Word
+    by: OpaqueId
+    reason: Word
+    act: Act | UnsetType = UNSET
+    rule: ApprovalRule | UnsetType = UNSET
+
+
+class Workflow(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Who starts a payment and who accepts it; after `accept_after` it is accepted anyway."""
+
+    starts: Party
+    expires_after: Seconds
+    accepts: PayingParty | UnsetType = UNSET  # Absent: nobody need accept.
+    accept_after: Seconds | UnsetType = UNSET
+    hold: bool = False
+
+
+class WorkflowSet(Leaf, frozen=True, kw_only=True, tag="workflow"):
+    """A workflow from now on, under its code; without a rule it is removed."""
+
+    code: Word
+    by: OpaqueId
+    reason: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class WhitelistSet(Leaf, frozen=True, kw_only=True, tag="whitelist"):
+    """Whether an account accepts at once what a partner starts."""
+
+    account: AccountNumber
+    partner: AccountNumber
+    on: bool
+    by: OpaqueId
+
+
+class Reserved(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An amount that a proposal keeps back between two accounts, all its transfers together."""
+
+    amount: Amount
+    credit_account: AccountNumber
+    debit_account: AccountNumber
+
+
+Holdings = Annotated[list[Reserved], Meta(min_length=1, max_length=RESERVED_MAX)]
+
+
+class BatchProposed(Leaf, frozen=True, kw_only=True, tag="proposed"):
+    """A batch that waits until others agree. Its id is not spent yet.
+
+    `digest` is SHA-256 over the salt and the canonical request. Sums are minor units.
+    """
+
+    batch: UUID
+    poster: OpaqueId
+    key: OpaqueId
+    count: BatchCount
+    sums: ControlSums
+    expires: Micros
+    digest: Hash
+    salt: Salt
+    # The persons who entered its transfers, by their ids in the posting system.
+    made_by: Makers | UnsetType = UNSET
+    approvals: Annotated[int, Meta(ge=0, le=APPROVALS_MAX)] = 0  # How many are needed.
+    # Of a payment: by which workflow, between whom, and who accepts it.
+    workflow: Word | UnsetType = UNSET
+    payer: AccountNumber | UnsetType = UNSET
+    payee: AccountNumber | UnsetType = UNSET
+    accepts: PayingParty | UnsetType = UNSET
+    accept_at: Micros | UnsetType = UNSET  # When it is accepted by itself.
+    holds: Holdings | UnsetType = UNSET
+
+
+class ProposalDecided(Leaf, frozen=True, kw_only=True, tag="decided"):
+    """What somebody, or without `by` the ledger itself, says of a proposal.
+
+    When nothing more is needed, or it is over, the next leaf is the batch's own.
+    """
+
+    batch: UUID
+    decision: Decision
+    by: OpaqueId | UnsetType = UNSET  # A key.
+    user: OpaqueId | UnsetType = UNSET  # The person, by the id in the posting system.
+    reason: Word | UnsetType = UNSET
+
+
+class DisputeOpened(Leaf, frozen=True, kw_only=True, tag="dispute"):
+    """A transfer is contested; it stays as it is, and is marked until that ends."""
+
+    target: SequenceNumber
+    by: OpaqueId
+    reason: Word
+    due: date | UnsetType = UNSET  # By which day it should end.
+
+
+class DisputeEnded(Leaf, frozen=True, kw_only=True, tag="dispute_ended"):
+    """The outcome of a dispute, and the later transfer that made it good, if any did."""
+
+    target: SequenceNumber
+    outcome: Word
+    by: OpaqueId
+    linked: SequenceNumber | UnsetType = UNSET
+
+
 class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
     """The state after the first `size` leaves, as a root over its lines (JOURNAL.md)."""
 
@@ -444,6 +653,16 @@ AnyLeaf = (
     | DayClosed
     | PeriodMarked
     | LevySet
+    | DemurrageSet
+    | FeeSet
+    | ReserveSet
+    | PolicySet
+    | WorkflowSet
+    | WhitelistSet
+    | BatchProposed
+    | ProposalDecided
+    | DisputeOpened
+    | DisputeEnded
     | Snapshot
 )
 
@@ -628,12 +847,92 @@ class StateLevy(Line, frozen=True, kw_only=True, tag="state_levy"):
     levy: Levy
 
 
+class StateDemurrage(Line, frozen=True, kw_only=True, tag="state_demurrage"):
+    """What is or was the demurrage of a currency, in the order of the days it is since."""
+
+    currency: CurrencyCode
+    since: date
+    account: AccountNumber  # That collects.
+    rule: Demurrage | UnsetType = UNSET
+
+
+class StateFee(Line, frozen=True, kw_only=True, tag="state_fee"):
+    """A fee in a snapshot, in the order of their codes."""
+
+    code: Word
+    fee: Fee
+
+
+class StateReserve(Line, frozen=True, kw_only=True, tag="state_reserve"):
+    """What backs a currency, in the order of their codes."""
+
+    currency: CurrencyCode
+    rule: Reserve
+
+
 class StatePeriod(Line, frozen=True, kw_only=True, tag="state_period"):
     """How a month was marked last."""
 
     year: int
     month: int
     mark: Literal["preliminary", "reopened", "final"]
+
+
+class StateKey(Line, frozen=True, kw_only=True, tag="state_key"):
+    """A key that is or was no operator's, in a snapshot, in the order of their names."""
+
+    key: OpaqueId
+    role: Role
+
+
+class StatePolicy(Line, frozen=True, kw_only=True, tag="state_policy"):
+    """A rule of approval in a snapshot, with the index of its line, in the order of codes."""
+
+    code: Word
+    rule: ApprovalRule
+    since: Count
+
+
+class StateWorkflow(Line, frozen=True, kw_only=True, tag="state_workflow"):
+    """A workflow that was set or removed, in a snapshot, in the order of their codes."""
+
+    code: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class StateWhitelist(Line, frozen=True, kw_only=True, tag="state_whitelist"):
+    """Whose payments an account accepts at once, in a snapshot, in the order of numbers."""
+
+    account: AccountNumber
+    partner: AccountNumber
+
+
+class Approval(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Who approved: the key, and the person behind it where that was said."""
+
+    by: OpaqueId
+    user: OpaqueId | UnsetType = UNSET
+
+
+class StateProposal(Line, frozen=True, kw_only=True, tag="state_proposal"):
+    """An open proposal in a snapshot, with the index of its line, in that order."""
+
+    index: Count
+    proposed: BatchProposed
+    approved: Annotated[list[Approval], Meta(max_length=APPROVALS_MAX)] = []
+    accepted: bool = False
+
+
+class StateDispute(Line, frozen=True, kw_only=True, tag="state_dispute"):
+    """An open dispute in a snapshot, in the order of their transfers."""
+
+    target: SequenceNumber
+    since: Micros
+    by: OpaqueId
+    reason: Word
+    due: date | UnsetType = UNSET
 
 
 AnyState = (
@@ -651,4 +950,13 @@ AnyState = (
     | StateDayTotal
     | StatePeriod
     | StateLevy
+    | StateDemurrage
+    | StateFee
+    | StateReserve
+    | StateKey
+    | StatePolicy
+    | StateWorkflow
+    | StateWhitelist
+    | StateProposal
+    | StateDispute
 )

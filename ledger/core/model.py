@@ -29,6 +29,9 @@ OpaqueId = Annotated[
 Micros = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]  # Microseconds since 1970-01-01T00:00Z.
 Count = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
 OneSide = Literal["debit", "credit"]
+Party = Literal["payer", "payee", "third"]  # Of a payment, the third being an operator.
+PayingParty = Literal["payer", "payee"]
+Decision = Literal["approved", "accepted", "declined", "cancelled", "expired"]
 SequenceNumber = Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]  # A transfer's own number.
 BatchCount = Annotated[int, Meta(ge=1, le=BATCH_MAX)]
 BalanceText = Annotated[str, Meta(pattern=r"^(0|-?[1-9][0-9]{0,18})\Z")]  # May pass 2^53.
@@ -131,6 +134,8 @@ class Role(StrEnum):
     POSTER = "poster"
     AUDITOR = "auditor"
     COMPLIANCE = "compliance"  # Freezes and frees by order of an authority.
+    MEMBER = "member"  # Starts payments and accepts them, for accounts of its own.
+    APPROVER = "approver"  # Approves what others enter, and posts nothing.
 
 
 class Currency(Struct, frozen=True, kw_only=True):

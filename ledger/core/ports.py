@@ -19,7 +19,11 @@ from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.lines import (
     AccountOpened,
+    Act,
+    AnyLeaf,
+    ApprovalRule,
     BatchPosted,
+    BatchProposed,
     BatchRefused,
     DayClosed,
     EarnedRule,
@@ -27,6 +31,7 @@ from ledger.core.lines import (
     Opening,
     PaymentLimits,
     SettingsChanged,
+    Workflow,
 )
 from ledger.core.model import (
     BATCH_MAX,
@@ -36,6 +41,7 @@ from ledger.core.model import (
     CurrencyCode,
     CurrencyKind,
     DaysBy,
+    Decision,
     LedgerCode,
     Nature,
     OpaqueId,
@@ -45,6 +51,7 @@ from ledger.core.model import (
     Status,
     Word,
 )
+from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Link, Past
 
@@ -215,6 +222,43 @@ class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
 
 
+class AskedRun(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A run for the period that ends on a day: all of it, or so many parts.
+
+    A run in parts goes on `after` what the answer before gave as `next`.
+    """
+
+    period_end: date
+    parts_max: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType = UNSET
+    after: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+
+
+class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of approval, or without one its end."""
+
+    reason: Word
+    rule: ApprovalRule | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class AskedWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow of payments, or without one its end."""
+
+    reason: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class AskedDecision(Struct, frozen=True, kw_only=True):
+    """What somebody says of a proposal. `user` is the person behind the key."""
+
+    batch: UUID
+    decision: Decision
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
 # ---- what is answered
 
 
@@ -233,6 +277,21 @@ class RefusedReceipt(Struct, frozen=True, kw_only=True):
     leaf_index: int
     leaf: BatchRefused
     replayed: bool = False
+
+
+class ProposalReceipt(Struct, frozen=True, kw_only=True):
+    """Where the proposal of a batch stands that waits for others."""
+
+    leaf_index: int
+    leaf: BatchProposed
+    replayed: bool = False
+
+
+class ProposalView(Struct, frozen=True, kw_only=True):
+    """An open proposal, and the request that waits."""
+
+    proposal: Proposal
+    asked: AskedBatch
 
 
 class LedgerView(Struct, frozen=True, kw_only=True):
@@ -269,7 +328,68 @@ class Standing(Struct, frozen=True, kw_only=True):
     plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
 
 
-PostOutcome = Receipt | RefusedReceipt | Refusal | Posted  # Posted: of a dry run.
+# Posted: of a dry run.
+PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
+DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
+
+
+class Unpaid(Struct, frozen=True, kw_only=True):
+    """What an account owes and could not pay."""
+
+    account: str
+    amount: str
+
+
+class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run did, in decimals of its currency, over the parts that this call looked at.
+
+    `collected` is of this period's run in all, `collected_now` of this call; `unpaid` is still
+    owed, of which `unpaid_accounts` names the first thousand; `given` was spread. With `next`
+    there is more to do.
+    """
+
+    run: str
+    currency: str
+    period_end: date
+    parts: int
+    done: int
+    collected: str
+    collected_now: str
+    unpaid: str
+    unpaid_accounts: list[Unpaid]
+    given: str
+    next: str | UnsetType = UNSET
+
+
+class Runs(Protocol):
+    """Charges of a period, safe to repeat (services/runs.py). Faults are the desk's.
+
+    All may raise MalformedRequest.
+    """
+
+    async def owed(self, ledger: str, accounts: Collection[int]) -> Mapping[int, int]:
+        """What accounts owe of demurrage, in minor units; only those that may owe any."""
+        ...
+
+    async def demurrage(
+        self,
+        ledger: str,
+        currency: str,
+        asked: AskedRun,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> RunReport | Refusal: ...
+
+    async def fee(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedRun,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> RunReport | Refusal: ...
 
 
 class Desk(Protocol):
@@ -326,6 +446,20 @@ class Desk(Protocol):
         """The day of the ledger's clock, after its cut-off."""
         ...
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: "Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal]",
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by (core/rules.py).
+
+        `build` sees the book and the time, and may be called again; with what it answers
+        beside the lines this answers.
+        """
+        ...
+
     async def set_days(
         self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
     ) -> SettingsChanged | Refusal:
@@ -379,6 +513,77 @@ class Desk(Protocol):
         """
         ...
 
+    async def pay(
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        workflow: str,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> PostOutcome:
+        """Start a payment, a batch of one, by a workflow: posted, or proposed to the other."""
+        ...
+
+    async def proposals(self, ledger: str) -> list[ProposalView]:
+        """The open proposals, the oldest first."""
+        ...
+
+    async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None: ...
+    async def decide(
+        self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
+    ) -> DecisionOutcome:
+        """Say something of a proposal; who may is asked before. The last word ends it."""
+        ...
+
+    async def set_policy(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedPolicy,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_workflow(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedWorkflow,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def set_whitelist(
+        self,
+        ledger: str,
+        account: str,
+        partner: str,
+        on: bool,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def open_dispute(
+        self,
+        ledger: str,
+        target: int,
+        reason: str,
+        due: date | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
+    async def end_dispute(
+        self,
+        ledger: str,
+        target: int,
+        outcome: str,
+        linked: int | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None: ...
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""
         ...
@@ -437,6 +642,17 @@ class Movement(Struct, frozen=True, gc=False):
     opening: int  # Credits minus debits before the period.
     debits: int
     credits: int
+
+
+class DayBalances(Struct, frozen=True):
+    """One account without its rows with another: its balance at the end of some days.
+
+    `paid` is all it ever paid that other one, on whatever day.
+    """
+
+    account: int
+    balances: list[int]
+    paid: int
 
 
 class Reads(Protocol):
@@ -527,6 +743,15 @@ class Reads(Protocol):
         """Index and line of the leaves that closed these business days, in order of days."""
         ...
 
+    async def balances_at(
+        self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
+    ) -> list[DayBalances]:
+        """Balances at the ends of business dates, without rows with the account `besides`.
+
+        Of every account numbered `first` to `last` that ever moved; `days` are in order.
+        """
+        ...
+
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
 
     async def changes_of(
@@ -581,6 +806,13 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     links: Sequence[Link] = ()
 
 
+class NewProposal(Struct, frozen=True):
+    """A request that waits for others, as it came; kept until it is decided."""
+
+    batch: UUID
+    asked: bytes
+
+
 class NewTile(Struct, frozen=True):
     level: int
     index: int
@@ -598,6 +830,8 @@ class Group(Struct, frozen=True, kw_only=True):
     tiles: Sequence[NewTile]
     batches: Sequence[NewBatch]
     accounts: Sequence[AccountOpened]
+    proposals: Sequence[NewProposal] = ()
+    settled: Sequence[UUID] = ()  # Proposals, also of this group, that wait no more.
     checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
 
 
@@ -665,6 +899,10 @@ class Store(Protocol):
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, bytes]:
         """The salts of descriptions that were not erased."""
+        ...
+
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        """The requests that wait for others, by the ids of their batches."""
         ...
 
     async def commit(self, group: Group) -> None:

@@ -27,6 +27,24 @@ class RefusalCode(StrEnum):
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
     TOO_MANY_LEVIES = "too_many_levies"  # For one kind.
+    DEMURRAGE_NOT_FOUND = "demurrage_not_found"
+    DEMURRAGE_ACCOUNT_DIFFERS = "demurrage_account_differs"
+    FEE_NOT_FOUND = "fee_not_found"
+    RESERVE_NOT_FOUND = "reserve_not_found"
+    CURRENCY_NOT_BACKED = "currency_not_backed"
+    NO_SUCH_PERIOD = "no_such_period"  # Of a run.
+    PERIOD_NOT_BEGUN = "period_not_begun"
+    PERIOD_NOT_OVER = "period_not_over"
+    POLICY_NOT_FOUND = "policy_not_found"
+    WORKFLOW_NOT_FOUND = "workflow_not_found"
+    WORKFLOW_NOT_POSSIBLE = "workflow_not_possible"
+    PROPOSAL_NOT_OPEN = "proposal_not_open"
+    PROPOSAL_NOT_DUE = "proposal_not_due"  # Of a line that says it is over, or accepted.
+    DECISION_NOT_NEEDED = "decision_not_needed"
+    APPROVER_IS_MAKER = "approver_is_maker"
+    APPROVED_ALREADY = "approved_already"
+    DISPUTE_OPEN = "dispute_open"
+    DISPUTE_NOT_OPEN = "dispute_not_open"
     BOUNDS_CROSSED = "bounds_crossed"
     LIMIT_IS_EARNED = "limit_is_earned"
     LIMIT_IS_PLANNED = "limit_is_planned"
@@ -44,10 +62,16 @@ class RefusalCode(StrEnum):
     PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    PROPOSAL_PENDING = "proposal_pending"
+    PROPOSALS_FULL = "proposals_full"
+    PROPOSAL_DECLINED = "proposal_declined"
+    PROPOSAL_CANCELLED = "proposal_cancelled"
+    PROPOSAL_EXPIRED = "proposal_expired"
     BATCH_EXPIRED = "batch_expired"
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
     NO_DAY_OPEN = "no_day_open"
+    APPROVAL_NEEDED = "approval_needed"  # Such a batch waits as a proposal; no line has it.
     # A transfer; with `atomic`, of the first position that has any.
     DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
     CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"
@@ -72,6 +96,7 @@ class RefusalCode(StrEnum):
     CREDIT_ACCOUNT_FROZEN = "credit_account_frozen"
     EXCEEDS_CREDIT_LIMIT = "exceeds_credit_limit"
     EXCEEDS_BALANCE_LIMIT = "exceeds_balance_limit"
+    EXCEEDS_RESERVE = "exceeds_reserve"
     EXCEEDS_PAYMENT_LIMIT = "exceeds_payment_limit"
     ENTRY_REFUSED = "entry_refused"  # For another transfer of the same entry.
 

@@ -148,6 +148,235 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("As retenções não venceram", "Alguma retenção ainda não chegou à sua hora."),
         Text("The holds are not due", "The time of one of these holds is not up yet."),
     ),
+    "policy_not_found": (
+        Text(
+            "No existe esa regla",
+            "El libro no tiene una regla de autorización con ese código.",
+        ),
+        Text(
+            "Essa regra não existe",
+            "O livro não tem uma regra de autorização com esse código.",
+        ),
+        Text(
+            "No such rule",
+            "The ledger has no rule of approval with that code.",
+        ),
+    ),
+    "workflow_not_found": (
+        Text(
+            "No existe ese flujo de pago",
+            "El libro no tiene un flujo de pagos con ese código.",
+        ),
+        Text(
+            "Esse fluxo de pagamento não existe",
+            "O livro não tem um fluxo de pagamentos com esse código.",
+        ),
+        Text(
+            "No such workflow",
+            "The ledger has no workflow of payments with that code.",
+        ),
+    ),
+    "workflow_not_possible": (
+        Text(
+            "Ese flujo no es posible",
+            "Nadie acepta lo que inició; y sólo se retiene lo que inicia quien paga.",
+        ),
+        Text(
+            "Esse fluxo não é possível",
+            "Ninguém aceita o que iniciou; e só se retém o que inicia quem paga.",
+        ),
+        Text(
+            "That workflow is not possible",
+            "Nobody accepts what they started, and only what a payer starts is held.",
+        ),
+    ),
+    "proposal_not_open": (
+        Text(
+            "La propuesta ya no está en espera",
+            "Ya se decidió o venció, o no existe. El lote con su id dice qué pasó.",
+        ),
+        Text(
+            "A proposta já não está em espera",
+            "Já foi decidida ou venceu, ou não existe. O lote com seu id diz o que houve.",
+        ),
+        Text(
+            "The proposal is not open",
+            "It was decided, is over, or never was. The batch of its id says what became "
+            "of it.",
+        ),
+    ),
+    "proposal_not_due": (
+        Text(
+            "La propuesta aún no vence",
+            "Todavía no ha llegado su hora.",
+        ),
+        Text(
+            "A proposta ainda não venceu",
+            "Ainda não chegou a sua hora.",
+        ),
+        Text(
+            "The proposal is not due",
+            "Its time has not come yet.",
+        ),
+    ),
+    "decision_not_needed": (
+        Text(
+            "Esa decisión no hace falta",
+            "La propuesta no espera eso: no necesita autorización, o no necesita aceptación.",
+        ),
+        Text(
+            "Essa decisão não é necessária",
+            "A proposta não espera isso: não precisa de autorização, ou não precisa de aceite.",
+        ),
+        Text(
+            "That decision is not needed",
+            "The proposal does not wait for this: it needs no approval, or no acceptance.",
+        ),
+    ),
+    "approver_is_maker": (
+        Text(
+            "Quien captura no autoriza",
+            "Debe autorizarlo otra persona que no lo haya capturado.",
+        ),
+        Text(
+            "Quem lança não autoriza",
+            "Deve ser autorizado por outra pessoa, que não o tenha lançado.",
+        ),
+        Text(
+            "The maker cannot approve",
+            "Somebody else must approve it, who did not enter it.",
+        ),
+    ),
+    "approved_already": (
+        Text(
+            "Ya lo autorizó",
+            "Cada persona autoriza una sola vez; falta otra.",
+        ),
+        Text(
+            "Já o autorizou",
+            "Cada pessoa autoriza uma única vez; falta outra.",
+        ),
+        Text(
+            "Approved by you already",
+            "Each person approves once; another one is needed.",
+        ),
+    ),
+    "proposal_pending": (
+        Text(
+            "Ya hay una propuesta igual en espera",
+            "Otra propuesta en espera tiene el mismo contenido o la misma referencia. "
+            "Decídala o cancélela primero.",
+        ),
+        Text(
+            "Já há uma proposta igual em espera",
+            "Outra proposta em espera tem o mesmo conteúdo ou a mesma referência. "
+            "Decida-a ou cancele-a primeiro.",
+        ),
+        Text(
+            "The same waits already",
+            "Another open proposal has the same content or the same reference. Decide or "
+            "cancel it first.",
+        ),
+    ),
+    "proposals_full": (
+        Text(
+            "Demasiadas propuestas en espera",
+            "Decida o cancele algunas antes de proponer más.",
+        ),
+        Text(
+            "Propostas demais em espera",
+            "Decida ou cancele algumas antes de propor mais.",
+        ),
+        Text(
+            "Too many proposals wait",
+            "Decide or cancel some before proposing more.",
+        ),
+    ),
+    "proposal_declined": (
+        Text(
+            "La propuesta fue rechazada",
+            "Quien debía autorizar o aceptar dijo que no. Su id no se puede usar otra vez.",
+        ),
+        Text(
+            "A proposta foi recusada",
+            "Quem devia autorizar ou aceitar disse que não. Seu id não pode ser usado "
+            "outra vez.",
+        ),
+        Text(
+            "The proposal was declined",
+            "Whoever had to approve or accept it said no. Its id cannot be used again.",
+        ),
+    ),
+    "proposal_cancelled": (
+        Text(
+            "La propuesta fue cancelada",
+            "La canceló quien la hizo. Su id no se puede usar otra vez.",
+        ),
+        Text(
+            "A proposta foi cancelada",
+            "Foi cancelada por quem a fez. Seu id não pode ser usado outra vez.",
+        ),
+        Text(
+            "The proposal was cancelled",
+            "Whoever made it took it back. Its id cannot be used again.",
+        ),
+    ),
+    "proposal_expired": (
+        Text(
+            "La propuesta venció",
+            "Nadie la decidió a tiempo. Su id no se puede usar otra vez.",
+        ),
+        Text(
+            "A proposta venceu",
+            "Ninguém a decidiu a tempo. Seu id não pode ser usado outra vez.",
+        ),
+        Text(
+            "The proposal expired",
+            "Nobody decided it in time. Its id cannot be used again.",
+        ),
+    ),
+    "approval_needed": (
+        Text(
+            "Necesita autorización",
+            "Una regla pide que otra persona lo autorice; al enviarlo queda en espera.",
+        ),
+        Text(
+            "Precisa de autorização",
+            "Uma regra pede que outra pessoa o autorize; ao ser enviado, fica em espera.",
+        ),
+        Text(
+            "It needs approval",
+            "A rule wants somebody else to approve it; once sent, it waits.",
+        ),
+    ),
+    "dispute_open": (
+        Text(
+            "Ya hay una aclaración abierta",
+            "Ese movimiento ya está en aclaración; ciérrela antes de abrir otra.",
+        ),
+        Text(
+            "Já há uma contestação aberta",
+            "Esse movimento já está em contestação; encerre-a antes de abrir outra.",
+        ),
+        Text(
+            "A dispute is open",
+            "That transfer is in dispute already; end that before opening another.",
+        ),
+    ),
+    "dispute_not_open": (
+        Text(
+            "No hay aclaración abierta",
+            "Ese movimiento no está en aclaración.",
+        ),
+        Text(
+            "Não há contestação aberta",
+            "Esse movimento não está em contestação.",
+        ),
+        Text(
+            "No dispute is open",
+            "That transfer is not in dispute.",
+        ),
+    ),
     "levy_not_found": (
         Text("No existe ese cobro", "El libro no tiene un cobro con ese código."),
         Text("Essa cobrança não existe", "O livro não tem uma cobrança com esse código."),
@@ -166,6 +395,82 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "São cobranças demais", "Um mesmo tipo de movimento paga no máximo sete cobranças."
         ),
         Text("Too many levies", "Transfers of one kind pay seven levies at most."),
+    ),
+    "demurrage_not_found": (
+        Text("La moneda no tiene oxidación", "No hay una oxidación vigente de esa moneda."),
+        Text("A moeda não tem oxidação", "Não há oxidação vigente dessa moeda."),
+        Text("No demurrage", "The currency has no demurrage in force."),
+    ),
+    "demurrage_account_differs": (
+        Text(
+            "Otra cuenta recauda la oxidación",
+            "La oxidación de una moneda la recauda siempre la misma cuenta.",
+            "La oxidación de {currency} la recauda siempre la cuenta {account}.",
+        ),
+        Text(
+            "Outra conta arrecada a oxidação",
+            "A oxidação de uma moeda é arrecadada sempre pela mesma conta.",
+            "A oxidação de {currency} é arrecadada sempre pela conta {account}.",
+        ),
+        Text(
+            "Another account collects the demurrage",
+            "The demurrage of a currency is always collected by the same account.",
+            "The demurrage of {currency} is always collected by the account {account}.",
+        ),
+    ),
+    "fee_not_found": (
+        Text("No existe esa cuota", "El libro no tiene una cuota con ese código."),
+        Text("Essa cota não existe", "O livro não tem uma cota com esse código."),
+        Text("No such fee", "The ledger has no fee with that code."),
+    ),
+    "reserve_not_found": (
+        Text("La moneda no tiene reserva", "No hay una reserva fijada para esa moneda."),
+        Text("A moeda não tem reserva", "Não há reserva fixada para essa moeda."),
+        Text("No reserve", "No reserve is set for that currency."),
+    ),
+    "currency_not_backed": (
+        Text(
+            "La moneda no es de las respaldadas",
+            "Sólo una moneda de clase backed tiene cuenta emisora y reserva.",
+        ),
+        Text(
+            "A moeda não é lastreada",
+            "Só uma moeda da classe backed tem conta emissora e reserva.",
+        ),
+        Text(
+            "The currency is not backed",
+            "Only a currency of the kind backed has an issuing account and a reserve.",
+        ),
+    ),
+    "no_such_period": (
+        Text(
+            "Ningún periodo termina ese día",
+            "La regla no tiene un periodo entero que termine ese día.",
+        ),
+        Text(
+            "Nenhum período termina nesse dia",
+            "A regra não tem um período inteiro que termine nesse dia.",
+        ),
+        Text("No period ends that day", "The rule has no whole period that ends on that day."),
+    ),
+    "period_not_begun": (
+        Text("El periodo no ha empezado", "El periodo empieza después de hoy."),
+        Text("O período não começou", "O período começa depois de hoje."),
+        Text("The period has not begun", "The period begins after today."),
+    ),
+    "period_not_over": (
+        Text(
+            "El periodo no ha terminado",
+            "El periodo no ha terminado, o no están cerrados todos sus días.",
+        ),
+        Text(
+            "O período não terminou",
+            "O período não terminou, ou nem todos os seus dias estão fechados.",
+        ),
+        Text(
+            "The period is not over",
+            "The period is not over, or not all of its days are closed.",
+        ),
     ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
@@ -713,6 +1018,25 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
             "would be accepted.",
         ),
     ),
+    "exceeds_reserve": (
+        Text(
+            "La reserva no alcanza",
+            "La circulación pasaría de lo que la reserva respalda.",
+            "La circulación pasaría de lo que la reserva respalda: alcanza para {available} "
+            "{currency}.",
+        ),
+        Text(
+            "A reserva não alcança",
+            "A circulação passaria do que a reserva lastreia.",
+            "A circulação passaria do que a reserva lastreia: dá para {available} {currency}.",
+        ),
+        Text(
+            "The reserve does not reach",
+            "The circulation would be above what the reserve backs.",
+            "The circulation would be above what the reserve backs: {available} {currency} "
+            "would be accepted.",
+        ),
+    ),
     "exceeds_payment_limit": (
         Text(
             "El pago pasa de lo que se puede pagar",
@@ -908,6 +1232,22 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("No existe ese movimiento", "El libro no tiene ese folio para su llave."),
         Text("Esse movimento não existe", "O livro não tem esse número para a sua chave."),
         Text("No such transfer", "The ledger has no transfer of that sequence for your key."),
+    ),
+    "proposal_not_found": (
+        Text(
+            "No existe esa propuesta",
+            "No hay una propuesta en espera con ese id; si ya se decidió, busque el lote "
+            "con ese id.",
+        ),
+        Text(
+            "Essa proposta não existe",
+            "Não há proposta em espera com esse id; se já foi decidida, procure o lote "
+            "com esse id.",
+        ),
+        Text(
+            "No such proposal",
+            "No proposal of that id is open; if it was decided, look for the batch of that id.",
+        ),
     ),
     "key_not_found": (
         Text("No existe esa llave", "El libro no tiene una llave vigente con ese nombre."),

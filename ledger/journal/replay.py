@@ -80,6 +80,7 @@ def _replay_batch(
         business_date=leaf.business_date,
         used=used,
         past=past,
+        key="" if leaf.key is UNSET else leaf.key,
     )
     if isinstance(outcome, Refusal):
         where = "" if outcome.position is None else f" at position {outcome.position}"

@@ -1,11 +1,12 @@
 """What is read from committed rows in PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ledger.core.ports import Movement, StoredBatch, TransferRow
+from ledger.core.ports import DayBalances, Movement, StoredBatch, TransferRow
 from ledger.core.terms import Link
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import batches, queries
@@ -22,6 +23,7 @@ DETAILS = queries.get("reads", "details")
 BALANCE_BELOW = queries.get("reads", "balance_below")
 BALANCE_BEFORE = queries.get("reads", "balance_before")
 MOVEMENTS = queries.get("reads", "movements")
+BALANCES_AT = queries.get("reads", "balances_at")
 SIZE = queries.get("reads", "size")
 ROWS_BELOW = queries.get("reads", "rows_below")
 CLOSINGS = queries.get("reads", "closings")
@@ -121,6 +123,21 @@ class PgReads:
         adjusting = begins_adjusting, ends_adjusting
         rows = await self._database.fetch(MOVEMENTS, ledger_id, first, last, *adjusting, until)
         return [Movement(*map(int, row)) for row in rows]
+
+    async def balances_at(
+        self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
+    ) -> list[DayBalances]:
+        after = [day + timedelta(days=1) for day in days]
+        rows = await self._database.fetch(BALANCES_AT, ledger_id, first, last, after, besides)
+        found: list[DayBalances] = []
+        for account, places in groupby(rows, lambda row: int(row["account"])):
+            moved, paid = [0] * len(days), 0
+            for row in places:
+                paid += int(row["paid"])
+                if row["place"] < len(days):
+                    moved[row["place"]] += int(row["moved"])
+            found.append(DayBalances(account, list(accumulate(moved)), paid))
+        return found
 
     async def known_at(self, ledger_id: int, moment: int) -> int:
         # Times of leaves never go back: the first that is later is found by halving.

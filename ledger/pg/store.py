@@ -62,6 +62,8 @@ INSERT_REFERENCES = queries.get("writer", "insert_references")
 INSERT_DETAILS = queries.get("writer", "insert_details")
 INSERT_LINKS = queries.get("writer", "insert_links")
 INSERT_TILES = queries.get("writer", "insert_tiles")
+INSERT_PROPOSALS = queries.get("writer", "insert_proposals")
+DELETE_PROPOSALS = queries.get("writer", "delete_proposals")
 INSERT_SNAPSHOTS = queries.get("writer", "insert_snapshots")
 MOVE_HEAD = queries.get("writer", "move_head")
 WRITE_POSTS = queries.get("writer", "write_posts")
@@ -73,6 +75,7 @@ HEAD = queries.get("store", "head")
 USED_REFERENCES = queries.get("store", "used_references")
 PAST = queries.get("store", "past")
 DETAIL_SALTS = queries.get("store", "detail_salts")
+PROPOSALS = queries.get("store", "proposals")
 KEEP_CHECKPOINT = queries.get("store", "keep_checkpoint")
 CHECKPOINT = queries.get("store", "checkpoint")
 TILE = queries.get("store", "tile")
@@ -290,6 +293,8 @@ class PgStore:
             (INSERT_REFERENCES, [list(c) for c in zip(*_references(group), strict=True)]),
             (INSERT_DETAILS, [list(c) for c in zip(*_details(group), strict=True)]),
             (INSERT_LINKS, [list(c) for c in zip(*_links(group), strict=True)]),
+            (INSERT_PROPOSALS, [list(c) for c in zip(*_proposals(group), strict=True)]),
+            (DELETE_PROPOSALS, [list(group.settled)]),
         ):
             if columns and columns[0]:
                 await session.execute(query, ledger_id, *columns)
@@ -416,6 +421,10 @@ class PgStore:
     ) -> Mapping[int, bytes]:
         rows = await self._database.fetch(DETAIL_SALTS, ledger_id, list(sequences))
         return {row["sequence"]: row["salt"] for row in rows}
+
+    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
+        rows = await self._database.fetch(PROPOSALS, ledger_id)
+        return {row["batch_id"]: unpack(row["asked"]) for row in rows}
 
     async def keep_checkpoint(self, ledger_id: int, size: int, note: bytes) -> None:
         await self._database.fetch(KEEP_CHECKPOINT, ledger_id, size, note)
@@ -569,7 +578,7 @@ def _is_small(group: Group) -> bool:
     """Whether a group is nothing but batches, with few transfers and nothing beside them."""
     return (
         len(group.batches) == len(group.leaves)
-        and not group.tiles
+        and not (group.tiles or group.proposals or group.settled)
         and not any(b.references or b.details or b.links for b in group.batches)
         and _count(group.batches) <= INSERT_MAX
     )
@@ -618,3 +627,7 @@ def _links(group: Group) -> list[tuple[int, int, int]]:
         for batch in group.batches
         for link in batch.links
     ]
+
+
+def _proposals(group: Group) -> list[tuple[UUID, bytes]]:
+    return [(proposal.batch, pack(proposal.asked)) for proposal in group.proposals]

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core import changes
@@ -21,27 +22,37 @@ from ledger.core.lines import (
     AccountOpened,
     AnyLeaf,
     DayClosed,
+    DisputeEnded,
+    DisputeOpened,
     KeyGrant,
     LimitChanged,
     Opening,
+    PolicySet,
     SettingsChanged,
     StatusChanged,
+    WhitelistSet,
+    WorkflowSet,
 )
-from ledger.core.model import DATE_MIN, Account
+from ledger.core.model import DATE_MIN, Account, Role
 from ledger.core.ports import (
     AskedAccount,
     AskedChange,
     AskedCurrency,
     AskedDays,
+    AskedDecision,
     AskedKey,
     AskedLedger,
     AskedLimits,
     AskedMark,
+    AskedPolicy,
+    AskedWorkflow,
     Caller,
     ClosedDay,
+    DecisionOutcome,
     LedgerView,
     Notary,
     PostOutcome,
+    ProposalView,
     Standing,
     Store,
 )
@@ -302,6 +313,29 @@ class Sequencer:
 
         return await self._change(ledger, build, preview, dry_run)
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by."""
+
+        def change(book: Book, now: int) -> Built[T] | Refusal:
+            built = build(book, now)
+            if isinstance(built, Refusal):
+                return built
+            lines, changed = built
+            return Built(lines, lambda _: changed)
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
+            built = build(book, book.recorded_at)
+            assert not isinstance(built, Refusal), "it was built just now"
+            return built[1]
+
+        return await self._change(ledger, change, preview, dry_run)
+
     async def standing(self, ledger: str, code: str) -> Standing | None:
         """How an account stands towards its limits; None where there is no such account."""
         writer = self._writers[ledger]
@@ -425,8 +459,192 @@ class Sequencer:
         """Post a batch once, however often it is sent."""
         writer = self._writers[ledger]
         if dry_run:
-            return await writer.preview(asked)
+            return await writer.preview(asked, caller)
         return await writer.submit_post(asked, caller)
+
+    # ---- proposals, and what decides about them
+
+    async def pay(
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        workflow: str,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> PostOutcome:
+        """Start a payment by a workflow."""
+        writer = self._writers[ledger]
+        if dry_run:
+            return await writer.preview(asked, caller, is_trial=True)
+        return await writer.submit_post(asked, caller, workflow)
+
+    async def proposals(self, ledger: str) -> list[ProposalView]:
+        """The open proposals, the oldest first."""
+        writer = self._writers[ledger]
+        return await writer.submit(Look(writer.proposals))
+
+    async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None:
+        """An open proposal."""
+        writer = self._writers[ledger]
+        return await writer.submit(Look(lambda book: writer.proposal(book, batch)))
+
+    async def decide(
+        self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
+    ) -> DecisionOutcome:
+        """Say something of a proposal; a dry run says what posting its batch would do now."""
+        writer = self._writers[ledger]
+        if not dry_run:
+            return await writer.submit_decision(asked, caller)
+        view, refusal = await writer.submit(
+            Look(
+                lambda book: (
+                    writer.proposal(book, asked.batch),
+                    writer.refuse_decision(book, asked, caller),
+                )
+            )
+        )
+        if refusal is not None or view is None:
+            return refusal or Refusal(code=RefusalCode.PROPOSAL_NOT_OPEN)
+        if asked.decision not in ("approved", "accepted"):
+            return view
+        maker = Caller(key=view.proposal.line.key, role=Role.POSTER)
+        return await writer.preview(view.asked, maker, is_trial=True)
+
+    async def set_policy(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedPolicy,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Set or remove a rule of approval; what stays the same leaves no line."""
+        return await self._set(
+            ledger,
+            lambda book, now: (
+                None
+                if asked.rule == book.policies.rules.get(code)
+                else PolicySet(
+                    recorded_at=now,
+                    code=code,
+                    by=caller.key,
+                    reason=asked.reason,
+                    rule=asked.rule,
+                    act=asked.act,
+                )
+            ),
+            dry_run,
+        )
+
+    async def set_workflow(
+        self,
+        ledger: str,
+        code: str,
+        asked: AskedWorkflow,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Set or remove a workflow; what stays the same leaves no line."""
+        return await self._set(
+            ledger,
+            lambda book, now: (
+                None
+                if asked.rule == book.workflows.get(code)
+                else WorkflowSet(
+                    recorded_at=now,
+                    code=code,
+                    by=caller.key,
+                    reason=asked.reason,
+                    rule=asked.rule,
+                )
+            ),
+            dry_run,
+        )
+
+    async def set_whitelist(
+        self,
+        ledger: str,
+        account: str,
+        partner: str,
+        on: bool,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Accept at once what a partner starts, or no more."""
+
+        def line(book: Book, now: int) -> WhitelistSet | Refusal | None:
+            numbers = book.numbers.get(account, 0), book.numbers.get(partner, 0)
+            if 0 in numbers:
+                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+            if (numbers in book.workflows.whitelist) is on:
+                return None
+            return WhitelistSet(
+                recorded_at=now, account=numbers[0], partner=numbers[1], on=on, by=caller.key
+            )
+
+        return await self._set(ledger, line, dry_run)
+
+    async def open_dispute(
+        self,
+        ledger: str,
+        target: int,
+        reason: str,
+        due: date | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """Mark a transfer as contested."""
+        return await self._set(
+            ledger,
+            lambda book, now: DisputeOpened(
+                recorded_at=now, target=target, by=caller.key, reason=reason, due=due
+            ),
+            dry_run,
+        )
+
+    async def end_dispute(
+        self,
+        ledger: str,
+        target: int,
+        outcome: str,
+        linked: int | UnsetType,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+    ) -> Refusal | None:
+        """End a dispute with its outcome."""
+        return await self._set(
+            ledger,
+            lambda book, now: DisputeEnded(
+                recorded_at=now, target=target, outcome=outcome, by=caller.key, linked=linked
+            ),
+            dry_run,
+        )
+
+    async def _set(
+        self,
+        ledger: str,
+        line_of: Callable[[Book, int], AnyLeaf | Refusal | None],
+        dry_run: bool,
+    ) -> Refusal | None:
+        """Record a line that sets something; None where it is so already."""
+
+        def build(book: Book, now: int) -> Built[None] | Refusal:
+            line = line_of(book, now)
+            if line is None:
+                return Built([], lambda _: None)
+            if isinstance(line, Refusal):
+                return line
+            return book.refuse(line) or Built([line], lambda _: None)
+
+        return await self._change(ledger, build, lambda book, lines: None, dry_run)
+
+    # ---- the journal
 
     def checkpoint(self, ledger: str) -> bytes:
         """The newest signed checkpoint."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from ledger.core.lines import AccountOpened, AnyLeaf
-from ledger.core.ports import Group, Head, NewBatch, NewTile
+from ledger.core.ports import Group, Head, NewBatch, NewProposal, NewTile
 from ledger.journal.canonical import encode_line, reads_back
 from ledger.journal.merkle import leaf_hash
 from ledger.journal.tiles import Edge, FullTile
@@ -18,6 +19,8 @@ class OpenGroup:
     hashes: list[bytes] = field(default_factory=list)
     batches: list[NewBatch] = field(default_factory=list)
     accounts: list[AccountOpened] = field(default_factory=list)
+    proposals: list[NewProposal] = field(default_factory=list)
+    settled: list[UUID] = field(default_factory=list)
     answers: list[Callable[[], None]] = field(default_factory=list)
     transfers: int = 0
     recorded_at: int = 0
@@ -56,5 +59,7 @@ class OpenGroup:
             tiles=[NewTile(tile.level, tile.index, tile.hashes) for tile in tiles],
             batches=self.batches,
             accounts=self.accounts,
+            proposals=self.proposals,
+            settled=self.settled,
             checkpoint=checkpoint,
         )

@@ -12,10 +12,19 @@ from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.lines import AnyLeaf, BatchRefused
-from ledger.core.ports import Caller, PostOutcome, StoredBatch
+from ledger.core.ports import (
+    AskedDecision,
+    Caller,
+    DecisionOutcome,
+    PostOutcome,
+    ProposalReceipt,
+    StoredBatch,
+)
+from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
+from ledger.sequencer.proposing import is_same
 
 T = TypeVar("T")
 
@@ -39,6 +48,10 @@ class Decider(Protocol):
         """Decide a batch that is new."""
         ...
 
+    def decide_proposal(self, pending: "Decide") -> Give | None:
+        """Take what somebody says of a proposal."""
+        ...
+
     def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
         """Move what a closing account has, and close it; or neither, and say why."""
         ...
@@ -49,6 +62,7 @@ class Pending(Generic[T]):
 
     transfers = 0
     targets: Collection[int] = ()  # Of transfers recorded before that it names.
+    batch: "Post | None" = None  # What is to be looked up before it is decided.
     unsure = False  # Whether it may have been recorded by a commit of unknown outcome.
 
     def __init__(self) -> None:
@@ -169,12 +183,14 @@ class Change(Pending[T | Refusal]):
 
 
 class Post(Pending[PostOutcome]):
-    """A batch."""
+    """A batch; or with a workflow a payment, a batch of one that another may have to accept."""
 
-    def __init__(self, asked: AskedBatch, caller: Caller) -> None:
+    def __init__(self, asked: AskedBatch, caller: Caller, workflow: str = "") -> None:
         super().__init__()
         self.asked = asked
         self.caller = caller
+        self.workflow = workflow
+        self.batch = self
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
         self.used: set[tuple[str, str]] = set()
@@ -185,7 +201,8 @@ class Post(Pending[PostOutcome]):
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
         if stored is None:
-            return writer.post(self)
+            proposal = writer.book.proposals.open.get(self.asked.id)
+            return writer.post(self) if proposal is None else self._give_again(proposal)
         try:
             if self._same(stored, writer.book):
                 self.give(receipt_again(stored))
@@ -200,3 +217,32 @@ class Post(Pending[PostOutcome]):
         if isinstance(receipt.leaf, BatchRefused):
             return same_refused(receipt.leaf, self.asked, self.caller)
         return same_posted(stored, self.asked, self.caller, book, self.salts)
+
+    def _give_again(self, proposal: Proposal) -> Give:
+        """The answer once more to one who sends again what still waits."""
+        if is_same(proposal, self.asked, self.caller):
+            receipt = ProposalReceipt(
+                leaf_index=proposal.index, leaf=proposal.line, replayed=True
+            )
+            return lambda: self.give(receipt)
+        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        return lambda: self.give(refusal)
+
+
+class Decide(Pending[DecisionOutcome]):
+    """What somebody says of a proposal, or without a caller the ledger itself.
+
+    Args:
+        batch: the request that waits, to be looked up as if it came now.
+    """
+
+    def __init__(self, asked: AskedDecision, caller: Caller | None, batch: Post | None) -> None:
+        super().__init__()
+        self.asked = asked
+        self.caller = caller
+        self.batch = batch
+        self.transfers = 0 if batch is None else batch.transfers
+        self.targets = () if batch is None else batch.targets
+
+    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+        return writer.decide_proposal(self)

@@ -15,6 +15,7 @@ from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.door import (
     SALT,
+    chance_needed,
     commitment,
     resolve,
     write_lines,
@@ -24,7 +25,8 @@ from ledger.core.door import (
 from ledger.core.faults import JournalBroken
 from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transfer
 from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
-from ledger.core.refusals import Refusal
+from ledger.core.proposals import Proposal
+from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_PAST, Past, day_of
 from ledger.journal.batches import (
     read_body,
@@ -60,9 +62,12 @@ def preview(
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
     past: Mapping[int, Past],
+    *,
+    key: str = "",
+    is_trial: bool = False,
 ) -> Posted | Refusal:
     """What posting would do now; the book stays as it is. Raises MalformedAmount."""
-    outcome = _post(book, asked, moment, used, past)
+    outcome = _post(book, asked, moment, used, past, key, is_trial=is_trial)
     if isinstance(outcome, Refusal):
         return outcome
     posted = outcome[2]
@@ -77,21 +82,19 @@ def decide(
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
     past: Mapping[int, Past],
-) -> Decided:
+) -> Decided | None:
     """Post a batch, or refuse it; either way its leaf is in the book when this returns.
+
+    None where it must wait for somebody's approval; then nothing changed.
 
     Raises:
         MalformedAmount: nothing changed.
     """
-    index = book.size
-    outcome = _post(book, asked, moment, used, past)
+    outcome = _post(book, asked, moment, used, past, caller.key)
     if isinstance(outcome, Refusal):
-        refused = _refused_leaf(asked, caller, moment, outcome)
-        book.apply(refused)
-        return Decided(
-            RefusedReceipt(leaf_index=index, leaf=refused),
-            NewBatch(batch=asked.id, leaf_index=index),
-        )
+        if outcome.code is RefusalCode.APPROVAL_NEEDED and book.proposals.ending is None:
+            return None
+        return refuse(book, asked, caller, moment, outcome)
     return _recorded(book, asked, caller, moment, outcome)
 
 
@@ -113,7 +116,7 @@ def decide_own(
     Raises:
         MalformedAmount: nothing changed.
     """
-    outcome = _post(book, asked, moment, set(), NO_PAST)
+    outcome = _post(book, asked, moment, set(), NO_PAST, caller.key)
     if isinstance(outcome, Refusal):
         return outcome
     refusal = then(book)
@@ -132,6 +135,7 @@ def _recorded(
 ) -> Decided:
     """Give the book the leaf of a batch that it posted."""
     index = book.size
+    ending = book.proposals.ending
     manifest, lines, posted = outcome
     body = write_body(manifest, lines)
     outcomes = write_outcomes(posted)
@@ -148,6 +152,7 @@ def _recorded(
         key=caller.key,
         root=body.root,
         outcomes=root_of_lines(outcomes) if outcomes else UNSET,
+        proposed=UNSET if ending is None else ending.proposal.index,
     )
     book.apply(leaf)
     assert book.opening is not None
@@ -166,12 +171,35 @@ def _recorded(
     return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
 
 
+def refuse(
+    book: Book, asked: AskedBatch, caller: Caller, moment: Moment, refusal: Refusal
+) -> Decided:
+    """Refuse a batch, and spend its id: its leaf is in the book when this returns."""
+    index = book.size
+    refused = _refused_leaf(asked, caller, moment, refusal)
+    book.apply(refused)
+    return Decided(
+        RefusedReceipt(leaf_index=index, leaf=refused),
+        NewBatch(batch=asked.id, leaf_index=index),
+    )
+
+
+def line_shapes(
+    asked: AskedBatch, columns: tuple[list[int], list[int], list[int]], book: Book
+) -> list[Transfer]:
+    """The transfers as lines for rules to look at: nothing in them is random."""
+    return write_lines(asked, columns, bytes(chance_needed(asked)), book)
+
+
 def _post(
     book: Book,
     asked: AskedBatch,
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
     past: Mapping[int, Past],
+    key: str,
+    *,
+    is_trial: bool = False,
 ) -> tuple[Manifest, list[Transfer], Posted] | Refusal:
     columns = resolve(asked, book)
     if isinstance(columns, Refusal):
@@ -185,6 +213,9 @@ def _post(
         salt=moment.chance[:SALT],
     )
     lines = write_lines(asked, columns, moment.chance[SALT:], book)
+    ending = book.proposals.ending
+    if ending is not None and ending.proposal.approved:
+        lines = [_approved(line, ending.proposal) for line in lines]
     outcome = book.post(
         manifest,
         lines,
@@ -192,8 +223,16 @@ def _post(
         business_date=moment.business_date,
         used=used,
         past=past,
+        key=key,
+        is_trial=is_trial,
     )
     return outcome if isinstance(outcome, Refusal) else (manifest, lines, outcome)
+
+
+def _approved(line: Transfer, proposal: Proposal) -> Transfer:
+    """A line with the last who approved it, where the request named nobody."""
+    last = proposal.approved[-1]
+    return line if line.approved_by else replace(line, approved_by=last.user or last.by)
 
 
 def poster_of(caller: Caller) -> str:
@@ -224,6 +263,11 @@ def _refused_leaf(
 def request_digest(salt: bytes, asked: AskedBatch) -> bytes:
     """SHA-256 over a salt and the canonical request without its descriptions."""
     return sha256(salt + _encoder.encode(asked.without_descriptions())).digest()
+
+
+def whole_digest(salt: bytes, asked: AskedBatch) -> bytes:
+    """SHA-256 over a salt and the canonical request, with all that people wrote."""
+    return sha256(salt + _encoder.encode(asked)).digest()
 
 
 def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
@@ -298,7 +342,15 @@ def same_posted(
     posted = read_posted(stored)
     sequences = dict(posted.sequences())
     return all(
-        _same_line(line, t, d, c, a, book, salts.get(sequences.get(position, 0)))
+        _same_line(
+            line if leaf.proposed is UNSET or t.approved_by else replace(line, approved_by=""),
+            t,
+            d,
+            c,
+            a,
+            book,
+            salts.get(sequences.get(position, 0)),
+        )
         for position, (line, t, d, c, a) in enumerate(
             zip(lines, asked.transfers, *columns, strict=True)
         )

@@ -37,25 +37,41 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.frozen import Frozen
-from ledger.core.lines import AnyLeaf, BatchPosted, Opening, SettingsChanged, Snapshot
+from ledger.core.lines import (
+    AnyLeaf,
+    BatchPosted,
+    BatchProposed,
+    Opening,
+    ProposalDecided,
+    SettingsChanged,
+    Snapshot,
+    Workflow,
+)
+from ledger.core.model import Role
 from ledger.core.ports import (
+    AskedDecision,
     Caller,
+    DecisionOutcome,
     Head,
     LedgerView,
     NewBatch,
+    NewProposal,
     Notary,
     PostOutcome,
+    ProposalReceipt,
+    ProposalView,
     Receipt,
     RefusedReceipt,
     Store,
     StoredBatch,
 )
-from ledger.core.refusals import Refusal
+from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import targets_of
+from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
-from ledger.sequencer.pending import Built, Change, Give, Look, Pending, Post
+from ledger.sequencer.pending import Built, Change, Decide, Give, Look, Pending, Post
 from ledger.sequencer.posting import (
     Decided,
     Moment,
@@ -65,7 +81,9 @@ from ledger.sequencer.posting import (
     poster_of,
     preview,
     receipt_again,
+    refuse,
 )
+from ledger.sequencer.proposing import Waiting, pending_alike, propose, to_wait, waiting
 from ledger.sequencer.signed import SignedLog
 from ledger.sequencer.snapshotting import Snapshotter
 
@@ -128,6 +146,8 @@ class Writer:
         # References decided but perhaps not committed; and those of them that are by now.
         self._used: set[tuple[str, str]] = set()
         self._used_committed: set[tuple[str, str]] = set()
+        self._waiting: dict[UUID, Waiting] = {}  # Requests whose proposals are open.
+        self._accepting: set[UUID] = set()  # Proposals that are accepted by themselves.
         self._waiters: dict[asyncio.Future[None], None] = {}  # In order, so a seed repeats.
         self._allowance: dict[str, tuple[float, int]] = {}
         self._weight = 0
@@ -215,7 +235,9 @@ class Writer:
             give()
         return pending.result()
 
-    async def submit_post(self, asked: AskedBatch, caller: Caller) -> PostOutcome:
+    async def submit_post(
+        self, asked: AskedBatch, caller: Caller, workflow: str = ""
+    ) -> PostOutcome:
         """Post a batch once; a second arrival while the first is on its way joins it.
 
         One that is not the same waits until the first is answered, and is then compared with
@@ -223,10 +245,11 @@ class Writer:
         """
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
-            if first.asked == asked and poster_of(first.caller) == poster_of(caller):
+            same = first.asked == asked and first.workflow == workflow
+            if same and poster_of(first.caller) == poster_of(caller):
                 return _replayed(await first.answer())
             await first.answered()
-        post = Post(asked, caller)
+        post = Post(asked, caller, workflow)
         self._in_flight[asked.id] = post
         post.when_answered = lambda: self._in_flight.pop(asked.id, None)
         try:
@@ -235,8 +258,73 @@ class Writer:
             post.fail(fault)  # Also for those who joined.
             raise
 
-    async def preview(self, asked: AskedBatch) -> Posted | Refusal:
-        """What posting would do, once what it stands on is committed."""
+    async def submit_decision(self, asked: AskedDecision, caller: Caller) -> DecisionOutcome:
+        """Say something of a proposal; said again, it is answered again."""
+        outcome = await self.submit(self._decision(asked, caller))
+        if outcome == Refusal(code=RefusalCode.PROPOSAL_NOT_OPEN):
+            return await self._decided_so(asked, caller) or outcome
+        return outcome
+
+    async def _decided_so(
+        self, asked: AskedDecision, caller: Caller
+    ) -> Receipt | RefusedReceipt | None:
+        """The receipt of a batch whose proposal this caller ended so before."""
+        stored = (await self._store.lookup(self.ledger_id, [asked.batch])).get(asked.batch)
+        if stored is None:
+            return None
+        index = stored.leaf_index
+        (line,) = await self._store.lines(self.ledger_id, index - 1, index)
+        last = decode_leaf(line)
+        is_mine = isinstance(last, ProposalDecided) and (
+            (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
+        )
+        return receipt_again(stored) if is_mine else None
+
+    def _decision(self, asked: AskedDecision, caller: Caller | None) -> Decide:
+        proposal = self.book.proposals.open.get(asked.batch)
+        request = self._waiting.get(asked.batch)
+        if proposal is None or request is None:
+            return Decide(asked, caller, None)
+        return Decide(asked, caller, Post(request.asked, _maker(proposal.line)))
+
+    def proposals(self, book: Book) -> list[ProposalView]:
+        """The open proposals with the requests that wait, the oldest first."""
+        return [
+            ProposalView(proposal=proposal, asked=self._waiting[batch].asked)
+            for batch, proposal in book.proposals.open.items()
+            if batch in self._waiting
+        ]
+
+    def proposal(self, book: Book, batch: UUID) -> ProposalView | None:
+        """An open proposal with the request that waits."""
+        proposal, request = book.proposals.open.get(batch), self._waiting.get(batch)
+        if proposal is None or request is None:
+            return None
+        return ProposalView(proposal=proposal, asked=request.asked)
+
+    def refuse_decision(
+        self, book: Book, asked: AskedDecision, caller: Caller | None
+    ) -> Refusal | None:
+        """Why this may not be said of a proposal now."""
+        return book.refuse(self._decided_line(asked, caller))
+
+    def _decided_line(self, asked: AskedDecision, caller: Caller | None) -> ProposalDecided:
+        return ProposalDecided(
+            recorded_at=self.now(),
+            batch=asked.batch,
+            decision=asked.decision,
+            by=UNSET if caller is None else caller.key,
+            user=asked.user,
+            reason=asked.reason,
+        )
+
+    async def preview(
+        self, asked: AskedBatch, caller: Caller, *, is_trial: bool = False
+    ) -> Posted | Refusal:
+        """What posting would do, once what it stands on is committed.
+
+        With `is_trial` it is said though somebody would have to approve it first.
+        """
         check_form(asked)
         opening = self.book.opening
         is_unique = opening is not None and opening.unique_references
@@ -244,7 +332,15 @@ class Writer:
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
         def look(book: Book) -> Posted | Refusal:
-            return preview(book, asked, self.moment(asked), used, past)
+            return preview(
+                book,
+                asked,
+                self.moment(asked),
+                used,
+                past,
+                key=caller.key,
+                is_trial=is_trial,
+            )
 
         return await self.submit(Look(look))
 
@@ -353,26 +449,104 @@ class Writer:
         if self._refusals_left(pending.caller.key) < 1:
             pending.fail(Overloaded("too many refused batches from this key"))
             return None
+        code = pending.workflow
+        rule = self.book.workflows.get(code) if code else None
         try:
-            used = pending.used | self._used if pending.used else self._used
-            decided = decide(
-                self.book,
-                pending.asked,
-                pending.caller,
-                self.moment(pending.asked),
-                used,
-                pending.past,
-            )
+            if code and rule is None:
+                refusal = Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
+                return lambda: pending.give(refusal)
+            if rule is not None and rule.accepts is not UNSET:
+                return self._propose(pending, rule)
+            decided = self._decided(pending)
+            if decided is None:
+                return self._propose(pending, rule)
         except MalformedRequest as fault:
             pending.fail(fault)
             return None
+        self._take(decided, pending)
+        return lambda: pending.give(decided.receipt)
+
+    def _decided(self, pending: Post) -> Decided | None:
+        used = pending.used | self._used if pending.used else self._used
+        moment = self.moment(pending.asked)
+        return decide(self.book, pending.asked, pending.caller, moment, used, pending.past)
+
+    def _take(self, decided: Decided, pending: Post) -> None:
+        """Take a batch that was decided into the open group."""
         if all_refused(decided.receipt):
             self._count_refusal(pending.caller.key)
         self._used.update(_pairs(decided.batch))
         self._open.add(decided.receipt.leaf)
         self._open.batches.append(decided.batch)
         self._open.transfers += pending.transfers
-        return lambda: pending.give(decided.receipt)
+
+    # ---- what waits for others
+
+    def _propose(self, pending: Post, rule: Workflow | None) -> Give:
+        """Let a batch wait; what its party accepts at once does not wait."""
+        book, asked, caller = self.book, pending.asked, pending.caller
+        moment = self.moment(asked)
+        line = propose(book, asked, caller, moment, pending.workflow, rule)
+        if isinstance(line, Refusal):
+            decided = refuse(book, asked, caller, moment, line)
+            self._take(decided, pending)
+            return lambda: pending.give(decided.receipt)
+        refusal = pending_alike(book, asked, line, self._waiting) or book.refuse(line)
+        if refusal is not None:
+            return lambda: pending.give(refusal)
+        receipt = ProposalReceipt(leaf_index=book.size, leaf=line)
+        self.record(line)
+        self._waiting[asked.id] = request = to_wait(asked)
+        self._open.proposals.append(NewProposal(asked.id, request.data))
+        if not book.proposals.is_whitelisted(line):
+            return lambda: pending.give(receipt)
+        self.record(
+            ProposalDecided(
+                recorded_at=self.now(),
+                batch=asked.id,
+                decision="accepted",
+                reason="whitelist",
+            )
+        )
+        if book.proposals.ending is None:  # It must be approved besides.
+            return lambda: pending.give(receipt)
+        ended = self._end(pending)
+        return lambda: pending.give(ended)
+
+    def decide_proposal(self, pending: Decide) -> Give | None:
+        """Take what somebody says of a proposal; the last word ends it."""
+        asked, caller, book = pending.asked, pending.caller, self.book
+        line = self._decided_line(asked, caller)
+        refusal = book.refuse(line)
+        if refusal is not None:
+            return lambda: pending.give(refusal)
+        if pending.batch is None:  # It was proposed after this was asked.
+            pending.fail(StoreUnavailable(f"proposal {asked.batch} is being recorded"))
+            return None
+        self.record(line)
+        if book.proposals.ending is not None:
+            ended = self._end(pending.batch)
+            return lambda: pending.give(ended)
+        view = ProposalView(
+            proposal=book.proposals.open[asked.batch], asked=pending.batch.asked
+        )
+        return lambda: pending.give(view)
+
+    def _end(self, pending: Post) -> Receipt | RefusedReceipt:
+        """Record the leaf of a batch whose proposal was decided just now."""
+        book, asked, caller = self.book, pending.asked, pending.caller
+        ending = book.proposals.ending
+        assert ending is not None, "a proposal was decided"
+        if ending.refused is None:
+            decided = self._decided(pending)
+            assert decided is not None, "what was approved needs no approval"
+        else:
+            refusal = Refusal(code=ending.refused)
+            decided = refuse(book, asked, caller, self.moment(asked), refusal)
+        self._take(decided, pending)
+        self._open.settled.append(asked.id)
+        del self._waiting[asked.id]
+        return decided.receipt
 
     def _refusals_left(self, key: str) -> float:
         """How many refused leaves a key may still cause just now."""
@@ -495,6 +669,23 @@ class Writer:
             return
         while self._has_room() and (line := self.book.due_line(now)) is not None:
             self.record(line)
+            if isinstance(line, ProposalDecided):
+                request = self._waiting[line.batch].asked
+                ending = self.book.proposals.ending
+                assert ending is not None, "what expired is over"
+                self._end(Post(request, _maker(ending.proposal.line)))
+        for batch in self.book.proposals.acceptable(now):
+            if batch not in self._accepting and not self._closing:
+                self._accept(batch)
+
+    def _accept(self, batch: UUID) -> None:
+        """Queue that a proposal is accepted by itself, since its time for that has come."""
+        asked = AskedDecision(batch=batch, decision="accepted", reason="time")
+        pending = self._decision(asked, None)
+        self._accepting.add(batch)
+        pending.when_answered = lambda: self._accepting.discard(batch)
+        self._queue.append(pending)
+        self._queued_transfers += pending.transfers
 
     async def _something(self, committing: asyncio.Task[None] | None) -> None:
         """Wait for a request, where there is room for it, or for the end of the commit."""
@@ -540,7 +731,7 @@ class Writer:
         self._queued_transfers += sum(pending.transfers for pending in rest)
 
     async def _look_up(self, taken: Collection[Pending[Any]]) -> Mapping[UUID, StoredBatch]:
-        posts = [pending for pending in taken if isinstance(pending, Post)]
+        posts = [pending.batch for pending in taken if pending.batch is not None]
         if not posts:
             return {}
         # What is committed by now, the look-up finds by itself.
@@ -672,6 +863,13 @@ class Writer:
         self.book, self._edge = loaded.book, loaded.edge
         self._open, self._open_pending = OpenGroup(), []
         self._used, self._used_committed = set(), set()
+        requests = await self._store.proposals(self.ledger_id)
+        lost = self.book.proposals.open.keys() - requests.keys()
+        if lost:
+            raise JournalBroken(
+                "the requests of proposals are missing", *sorted(map(str, lost))
+            )
+        self._waiting = {batch: waiting(requests[batch]) for batch in self.book.proposals.open}
         if self.committed_sequence != self.book.transfers:
             self.committed_sequence = self.book.transfers
             self._wake_waiters()
@@ -710,6 +908,11 @@ class Writer:
         self._fail_waiting(fault)
 
 
+def _maker(line: BatchProposed) -> Caller:
+    """Whoever made a proposal, as far as its batch's leaf says."""
+    return Caller(key=line.key, role=Role.POSTER, poster=line.poster)
+
+
 def business_day(moment: datetime, zone: ZoneInfo, cut_off: int | UnsetType) -> date:
     """The day of a clock: the date in a zone, and from the cut-off on the next one's.
 
@@ -738,6 +941,6 @@ def _snapshot_line(frozen: Frozen, root: bytes, now: int) -> Built[None]:
 
 def _replayed(outcome: PostOutcome) -> PostOutcome:
     """The same receipt, for one who sent it again."""
-    if isinstance(outcome, Receipt | RefusedReceipt):
+    if isinstance(outcome, Receipt | RefusedReceipt | ProposalReceipt):
         return replace(outcome, replayed=True)
     return outcome

@@ -90,6 +90,24 @@ WHERE ledger_id = $1 AND phase IN (0, 3) AND ($6::bigint IS NULL OR sequence <= 
 GROUP BY account
 ORDER BY account;
 
+-- name: balances_at
+-- $1 ledger, $2 first and $3 last account, $4 the days after those that are asked for, in order,
+-- $5 the account whose rows stand apart.  In order of accounts: what moved each by the end of the
+-- first day, then by each next one, then after the last; and what it paid to $5.
+SELECT
+    account,
+    width_bucket(business_date, $4::date[]) AS place,
+    coalesce(sum(credit - debit) FILTER (WHERE other <> $5), 0) AS moved,
+    coalesce(sum(debit) FILTER (WHERE other = $5), 0) AS paid
+FROM tequio.transfers
+CROSS JOIN LATERAL (
+    VALUES (debit_account, credit_account, amount, 0::bigint),
+        (credit_account, debit_account, 0::bigint, amount)
+) AS posting (account, other, debit, credit)
+WHERE ledger_id = $1 AND phase IN (0, 3) AND account BETWEEN $2 AND $3
+GROUP BY account, place
+ORDER BY account;
+
 -- name: size
 -- $1 ledger.  One row, or none.
 SELECT size FROM tequio.heads WHERE ledger_id = $1;

@@ -60,6 +60,10 @@ WHERE transfers.ledger_id = $1
 SELECT sequence, salt FROM tequio.details
 WHERE ledger_id = $1 AND sequence = ANY ($2::bigint[]);
 
+-- name: proposals
+-- $1 ledger.  The requests that wait for others.
+SELECT batch_id, asked FROM tequio.proposals WHERE ledger_id = $1;
+
 -- name: keep_checkpoint
 -- $1 ledger, $2 size, $3 note. Also inside a commit.
 INSERT INTO tequio.checkpoints (ledger_id, size, note) VALUES ($1, $2, $3)

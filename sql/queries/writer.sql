@@ -75,6 +75,15 @@ SELECT $1, new.* FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS new;
 INSERT INTO tequio.links (ledger_id, target, sequence, amount)
 SELECT $1, new.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS new;
 
+-- name: insert_proposals
+-- $1 ledger, then a column each: batch, the request that waits.
+INSERT INTO tequio.proposals (ledger_id, batch_id, asked)
+SELECT $1, new.* FROM unnest($2::uuid[], $3::bytea[]) AS new;
+
+-- name: delete_proposals
+-- $1 ledger, $2 batches that wait no more.
+DELETE FROM tequio.proposals WHERE ledger_id = $1 AND batch_id = ANY($2::uuid[]);
+
 -- name: insert_tiles
 -- $1 ledger, then a column each: level, index, hashes.
 INSERT INTO tequio.tiles (ledger_id, level, tile_index, hashes)

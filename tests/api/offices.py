@@ -23,6 +23,7 @@ from ledger.api.service import Settings
 from ledger.core.model import Role
 from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads, MemoryStore
 from ledger.sequencer.desk import Sequencer
+from ledger.services.runs import Runs
 from tests.sequencer.houses import House, furnish
 
 CAJA = "/v1/ledgers/caja"
@@ -157,6 +158,7 @@ async def open_office(
             settings=settings,
             draw=house.random.randbytes,
             now=lambda: house.now / 1e6,
+            runs=Runs(sequencer, MemoryReads(house.database)),
         )
         runner = make_runner(app)
         await runner.setup()

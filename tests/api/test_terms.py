@@ -537,6 +537,9 @@ async def test_available_is_the_balance_less_what_is_held_and_the_bound(
 
 async def test_an_adjustment_to_a_year_moves_balances_like_any_other(office: Office) -> None:
     asked = pay("ana", "eva", "5.00", business_date="2022-12-31", terms={"adjusting": True})
+    early = await office.ask("POST", TRANSFERS, {"id": uid(4), **asked})
+    assert early.code == "business_date_not_open"  # Its year is not closed.
+    assert (await office.ask("POST", f"{CAJA}/days/2022-12-31/close")).status == 200
     posted = await office.ask("POST", TRANSFERS, {"id": uid(2), **asked})
     assert posted.body["receipt"]["phase"] == "adjusted"
     assert (await read(office, 2))["phase"] == "adjusted"

@@ -77,6 +77,11 @@ def test_other_kinds_pay_nothing(book: Book) -> None:
     assert balances(book)["treasury"] == 0
 
 
+def test_the_treasury_owes_itself_nothing(book: Book) -> None:
+    outcome = done(post(book, batch(pay("ana", "treasury", "100.00", kind="purchase"))))
+    assert (outcome.amount, dict(outcome.notes)) == ([10_000], {})
+
+
 def test_who_cannot_pay_the_levy_cannot_pay(book: Book) -> None:
     set_levy(book, "member", n=1, d=100, payer="debit", kinds=["fair"])
     outcome = post(book, batch(pay("ana", "shop", "995.00", kind="fair")))

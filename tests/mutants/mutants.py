@@ -65,6 +65,7 @@ MUTANTS = (
             "return magnitude",
         ),
         ("less than a unit is shown without its zero", "rjust(scale + 1,", "rjust(scale,"),
+        tests=("tests/core/test_amounts.py",),
     ),
     *_of(
         "ledger/core/asked.py",
@@ -237,8 +238,8 @@ MUTANTS = (
         ),
         (
             "a restart thaws what is frozen",
-            "                self._status[line.number] = _STATUS_NUMBER[line.status]\n",
-            "",
+            "self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)",
+            "self._status += bytes(len(lines))",
         ),
         (
             "control sums hide an unknown account",
@@ -247,8 +248,8 @@ MUTANTS = (
         ),
         (
             "an amount counts for nobody's currency",
-            "self.currency_of(d or c)",
-            "self.currency_of(d)",
+            "code = self.currency_of(d or c)\n            sums[code] = sums.get(code, 0) + a",
+            "code = self.currency_of(d)\n            sums[code] = sums.get(code, 0) + a",
         ),
         (
             "what is late goes where it may not",
@@ -501,6 +502,7 @@ MUTANTS = (
             "self.closed_through = _or_min(line.closed_through)",
             "pass",
         ),
+        tests=("tests/core/test_days.py",),
     ),
     *_of(
         "ledger/core/levies.py",
@@ -518,14 +520,15 @@ MUTANTS = (
         ),
         (
             "a restart forgets what is levied",
-            "self.rules[line.code] = line.levy\n        self._refresh()",
-            "self.rules[line.code] = line.levy",
+            "assert isinstance(line, StateLevy)\n        self.rules[line.code] = line.levy\n",
+            "assert isinstance(line, StateLevy)\n",
         ),
         (
             "a rate may take more than all",
             "if line.levy.n > line.levy.d:",
             "if line.levy.n > 2 * line.levy.d:",
         ),
+        tests=("tests/core/test_levies.py",),
     ),
     *_of(
         "ledger/core/holds.py",
@@ -593,11 +596,13 @@ MUTANTS = (
             "number=book.accounts + len(lines) + 1,",
             "number=book.accounts + 1,",
         ),
+        tests=("tests/core/test_changes.py",),
     ),
     *_of(
         "ledger/core/personal.py",
         ("small letters hide a person", "code.upper()", "code"),
         ("the shortest of them is not seen", "len(code) < SHORTEST", "len(code) <= SHORTEST"),
+        tests=("tests/core/test_changes.py",),
     ),
     *_of(
         "ledger/journal/batches.py",

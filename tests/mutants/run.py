@@ -29,7 +29,8 @@ from tests.mutants.mutants import MUTANTS, Mutant
 ROOT = Path(__file__).parents[2]
 COPIED = ("ledger", "sql", "tests", "pyproject.toml")
 SECONDS_MAX = 120  # For one mutant; where a loop no longer ends, that is noticed too.
-LAST = "test_histories.py"  # Finds nearly everything, but takes longer than the others.
+# These take longest, the last of them because it finds nearly everything.
+SLOW = ("test_levies.py", "test_account_life.py", "test_limits.py", "test_histories.py")
 
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 WHERE = "import ledger, sys; sys.stdout.write(ledger.__file__)"
@@ -112,12 +113,12 @@ def environment(copy: Path) -> dict[str, str]:
 
 
 def in_order(copy: Path, tests: Sequence[str]) -> list[str]:
-    """Test files; of a folder, the slow one comes last."""
+    """Test files; those that take longest come last."""
     files: list[Path] = []
     for name in tests:
         path = copy / name
         files += sorted(path.glob("test_*.py")) if path.is_dir() else [path]
-    files.sort(key=lambda path: path.name == LAST)
+    files.sort(key=lambda path: SLOW.index(path.name) if path.name in SLOW else -1)
     return [path.relative_to(copy).as_posix() for path in files]
 
 

@@ -21,7 +21,7 @@ OTHER_KEYS = {
     ("migrations", ("name",)): "the same table",
 }
 JOURNAL = ["leaves", "transfers", "batches", "accounts", "tiles", "snapshots", "links"]
-MAY_DELETE = {"details", "snapshot_chunks"}
+MAY_DELETE = {"details", "proposals", "snapshot_chunks"}
 MAY_UPDATE = {"ledgers", "heads", "checkpoints", "cursors", "api_keys"}
 
 KEYS = """

@@ -28,7 +28,7 @@ from ledger.core.lines import (
     Terms,
 )
 from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
-from ledger.core.ports import Caller, Group, Movement, NewTile, Store
+from ledger.core.ports import Caller, DayBalances, Group, Movement, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
@@ -797,6 +797,39 @@ async def test_movements_of_all_who_ever_moved(place: Place) -> None:
     assert sum(m.opening for m in movements) == 0
 
 
+async def test_balances_at_without_rows_with_one_account(place: Place) -> None:
+    """Day by day as somebody who adds up the rows finds them; what was paid is on any day."""
+    scribe = await a_week(place.store())
+    ledger_id = scribe.head.ledger_id
+    rows = await place.reads.transfers(ledger_id, after=0, limit=100)
+    days = [DAY + timedelta(days=n) for n in range(-4, 2)]
+    for besides in range(1, 6):
+        expected: list[DayBalances] = []
+        for account in range(2, 5):
+            own = [
+                (row.business_date, row.amount * sign, other)
+                for row in rows
+                for number, other, sign in (
+                    (row.debit_account, row.credit_account, -1),
+                    (row.credit_account, row.debit_account, 1),
+                )
+                if number == account
+            ]
+            if not own:
+                continue
+            balances = [
+                sum(a for day, a, other in own if day <= end and other != besides)
+                for end in days
+            ]
+            paid = sum(-a for _, a, other in own if other == besides and a < 0)
+            expected.append(DayBalances(account, balances, paid))
+        found = await place.reads.balances_at(ledger_id, 2, 4, days, besides)
+        assert found == expected, besides
+        nothing = [replace(one, balances=[]) for one in expected]
+        assert await place.reads.balances_at(ledger_id, 2, 4, [], besides) == nothing
+    assert await place.reads.balances_at(ledger_id, 9, 99, days, 1) == []
+
+
 def closing(scribe: Scribe, day: date) -> DayClosed:
     totals = scribe.book.days.totals_of([day])
     return DayClosed(
@@ -1155,3 +1188,39 @@ async def test_a_database_that_is_not_there(database: str) -> None:
         await opened.open()
     with pytest.raises(StoreUnavailable):
         await PgStore(opened).ledgers()
+
+
+# ---- requests that wait
+
+
+async def test_requests_wait_until_they_are_decided(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    assert await store.proposals(ledger_id) == await store.proposals(77) == {}
+    long = b'{"id":"..."}' * 10_000
+    scribe.post(THIRD, transfer(1, 2, 5))
+    new = [NewProposal(FIRST, b"{}"), NewProposal(SECOND, long)]
+    await store.commit(replace(scribe.group(), proposals=new))
+    assert await store.proposals(ledger_id) == {FIRST: b"{}", SECOND: long}
+    scribe.refuse(FIRST)
+    await store.commit(replace(scribe.group(), settled=[FIRST, UUID(int=9)]))
+    assert await store.proposals(ledger_id) == {SECOND: long}
+    at_once = replace(_next(scribe), proposals=[NewProposal(FIRST, b"x")], settled=[FIRST])
+    await store.commit(at_once)
+    assert await place.store().proposals(ledger_id) == {SECOND: long}
+
+
+def _next(scribe: Scribe) -> Group:
+    scribe.refuse(UUID(int=scribe.head.size + 100))
+    return scribe.group()
+
+
+async def test_the_same_request_does_not_wait_twice(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    ledger_id = scribe.head.ledger_id
+    await store.commit(replace(_next(scribe), proposals=[NewProposal(FIRST, b"a")]))
+    with pytest.raises(JournalBroken):
+        await store.commit(replace(_next(scribe), proposals=[NewProposal(FIRST, b"b")]))
+    assert await store.proposals(ledger_id) == {FIRST: b"a"}

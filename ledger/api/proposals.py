@@ -1,0 +1,348 @@
+"""Proposals: payments between members, and what is said of batches that wait for others."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ledger.api.accounts import NoQuery
+from ledger.api.answers import DryRun
+from ledger.api.auth import READERS
+from ledger.api.batches import refused_batch
+from ledger.api.posting import (
+    PostQuery,
+    WriteQuery,
+    answer_outcome,
+    newest_checkpoint,
+    post,
+)
+from ledger.api.problems import Problem
+from ledger.api.receipts import batch_receipt, outcome_answers, refusal_problem, refused
+from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.waiting import (
+    DecisionAnswer,
+    ProposalsPage,
+    proposal_answer,
+)
+from ledger.api.wire import (
+    DecisionRequest,
+    PaymentRequest,
+    PolicyRequest,
+    WhitelistRequest,
+    WorkflowRequest,
+    decode,
+    idempotency_id,
+    read_body,
+)
+from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.book import Posted
+from ledger.core.lines import ApprovalRule, Workflow
+from ledger.core.model import Decision, Role
+from ledger.core.ports import (
+    AskedDecision,
+    AskedPolicy,
+    AskedWorkflow,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+)
+from ledger.core.refusals import Refusal, RefusalCode
+
+# ---- rules as data
+
+
+class PolicyAnswer(Struct, frozen=True, kw_only=True):
+    """A rule of approval. Amounts in it are minor units, as in the journal."""
+
+    code: str
+    rule: ApprovalRule
+
+
+class PoliciesAnswer(Struct, frozen=True, kw_only=True):
+    """The rules of approval in the order of their codes."""
+
+    policies: list[PolicyAnswer]
+
+
+class WorkflowAnswer(Struct, frozen=True, kw_only=True):
+    """A workflow of payments."""
+
+    code: str
+    rule: Workflow
+
+
+class WorkflowsAnswer(Struct, frozen=True, kw_only=True):
+    """The workflows in the order of their codes, the shipped ones among them."""
+
+    workflows: list[WorkflowAnswer]
+
+
+class SetAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That it is so from now on, or with `dry_run` that it could be."""
+
+    code: str | UnsetType = UNSET
+    dry_run: bool = False
+
+
+async def _body(call: Call) -> bytes:
+    settings = call.service.settings
+    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
+
+
+async def post_policy(call: Call) -> web.Response:
+    """Set a rule of approval, or without a rule remove it."""
+    asked = decode(await _body(call), PolicyRequest)
+    dry_run = call.query(WriteQuery).dry_run
+    policy = AskedPolicy(reason=asked.reason, rule=asked.rule, act=asked.act)
+    refusal = await call.service.undisturbed(
+        call.desk.set_policy(call.ledger, asked.code, policy, call.caller, dry_run=dry_run)
+    )
+    return _set(call, refusal, asked.code, dry_run)
+
+
+async def get_policies(call: Call) -> web.Response:
+    """The rules of approval."""
+    call.query(NoQuery)
+    rules = await call.desk.read(call.ledger, lambda book: dict(book.policies.rules))
+    found = [PolicyAnswer(code=code, rule=rule) for code, rule in sorted(rules.items())]
+    return answer(PoliciesAnswer(policies=found))
+
+
+async def post_workflow(call: Call) -> web.Response:
+    """Set a workflow of payments, or without a rule remove it."""
+    asked = decode(await _body(call), WorkflowRequest)
+    dry_run = call.query(WriteQuery).dry_run
+    workflow = AskedWorkflow(reason=asked.reason, rule=asked.rule)
+    refusal = await call.service.undisturbed(
+        call.desk.set_workflow(call.ledger, asked.code, workflow, call.caller, dry_run=dry_run)
+    )
+    return _set(call, refusal, asked.code, dry_run)
+
+
+async def get_workflows(call: Call) -> web.Response:
+    """The workflows of payments."""
+    call.query(NoQuery)
+    rules = await call.desk.read(call.ledger, lambda book: book.workflows.all())
+    found = [WorkflowAnswer(code=code, rule=rule) for code, rule in rules.items()]
+    return answer(WorkflowsAnswer(workflows=found))
+
+
+async def post_whitelist(call: Call) -> web.Response:
+    """Accept at once what a partner starts, or no more. A member does so for its accounts."""
+    asked = decode(await _body(call), WhitelistRequest)
+    dry_run = call.query(WriteQuery).dry_run
+    call.check_reach(asked.account)
+    refusal = await call.service.undisturbed(
+        call.desk.set_whitelist(
+            call.ledger,
+            asked.account,
+            asked.partner,
+            asked.on,
+            call.caller,
+            dry_run=dry_run,
+        )
+    )
+    return _set(call, refusal, UNSET, dry_run)
+
+
+def _set(
+    call: Call, refusal: Refusal | None, code: str | UnsetType, dry_run: bool
+) -> web.Response:
+    if refusal is not None:
+        raise refusal_problem(call, refusal)
+    return answer(SetAnswer(code=code, dry_run=dry_run))
+
+
+# ---- payments
+
+
+async def post_payment(call: Call) -> web.Response:
+    """Start a payment by a workflow: it is posted, or waits until the other party accepts.
+
+    With dry_run its levies, the balances after it or the refusal, which promises nothing.
+    """
+    asked = decode(await _body(call), PaymentRequest)
+    query = call.query(PostQuery)
+    rule = await call.desk.read(call.ledger, lambda book: book.workflows.get(asked.workflow))
+    if rule is None:
+        raise Problem(RefusalCode.WORKFLOW_NOT_FOUND)
+    if rule.starts == "third":
+        if call.caller.role is not Role.OPERATOR:
+            raise Problem("role_not_allowed")
+    else:
+        call.check_reach(asked.payer if rule.starts == "payer" else asked.payee)
+    batch = AskedBatch(
+        id=idempotency_id(call.request, asked.id, call.caller.poster),
+        transfers=[_transfer(asked)],
+    )
+    outcome = await post(call, batch, query.dry_run, asked.workflow)
+    try:
+        return await answer_outcome(call, batch, outcome, query)
+    except Problem as problem:
+        if problem.facts.get("account", asked.payer) not in call.reach:
+            for name in ("account", "available", "currency"):  # Not for everyone to see.
+                problem.facts.pop(name, None)
+        raise
+
+
+def _transfer(asked: PaymentRequest) -> AskedTransfer:
+    return AskedTransfer(
+        debit_account=asked.payer,
+        credit_account=asked.payee,
+        amount=asked.amount,
+        currency=asked.currency,
+        kind=asked.kind,
+        reference=asked.reference,
+        description=asked.description,
+        entered_by=asked.entered_by,
+    )
+
+
+# ---- reading
+
+
+class ProposalsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those after a leaf index."""
+
+    after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+
+
+async def get_proposals(call: Call) -> web.Response:
+    """Open proposals; a poster or member sees its own and those that touch its accounts."""
+    query = call.query(ProposalsQuery)
+    found = [
+        view
+        for view in await call.desk.proposals(call.ledger)
+        if view.proposal.index > query.after and _is_seen(call, view)
+    ]
+    page = found[: query.limit]
+    return answer(
+        ProposalsPage(
+            proposals=[proposal_answer(call, view, in_full=False) for view in page],
+            next=page[-1].proposal.index if len(found) > len(page) else UNSET,
+        )
+    )
+
+
+async def get_proposal(call: Call) -> web.Response:
+    """One open proposal with its transfers. Once it is decided, read the batch of its id."""
+    call.query(NoQuery)
+    view = await call.desk.proposal(call.ledger, _id(call))
+    if view is None or not _is_seen(call, view):
+        raise Problem("proposal_not_found")
+    return answer(proposal_answer(call, view, in_full=True))
+
+
+def _id(call: Call) -> UUID:
+    try:
+        return msgspec.convert(call.part("id"), UUID)
+    except msgspec.ValidationError:
+        raise Problem("proposal_not_found") from None
+
+
+def _is_mine(call: Call, view: ProposalView) -> bool:
+    return view.proposal.line.poster == (call.caller.poster or call.caller.key)
+
+
+def _is_seen(call: Call, view: ProposalView) -> bool:
+    """Whether a proposal is this caller's, or touches an account in its reach."""
+    if call.caller.role in READERS or _is_mine(call, view):
+        return True
+    return any(
+        code in call.reach
+        for t in view.asked.transfers
+        for code in (t.debit_account, t.credit_account)
+    )
+
+
+# ---- deciding
+
+
+async def approve(call: Call) -> web.Response:
+    """Approve a batch that somebody else made. With the last approval needed it is posted."""
+    return await _decide(call, "approved")
+
+
+async def accept(call: Call) -> web.Response:
+    """Accept a payment that the other party started; it is posted."""
+    return await _decide(call, "accepted")
+
+
+async def decline(call: Call) -> web.Response:
+    """Refuse to approve or accept. The id of the batch is spent."""
+    return await _decide(call, "declined")
+
+
+async def cancel(call: Call) -> web.Response:
+    """Take back what one proposed oneself. The id of the batch is spent."""
+    return await _decide(call, "cancelled")
+
+
+_ENDS: Final = ("declined", "cancelled")
+
+
+async def _decide(call: Call, decision: Decision) -> web.Response:
+    asked = decode(await _body(call), DecisionRequest)
+    dry_run = call.query(WriteQuery).dry_run
+    said = AskedDecision(
+        batch=_id(call), decision=decision, user=asked.user, reason=asked.reason
+    )
+    view = await call.desk.proposal(call.ledger, said.batch)
+    if view is not None:
+        _check_may(call, view, decision)
+    outcome = await call.service.undisturbed(
+        call.desk.decide(call.ledger, said, call.caller, dry_run=dry_run)
+    )
+    match outcome:
+        case Posted():
+            outcomes = outcome_answers(outcome, call, call.faces())
+            return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case ProposalView() if dry_run:
+            return answer(DryRun(dry_run=True))
+        case ProposalView():
+            found = DecisionAnswer(
+                proposal=proposal_answer(call, outcome, in_full=False),
+                checkpoint=newest_checkpoint(call),
+            )
+            return answer(found, 202)
+        case Receipt():
+            found = DecisionAnswer(
+                receipt=batch_receipt(call, outcome), checkpoint=newest_checkpoint(call)
+            )
+            return answer(found, replayed=outcome.replayed)
+        case RefusedReceipt() if decision in _ENDS:
+            found = DecisionAnswer(
+                refused=refused_batch(call, outcome.leaf_index, outcome.leaf),
+                checkpoint=newest_checkpoint(call),
+            )
+            return answer(found, replayed=outcome.replayed)
+    if view is None:
+        assert isinstance(outcome, Refusal), "nothing else is known of what does not wait"
+        raise refusal_problem(call, outcome)
+    raise refused(call, view.asked, outcome)
+
+
+def _check_may(call: Call, view: ProposalView, decision: Decision) -> None:
+    """Raise Problem unless this caller may say this of a proposal."""
+    if not _is_seen(call, view):
+        raise Problem(RefusalCode.PROPOSAL_NOT_OPEN)
+    role, line = call.caller.role, view.proposal.line
+    if role is Role.OPERATOR or decision == "approved":
+        return
+    if decision == "cancelled":
+        if not _is_mine(call, view):
+            raise Problem("role_not_allowed")
+        return
+    if decision == "declined" and role is Role.APPROVER:
+        if not line.approvals:
+            raise Problem(RefusalCode.DECISION_NOT_NEEDED)
+        return
+    if line.accepts is UNSET:
+        raise Problem(RefusalCode.DECISION_NOT_NEEDED)
+    (transfer,) = view.asked.transfers
+    call.check_reach(
+        transfer.debit_account if line.accepts == "payer" else transfer.credit_account
+    )

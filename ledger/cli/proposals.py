@@ -1,0 +1,244 @@
+"""Commands about what waits for others: payments, approvals, and transfers in dispute."""
+
+import uuid
+from typing import Any, Final
+
+import click
+
+from ledger.cli.books import limit_option, take
+from ledger.cli.client import path_of
+from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
+from ledger.cli.show import (
+    Place,
+    dry_query,
+    dry_run_option,
+    ledger_option,
+    print_json,
+    speaks_to_service,
+    table,
+)
+from ledger.cli.words import t
+
+TRANSFER: Final = (
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    "kind",
+    "reference",
+    "description",
+    "entered_by",
+)
+REFUSED: Final = ("id", "code", "sentence", "recorded_at", "leaf_index")
+DISPUTE: Final = ("sequence", "since", "due", "by", "reason")
+
+batch_argument = click.argument("batch_id", metavar="ID", type=click.UUID)
+user_option = click.option(
+    "--user", help=t("The person who says so, a code.", "La persona que lo dice, un código.")
+)
+reason_option = click.option("--reason", help=t("Why, a code.", "Por qué, un código."))
+
+
+@click.command(
+    "proposals",
+    help=t(
+        "What waits until others approve or accept it; with ID one of them in full.",
+        "Lo que espera autorización o aceptación; con ID, una propuesta completa.",
+    ),
+)
+@click.argument("batch_id", metavar="[ID]", type=click.UUID, required=False)
+@ledger_option
+@limit_option
+@speaks_to_service
+async def proposals(place: Place, batch_id: uuid.UUID | None, ledger: str, limit: int) -> None:
+    if batch_id is None:
+        path = path_of("ledgers", ledger, "proposals")
+        place.rows(await take(place, path, "proposals", limit), PROPOSAL)
+        return
+    async with place.client() as client:
+        found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
+    place.one(found, PROPOSAL)
+    if not place.json:
+        place.console.print()
+        place.console.print(table(found["transfers"], TRANSFER))
+
+
+async def decide(
+    place: Place, ledger: str, batch_id: uuid.UUID, what: str, dry_run: bool, **said: Any
+) -> None:
+    """Say something of a proposal, and print what came of it."""
+    path = path_of("ledgers", ledger, "proposals", str(batch_id), what)
+    async with place.client() as client:
+        answer, _ = await client.send("POST", path, present(**said), query=dry_query(dry_run))
+    if dry_run:
+        place.dry(answer, "outcomes", ("debit_balance", "credit_balance", "code", "sentence"))
+    elif place.json:
+        print_json(answer)
+    elif "receipt" in answer:
+        place.one(answer["receipt"], BATCH)
+    elif "refused" in answer:
+        place.one(answer["refused"], REFUSED)
+    else:
+        place.one(answer["proposal"], PROPOSAL)
+
+
+@click.command(
+    "approve",
+    help=t(
+        "Approve the proposal ID that somebody else made.",
+        "Autoriza la propuesta ID que capturó otra persona.",
+    ),
+)
+@batch_argument
+@ledger_option
+@user_option
+@reason_option
+@dry_run_option
+@speaks_to_service
+async def approve(
+    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
+) -> None:
+    await decide(place, ledger, batch_id, "approve", dry_run, **said)
+
+
+@click.command(
+    "accept",
+    help=t(
+        "Accept the payment ID that the other party started.",
+        "Acepta el pago ID que inició la otra parte.",
+    ),
+)
+@batch_argument
+@ledger_option
+@user_option
+@reason_option
+@dry_run_option
+@speaks_to_service
+async def accept(
+    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
+) -> None:
+    await decide(place, ledger, batch_id, "accept", dry_run, **said)
+
+
+@click.command(
+    "decline",
+    help=t("Decline the proposal ID.", "Rechaza la propuesta ID."),
+)
+@batch_argument
+@ledger_option
+@user_option
+@reason_option
+@dry_run_option
+@speaks_to_service
+async def decline(
+    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
+) -> None:
+    await decide(place, ledger, batch_id, "decline", dry_run, **said)
+
+
+@click.command(
+    "cancel",
+    help=t("Take back the proposal ID of one's own.", "Cancela la propuesta propia ID."),
+)
+@batch_argument
+@ledger_option
+@user_option
+@reason_option
+@dry_run_option
+@speaks_to_service
+async def cancel(
+    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
+) -> None:
+    await decide(place, ledger, batch_id, "cancel", dry_run, **said)
+
+
+@click.command(
+    "pay",
+    help=t(
+        "Start a payment by a workflow such as bill or credit. --dry-run shows its levies and "
+        "the balances after it, and promises nothing.",
+        "Inicia un pago según un flujo como bill o credit. --dry-run muestra sus cuotas y los "
+        "saldos que quedarían, sin prometer nada.",
+    ),
+)
+@ledger_option
+@click.option("--workflow", required=True, help=t("Such as bill.", "Por ejemplo bill."))
+@click.option("--payer", required=True, help=t("Account that pays.", "Cuenta que paga."))
+@click.option("--payee", required=True, help=t("Account that is paid.", "Cuenta que cobra."))
+@click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
+@click.option("--currency", required=True, help=t("Such as HRS.", "Por ejemplo HRS."))
+@click.option("--kind", help=t("Such as purchase.", "Por ejemplo compra."))
+@click.option("--reference", help=t("Your own number for it.", "Su propio número."))
+@click.option("--description", help=t("Free text; erasable.", "Texto libre; se puede borrar."))
+@click.option("--entered-by", help=t("Who entered it, a code.", "Quién capturó, un código."))
+@click.option("--id", "sent_id", type=click.UUID, help=t("Its id.", "Su id."))
+@dry_run_option
+@speaks_to_service
+async def pay(
+    place: Place, ledger: str, sent_id: uuid.UUID | None, dry_run: bool, **given: Any
+) -> None:
+    path = path_of("ledgers", ledger, "payments")
+    print_slip(place, await send_once(place, path, present(**given), sent_id, dry_run), dry_run)
+
+
+@click.command(
+    "dispute",
+    help=t(
+        "Contest the transfer SEQUENCE with --reason, or end that with --outcome. Without "
+        "SEQUENCE: those that are open.",
+        "Abre una aclaración del movimiento SEQUENCE (su folio) con --reason, o la cierra con "
+        "--outcome. Sin folio: las que están abiertas.",
+    ),
+)
+@click.argument("sequence", type=click.IntRange(1), required=False)
+@ledger_option
+@reason_option
+@click.option("--due", help=t("By which day it should end.", "Para qué día debe cerrarse."))
+@click.option("--outcome", help=t("How it ended, a code.", "En qué terminó, un código."))
+@click.option(
+    "--linked",
+    type=click.IntRange(1),
+    help=t("The transfer that made it good.", "El folio que lo reparó."),
+)
+@limit_option
+@dry_run_option
+@speaks_to_service
+async def dispute(
+    place: Place,
+    sequence: int | None,
+    ledger: str,
+    reason: str | None,
+    due: str | None,
+    outcome: str | None,
+    linked: int | None,
+    limit: int,
+    dry_run: bool,
+) -> None:
+    if sequence is None:
+        path = path_of("ledgers", ledger, "disputes")
+        place.rows(await take(place, path, "disputes", limit), DISPUTE)
+        return
+    if (reason is None) is (outcome is None):
+        raise click.UsageError(
+            t("Give --reason to open, or --outcome to end.", "Dé --reason u --outcome.")
+        )
+    parts: list[str | int] = ["ledgers", ledger, "transfers", sequence, "dispute"]
+    if outcome is None:
+        asked = present(reason=reason, due=due)
+    else:
+        parts.append("end")
+        asked = present(outcome=outcome, linked=linked)
+    async with place.client() as client:
+        answer, _ = await client.send("POST", path_of(*parts), asked, query=dry_query(dry_run))
+    if dry_run:
+        place.dry(answer, "")
+    elif place.json:
+        print_json(answer)
+    elif outcome is None:
+        place.console.print(
+            t(f"Transfer {sequence} is in dispute.", f"El folio {sequence} está en aclaración.")
+        )
+    else:
+        place.console.print(
+            t(f"The dispute about {sequence} ended.", f"Se cerró la aclaración de {sequence}.")
+        )

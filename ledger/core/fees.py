@@ -1,0 +1,68 @@
+"""Fees: what accounts of some kinds pay each period, such as membership, by a run."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from ledger.core.lines import AnyLeaf, AnyState, Fee, FeeSet, StateFee
+from ledger.core.parts import Part
+from ledger.core.periods import Span, span_of
+from ledger.core.refusals import Refusal, RefusalCode
+
+if TYPE_CHECKING:
+    from ledger.core.book import Book
+
+
+def period_of(fee: Fee, last: date) -> Span | None:
+    """The period that ends on a day, where the fee is due for it."""
+    span = span_of(fee.period, last)
+    return span if span.last == last and span.first >= fee.since else None
+
+
+def left_of(fee: Fee, paid: Iterable[int]) -> int:
+    """What is not paid yet, in minor units."""
+    return max(0, fee.amount - sum(paid))
+
+
+class Fees(Part):
+    """The fees of a ledger by their codes."""
+
+    takes = (FeeSet,)
+    keeps = (StateFee,)
+
+    def __init__(self, book: "Book") -> None:
+        self.rules: dict[str, Fee] = {}
+        self._book = book
+
+    def refuse(self, line: AnyLeaf) -> Refusal | None:
+        """Why a fee cannot be set so."""
+        assert isinstance(line, FeeSet)
+        book, fee = self._book, line.fee
+        if fee is UNSET:
+            return None if line.code in self.rules else Refusal(code=RefusalCode.FEE_NOT_FOUND)
+        if fee.treasury > book.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        if fee.currency not in book.currencies:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        if book.currency_of(fee.treasury) != fee.currency:
+            return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=fee.treasury)
+        return None
+
+    def apply(self, line: AnyLeaf) -> None:
+        """Take a fee, or remove it."""
+        assert isinstance(line, FeeSet)
+        if line.fee is UNSET:
+            del self.rules[line.code]
+        else:
+            self.rules[line.code] = line.fee
+
+    def state(self) -> list[AnyState]:
+        """The fees as lines of a snapshot, in the order of their codes."""
+        return [StateFee(code=code, fee=fee) for code, fee in sorted(self.rules.items())]
+
+    def restore(self, line: AnyState) -> None:
+        """Take one of these lines back."""
+        assert isinstance(line, StateFee)
+        self.rules[line.code] = line.fee

@@ -1,0 +1,335 @@
+"""Proposals: batches that wait until others agree, and what each of them still needs.
+
+    proposed -> decided, as often as needed -> the batch's own leaf, posted or refused
+
+A proposal ends in exactly one leaf of its batch, which follows its last decision at once.
+What it reserves counts against bounds like a hold, and is given back when it ends.
+"""
+
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from ledger.core.faults import JournalBroken
+from ledger.core.lines import (
+    AnyLeaf,
+    AnyState,
+    Approval,
+    BatchPosted,
+    BatchProposed,
+    BatchRefused,
+    ProposalDecided,
+    Reserved,
+    StateProposal,
+    Transfer,
+)
+from ledger.core.model import BATCH_MAX
+from ledger.core.parts import Part
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.undo import Undo
+
+if TYPE_CHECKING:
+    from ledger.core.book import Book
+
+OPEN_MAX: Final = 10_000  # Proposals that may wait in one ledger,
+OPEN_TRANSFERS_MAX: Final = 16 * BATCH_MAX  # and transfers of all of them.
+
+# What the batch of a proposal that comes to nothing is refused with.
+ENDED: Final = {
+    "declined": RefusalCode.PROPOSAL_DECLINED,
+    "cancelled": RefusalCode.PROPOSAL_CANCELLED,
+    "expired": RefusalCode.PROPOSAL_EXPIRED,
+}
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """A batch that waits: its line, the index of that, and what was said of it so far."""
+
+    index: int
+    line: BatchProposed
+    approved: tuple[Approval, ...] = ()
+    is_accepted: bool = False
+
+    @property
+    def approvals_left(self) -> int:
+        """How many must still approve."""
+        return self.line.approvals - len(self.approved)
+
+    @property
+    def waits_for_acceptance(self) -> bool:
+        """Whether a party of the payment must still accept."""
+        return self.line.accepts is not UNSET and not self.is_accepted
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether nothing more is needed."""
+        return self.approvals_left <= 0 and not self.waits_for_acceptance
+
+    @property
+    def due(self) -> int:
+        """When time next asks something of it."""
+        if self.waits_for_acceptance and self.line.accept_at is not UNSET:
+            return min(self.line.expires, self.line.accept_at)
+        return self.line.expires
+
+    def is_of(
+        self,
+        transfers: Sequence[Transfer],
+        debit: Sequence[int],
+        credit: Sequence[int],
+        *,
+        sums: Mapping[str, str],
+    ) -> bool:
+        """Whether these transfers are as many, as much and between whom the line says."""
+        line = self.line
+        is_between = line.workflow is UNSET or (debit[0], credit[0]) == (line.payer, line.payee)
+        return len(transfers) == line.count and sums == line.sums and is_between
+
+    def is_acceptable(self, now: int) -> bool:
+        """Whether it is accepted by itself by now."""
+        at = self.line.accept_at
+        return self.waits_for_acceptance and at is not UNSET and at <= now < self.line.expires
+
+
+class Ending(Struct, frozen=True):
+    """A proposal that was decided, whose batch's leaf comes next."""
+
+    proposal: Proposal
+    refused: RefusalCode | None  # None: the batch may be posted.
+
+
+class Proposals(Part):
+    """The open proposals of a ledger, by the ids of their batches."""
+
+    takes = (BatchProposed, ProposalDecided)
+    keeps = (StateProposal,)
+
+    def __init__(self, book: "Book") -> None:
+        self.open: dict[UUID, Proposal] = {}
+        self.transfers = 0  # Of all of them.
+        self.ending: Ending | None = None
+        self._dues: list[tuple[int, int, UUID]] = []  # A heap: when, index, batch.
+        self._book = book
+
+    # ---- what follows from what
+
+    def check_next(self, line: AnyLeaf) -> None:
+        """Let a batch's leaf end its proposal, and nothing else stand in its place.
+
+        Raises:
+            JournalBroken: this leaf cannot come next.
+        """
+        place = f"leaf {self._book.size}"
+        is_batch = isinstance(line, BatchPosted | BatchRefused)
+        ending = self.ending
+        if ending is None:
+            if is_batch and line.batch in self.open:  # type: ignore[union-attr]
+                raise JournalBroken(place, "a batch whose proposal is open")
+            if isinstance(line, BatchPosted) and line.proposed is not UNSET:
+                raise JournalBroken(place, "a batch that names no proposal of its own")
+            return
+        if not is_batch or line.batch != ending.proposal.line.batch:  # type: ignore[union-attr]
+            raise JournalBroken(place, "not the batch of the proposal that was decided")
+        if isinstance(line, BatchPosted):
+            if ending.refused is not None or line.proposed != ending.proposal.index:
+                raise JournalBroken(place, "posted, though its proposal came to nothing")
+            if (line.poster, line.key) != (
+                ending.proposal.line.poster,
+                ending.proposal.line.key,
+            ):
+                raise JournalBroken(place, "another poster than its proposal's")
+        elif ending.refused is not None and line.code != ending.refused:  # type: ignore[union-attr]
+            raise JournalBroken(place, "refused otherwise than its proposal ended")
+        self.ending = None
+
+    def agreed(self, batch: str) -> Proposal | None:
+        """The proposal of a batch that all agreed to, while its leaf is the next."""
+        ending = self.ending
+        if ending is None or ending.refused is not None:
+            return None
+        return ending.proposal if str(ending.proposal.line.batch) == batch else None
+
+    def is_whitelisted(self, line: BatchProposed) -> bool:
+        """Whether the party that would accept accepts at once what the other starts."""
+        sides = (
+            (line.payer, line.payee) if line.accepts == "payer" else (line.payee, line.payer)
+        )
+        return sides in self._book.workflows.whitelist
+
+    # ---- as time asks
+
+    def due(self) -> int | None:
+        """When the first one expires or is accepted by itself; None without any."""
+        while self._dues:
+            at, _, batch = self._dues[0]
+            proposal = self.open.get(batch)
+            if proposal is not None and proposal.due == at:
+                return at
+            heappop(self._dues)
+        return None
+
+    def due_line(self, now: int) -> AnyLeaf | None:
+        """The line that says that the first one's time is up."""
+        due = [(p.line.expires, p.index, b) for b, p in self.open.items() if p.due <= now]
+        over = [each for each in due if each[0] <= now]
+        if not over:
+            return None
+        return ProposalDecided(recorded_at=now, batch=min(over)[2], decision="expired")
+
+    def acceptable(self, now: int) -> list[UUID]:
+        """Those that are accepted by themselves by now, the oldest first."""
+        return [b for b, p in self.open.items() if p.is_acceptable(now)]
+
+    # ---- as the journal says
+
+    def refuse(self, line: AnyLeaf) -> Refusal | None:
+        """Why a batch may not wait, or nobody may say this of a proposal."""
+        match line:
+            case BatchProposed():
+                return self._refuse_proposed(line)
+            case ProposalDecided():
+                proposal = self.open.get(line.batch)
+                if proposal is None:
+                    return Refusal(code=RefusalCode.PROPOSAL_NOT_OPEN)
+                return self._refuse_decided(line, proposal)
+        return None
+
+    def _refuse_proposed(self, line: BatchProposed) -> Refusal | None:
+        if line.batch in self.open:
+            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
+        if len(self.open) >= OPEN_MAX or self.transfers + line.count > OPEN_TRANSFERS_MAX:
+            return Refusal(code=RefusalCode.PROPOSALS_FULL)
+        if line.workflow is not UNSET:
+            rule = self._book.workflows.get(line.workflow)
+            if rule is None:
+                return Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
+            is_payment = UNSET not in (line.payer, line.payee)
+            if rule.accepts != line.accepts or line.count != 1 or not is_payment:
+                return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
+            if max(line.payer or 0, line.payee or 0) > self._book.accounts:
+                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        needs_nothing = line.approvals == 0 and line.accepts is UNSET
+        if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
+            return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
+        if line.expires <= line.recorded_at:
+            return Refusal(code=RefusalCode.PROPOSAL_EXPIRED)
+        return self._refuse_holds(line)
+
+    def _refuse_holds(self, line: BatchProposed) -> Refusal | None:
+        """Why the amounts cannot be kept back as the accounts stand."""
+        if line.holds is UNSET:
+            return None
+        undo, refusal = Undo(), None
+        for one in line.holds:
+            d, c = one.debit_account, one.credit_account
+            if max(d, c) > self._book.accounts:
+                refusal = Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+            else:
+                refusal = self._book.why_never(0, d, c)
+                refusal = refusal or self._book.why_not(0, d, c, one.amount)
+            if refusal is not None:
+                break
+            self._reserve(undo, one, 1)
+        undo.back_to(0)
+        return None if refusal is None else replace(refusal, position=None)
+
+    def _refuse_decided(self, line: ProposalDecided, proposal: Proposal) -> Refusal | None:
+        is_over = proposal.line.expires <= line.recorded_at
+        if line.decision == "expired":
+            is_meant = is_over and line.by is UNSET
+            return None if is_meant else Refusal(code=RefusalCode.PROPOSAL_NOT_DUE)
+        if is_over:
+            return Refusal(code=RefusalCode.PROPOSAL_NOT_OPEN)
+        if line.decision == "approved":
+            return self._refuse_approval(line, proposal)
+        if line.decision == "accepted":
+            return self._refuse_acceptance(line, proposal)
+        return Refusal(code=RefusalCode.DECISION_NOT_NEEDED) if line.by is UNSET else None
+
+    def _refuse_approval(self, line: ProposalDecided, proposal: Proposal) -> Refusal | None:
+        if line.by is UNSET or proposal.approvals_left <= 0:
+            return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
+        makers = {proposal.line.key, *(proposal.line.made_by or ())}
+        if line.by in makers or (line.user is not UNSET and line.user in makers):
+            return Refusal(code=RefusalCode.APPROVER_IS_MAKER)
+        before = {name for one in proposal.approved for name in (one.by, one.user or one.by)}
+        if line.by in before or (line.user is not UNSET and line.user in before):
+            return Refusal(code=RefusalCode.APPROVED_ALREADY)
+        return None
+
+    def _refuse_acceptance(self, line: ProposalDecided, proposal: Proposal) -> Refusal | None:
+        if not proposal.waits_for_acceptance:
+            return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
+        if line.by is UNSET and not (
+            proposal.is_acceptable(line.recorded_at) or self.is_whitelisted(proposal.line)
+        ):
+            return Refusal(code=RefusalCode.PROPOSAL_NOT_DUE)
+        return None
+
+    def apply(self, line: AnyLeaf) -> None:
+        """Take a proposal, or what was said of one."""
+        match line:
+            case BatchProposed():
+                self._keep(Proposal(index=self._book.size, line=line))
+            case ProposalDecided():
+                self._decide(line, self.open[line.batch])
+
+    def _keep(self, proposal: Proposal) -> None:
+        line = proposal.line
+        self.open[line.batch] = proposal
+        self.transfers += line.count
+        heappush(self._dues, (proposal.due, proposal.index, line.batch))
+        undo = Undo()
+        for one in line.holds or ():
+            self._reserve(undo, one, 1)
+
+    def _decide(self, line: ProposalDecided, before: Proposal) -> None:
+        after = before
+        if line.decision == "approved":
+            assert line.by is not UNSET
+            one = Approval(by=line.by, user=line.user)
+            after = replace(before, approved=(*before.approved, one))
+        elif line.decision == "accepted":
+            after = replace(before, is_accepted=True)
+        if line.decision not in ENDED and not after.is_agreed:
+            self.open[line.batch] = after
+            heappush(self._dues, (after.due, after.index, line.batch))
+            return
+        del self.open[line.batch]
+        self.transfers -= before.line.count
+        undo = Undo()
+        for held in before.line.holds or ():
+            self._reserve(undo, held, -1)
+        self.ending = Ending(after, ENDED.get(line.decision))
+
+    def _reserve(self, undo: Undo, one: Reserved, sign: int) -> None:
+        self._book.holds.reserve(undo, one.debit_account, one.credit_account, sign * one.amount)
+
+    def state(self) -> list[AnyState]:
+        """The open proposals as lines of a snapshot, in the order of their leaves."""
+        assert self.ending is None, "no snapshot stands between a decision and its batch"
+        return [
+            StateProposal(
+                index=one.index,
+                proposed=one.line,
+                approved=list(one.approved),
+                accepted=one.is_accepted,
+            )
+            for one in self.open.values()
+        ]
+
+    def restore(self, line: AnyState) -> None:
+        """Take one of these lines back."""
+        assert isinstance(line, StateProposal)
+        self._keep(
+            Proposal(
+                index=line.index,
+                line=line.proposed,
+                approved=tuple(line.approved),
+                is_accepted=line.accepted,
+            )
+        )

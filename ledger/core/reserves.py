@@ -1,0 +1,136 @@
+"""Reserves: the circulation of a backed currency never passes what its reserve backs.
+
+Circulation is minus the balance of the currency's issuing account: what was issued from it
+and not redeemed, which is a transfer back to it. It is at most n/d of what the reserve account
+has, both as shown in their own scales. What is held counts as if it were posted.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from ledger.core.lines import AnyLeaf, AnyState, Reserve, ReserveSet, StateReserve, Transfer
+from ledger.core.model import CurrencyKind
+from ledger.core.parts import Movement, Part
+from ledger.core.refusals import Refusal, RefusalCode
+
+if TYPE_CHECKING:
+    from ledger.core.book import Book
+
+
+class Reserves(Part):
+    """What backs each currency that has a reserve."""
+
+    takes = (ReserveSet,)
+    keeps = (StateReserve,)
+
+    def __init__(self, book: "Book") -> None:
+        self.rules: dict[str, Reserve] = {}
+        self._watched: set[int] = set()  # Issuing and reserve accounts.
+        self._book = book
+
+    def circulation(self, rule: Reserve) -> int:
+        """What is in circulation, in minor units of the backed currency, with what is held."""
+        held = self._book.holds.pending_debits.get(rule.issuer, 0)
+        return held - self._book.balance[rule.issuer]
+
+    def in_reserve(self, rule: Reserve) -> int:
+        """What the reserve account has, in its own minor units, less what is held of it."""
+        book, number = self._book, rule.reserve
+        sign = book.sign_of(number)
+        holds = book.holds.pending_debits if sign > 0 else book.holds.pending_credits
+        return sign * book.balance[number] - holds.get(number, 0)
+
+    def ceiling(self, rule: Reserve, reserve: int) -> int:
+        """The circulation that so much of a reserve backs, rounded down."""
+        up, down = self._scales(rule)
+        return max(0, reserve) * rule.n * up // (rule.d * down)
+
+    def needed(self, rule: Reserve, circulation: int) -> int:
+        """The reserve that a circulation needs, rounded up."""
+        up, down = self._scales(rule)
+        return -(-max(0, circulation) * rule.d * down // (rule.n * up))
+
+    def _scales(self, rule: Reserve) -> tuple[int, int]:
+        book = self._book
+        issued, kept = (book.currency_of(number) for number in (rule.issuer, rule.reserve))
+        return 10 ** book.scales[issued], 10 ** book.scales[kept]
+
+    def concerns(
+        self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
+    ) -> bool:
+        """Whether any account among them is looked at."""
+        watched = self._watched
+        return bool(watched) and not (watched.isdisjoint(debit) and watched.isdisjoint(credit))
+
+    def why_not(self, movement: Movement) -> Refusal | None:
+        """Why an amount may not be issued, or taken out of the reserve."""
+        if movement.debit not in self._watched and movement.credit not in self._watched:
+            return None
+        for _, rule in sorted(self.rules.items()):
+            available = self._available(rule, movement)
+            if available is not None and movement.amount > available:
+                return Refusal(
+                    code=RefusalCode.EXCEEDS_RESERVE,
+                    position=movement.position,
+                    account=movement.debit,
+                    available=max(0, available),
+                )
+        return None
+
+    def _available(self, rule: Reserve, movement: Movement) -> int | None:
+        """How much may pass between these accounts; None where the rule says nothing."""
+        sign = self._book.sign_of(rule.reserve)
+        left = movement.debit if sign > 0 else movement.credit
+        if movement.debit == rule.issuer:
+            return self.ceiling(rule, self.in_reserve(rule)) - self.circulation(rule)
+        if left == rule.reserve:
+            return self.in_reserve(rule) - self.needed(rule, self.circulation(rule))
+        return None
+
+    def refuse(self, line: AnyLeaf) -> Refusal | None:
+        """Why a currency cannot be backed so."""
+        assert isinstance(line, ReserveSet)
+        book, rule = self._book, line.rule
+        currency = book.currencies.get(line.currency)
+        if currency is None:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        if rule is UNSET:
+            there = line.currency in self.rules
+            return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
+        if currency.kind is not CurrencyKind.BACKED:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
+        if max(rule.issuer, rule.reserve) > book.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        if book.currency_of(rule.issuer) != line.currency:
+            return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
+        if rule.issuer == rule.reserve:
+            return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER, account=rule.issuer)
+        return None
+
+    def apply(self, line: AnyLeaf) -> None:
+        """Take a rule, or remove it. What is in circulation already stays, above it or not."""
+        assert isinstance(line, ReserveSet)
+        if line.rule is UNSET:
+            del self.rules[line.currency]
+        else:
+            self.rules[line.currency] = line.rule
+        self._refresh()
+
+    def _refresh(self) -> None:
+        rules = self.rules.values()
+        self._watched = {number for rule in rules for number in (rule.issuer, rule.reserve)}
+
+    def state(self) -> list[AnyState]:
+        """The rules as lines of a snapshot, in the order of their currencies."""
+        return [
+            StateReserve(currency=currency, rule=rule)
+            for currency, rule in sorted(self.rules.items())
+        ]
+
+    def restore(self, line: AnyState) -> None:
+        """Take one of these lines back."""
+        assert isinstance(line, StateReserve)
+        self.rules[line.currency] = line.rule
+        self._refresh()

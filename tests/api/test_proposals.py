@@ -1,0 +1,197 @@
+"""Proposals, payments and disputes over HTTP: who may do what, and what each is told."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.offices import CAJA, Answered, Office, pay, uid
+
+TRANSFERS = f"{CAJA}/transfers"
+PROPOSALS = f"{CAJA}/proposals"
+PAYMENTS = f"{CAJA}/payments"
+RULE = {"approvals": 1, "expires_after": 3600, "amount_from": 100_00, "hold": True}
+
+
+async def give(office: Office, who: str, **key: object) -> None:
+    made = await office.ask("POST", f"{CAJA}/keys", key)
+    assert made.status == 201, made
+    office.secrets[who] = made.body["secret"]
+
+
+@pytest.fixture
+async def ruled(office: Office) -> Office:
+    """A caja where what is 100.00 or more must be approved, with keys for all."""
+    await give(office, "approver", role="approver")
+    await give(office, "ana", role="member", accounts=["ana"], poster="ana")
+    await give(office, "ana's son", role="member", accounts=["ana"], poster="ana")
+    await give(office, "eva", role="member", accounts=["eva"], poster="eva")
+    funds = {"id": uid(90), **pay("cash", "ana", "500.00")}
+    assert (await office.ask("POST", TRANSFERS, funds)).status == 201
+    body = {"code": "large", "reason": "board", "rule": RULE}
+    assert (await office.ask("POST", f"{CAJA}/policies", body)).status == 200
+    return office
+
+
+def payment(workflow: str, amount: str, number: int = 1) -> dict[str, object]:
+    return {
+        "id": uid(number),
+        "workflow": workflow,
+        "payer": "ana",
+        "payee": "eva",
+        "amount": amount,
+        "currency": "MXN",
+    }
+
+
+async def decide(
+    office: Office, what: str, who: str, number: int = 1, **said: object
+) -> Answered:
+    return await office.ask("POST", f"{PROPOSALS}/{uid(number)}/{what}", said, who=who)
+
+
+async def seen(office: Office, who: str) -> list[Any]:
+    page = await office.ask("GET", PROPOSALS, who=who)
+    return [one["id"] for one in page.body["proposals"]]
+
+
+async def test_the_teller_enters_and_another_approves(ruled: Office) -> None:
+    large = {"id": uid(1), **pay("cash", "eva", "100.00"), "entered_by": "u-1"}
+    first = await ruled.ask("POST", TRANSFERS, large, who="poster")
+    assert first.status == 202
+    proposal = first.body["proposal"]
+    assert (proposal["sums"], proposal["approvals"], proposal["held"]) == (
+        {"MXN": "100.00"},
+        1,
+        True,
+    )
+    again = await ruled.ask("POST", TRANSFERS, large, who="poster")
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert again.body["proposal"] == proposal
+    batches = {"id": uid(2), "transfers": [pay("cash", "eva", "100.00")]}
+    assert (await ruled.ask("POST", f"{CAJA}/batches", batches, who="poster")).status == 202
+    assert await seen(ruled, "approver") == [uid(1), uid(2)]
+    assert await seen(ruled, "eva") == [uid(1), uid(2)]
+    assert await seen(ruled, "ana") == []
+    missing = await ruled.ask("GET", f"{PROPOSALS}/{uid(1)}", who="ana")
+    assert missing.code == "proposal_not_found"
+    in_full = await ruled.ask("GET", f"{PROPOSALS}/{uid(1)}", who="approver")
+    assert in_full.body["transfers"][0]["credit_account"] == "eva"
+    assert (await decide(ruled, "approve", "poster")).code == "role_not_allowed"
+    assert (await decide(ruled, "approve", "auditor")).code == "role_not_allowed"
+    maker = await decide(ruled, "approve", "approver", user="u-1")
+    assert maker.code == "approver_is_maker"
+    path = f"{PROPOSALS}/{uid(1)}/approve?dry_run=true"
+    dry = await ruled.ask("POST", path, {}, who="approver")
+    assert (dry.status, len(dry.body["outcomes"])) == (200, 1)
+    done = await decide(ruled, "approve", "approver", user="u-2")
+    assert (done.status, done.body["receipt"]["posted"]) == (200, 1)
+    assert (await decide(ruled, "approve", "approver")).headers["Idempotent-Replayed"]
+    assert (await decide(ruled, "approve", "operator")).code == "proposal_not_open"
+    receipt = await ruled.ask("POST", TRANSFERS, large, who="poster")
+    assert receipt.status == 201
+    row = await ruled.ask("GET", f"{TRANSFERS}/2", who="eva")
+    assert row.body["approved_by"] == "u-2"
+    posting = await ruled.ask("POST", TRANSFERS, large, who="approver")
+    assert posting.code == "role_not_allowed"
+
+
+async def test_who_declines_and_who_cancels(ruled: Office) -> None:
+    for number in (1, 2):
+        large = {"id": uid(number), **pay("cash", "eva", f"10{number}.00")}
+        assert (await ruled.ask("POST", TRANSFERS, large, who="poster")).status == 202
+    assert (await decide(ruled, "cancel", "eva")).code == "role_not_allowed"
+    assert (await decide(ruled, "decline", "eva")).code == "decision_not_needed"
+    assert (await decide(ruled, "decline", "ana")).code == "proposal_not_open"
+    declined = await decide(ruled, "decline", "approver", reason="too_much")
+    assert declined.body["refused"]["code"] == "proposal_declined"
+    cancelled = await decide(ruled, "cancel", "poster", 2)
+    assert cancelled.body["refused"]["code"] == "proposal_cancelled"
+    large = {"id": uid(1), **pay("cash", "eva", "101.00")}
+    assert (await ruled.ask("POST", TRANSFERS, large, who="poster")).code == "proposal_declined"
+    batch = await ruled.ask("GET", f"{CAJA}/batches/{uid(2)}", who="poster")
+    assert batch.body["refused"]["code"] == "proposal_cancelled"
+
+
+async def test_members_pay_by_workflows_and_not_otherwise(ruled: Office) -> None:
+    direct = {"id": uid(9), **pay("ana", "eva", "1.00")}
+    assert (await ruled.ask("POST", TRANSFERS, direct, who="ana")).code == "role_not_allowed"
+    for workflow, who, code in (
+        ("bill", "ana", "account_not_yours"),
+        ("credit", "eva", "account_not_yours"),
+        ("third_party", "ana", "role_not_allowed"),
+        ("gift", "ana", "workflow_not_found"),
+    ):
+        answer = await ruled.ask("POST", PAYMENTS, payment(workflow, "1.00"), who=who)
+        assert answer.code == code, workflow
+    bill = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00"), who="eva")
+    assert (bill.status, bill.body["proposal"]["accepts"]) == (202, "payer")
+    assert (await decide(ruled, "accept", "eva")).code == "account_not_yours"
+    paid = await decide(ruled, "accept", "ana's son")
+    assert paid.body["receipt"]["posted"] == 1
+    credit = await ruled.ask("POST", PAYMENTS, payment("credit", "20.00", 2), who="ana")
+    assert credit.status == 202
+    assert (await decide(ruled, "cancel", "ana's son", 2)).status == 200
+    third = await ruled.ask("POST", PAYMENTS, payment("third_party", "5.00", 3))
+    assert third.status == 201
+    listed = {"account": "ana", "partner": "eva", "on": True}
+    path = f"{CAJA}/whitelist"
+    assert (await ruled.ask("POST", path, listed, who="eva")).code == "account_not_yours"
+    assert (await ruled.ask("POST", path, listed, who="ana")).status == 200
+    at_once = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00", 4), who="eva")
+    assert at_once.status == 201
+    assert "debit_balance" not in at_once.body["receipt"]
+
+
+async def test_a_preview_of_a_payment_promises_nothing(ruled: Office) -> None:
+    state = ruled.state()
+    path = f"{PAYMENTS}?dry_run=true"
+    shown = await ruled.ask("POST", path, payment("credit", "120.00"), who="ana")
+    assert shown.body["outcomes"][0]["debit_balance"] == "380.00"
+    assert "credit_balance" not in shown.body["outcomes"][0]
+    too_much = await ruled.ask("POST", path, payment("bill", "500.01"), who="eva")
+    assert too_much.code == "exceeds_credit_limit"
+    assert "available" not in too_much.body  # Of an account that is not eva's.
+    own = await ruled.ask("POST", path, payment("credit", "500.01"), who="ana")
+    assert own.body["available"] == "500.00"
+    assert ruled.state() == state
+
+
+async def test_policies_and_workflows_are_data(ruled: Office) -> None:
+    listed = await ruled.ask("GET", f"{CAJA}/policies", who="auditor")
+    assert listed.body == {"policies": [{"code": "large", "rule": RULE}]}
+    flows = await ruled.ask("GET", f"{CAJA}/workflows", who="ana")
+    assert [one["code"] for one in flows.body["workflows"]] == ["bill", "credit", "third_party"]
+    gone = await ruled.ask("POST", f"{CAJA}/workflows", {"code": "bill", "reason": "assembly"})
+    assert gone.status == 200
+    answer = await ruled.ask("POST", PAYMENTS, payment("bill", "1.00"), who="eva")
+    assert answer.code == "workflow_not_found"
+    body = {"code": "none", "reason": "board"}
+    assert (await ruled.ask("POST", f"{CAJA}/policies", body)).code == "policy_not_found"
+    wrong = {"starts": "payee", "accepts": "payer", "expires_after": 60, "hold": True}
+    body = {"code": "bill", "reason": "assembly", "rule": wrong}  # type: ignore[dict-item]
+    assert (await ruled.ask("POST", f"{CAJA}/workflows", body)).code == "workflow_not_possible"
+
+
+async def test_a_dispute_marks_a_transfer_until_its_outcome(ruled: Office) -> None:
+    await ruled.ask("POST", PAYMENTS, payment("third_party", "5.00", 3))
+    path = f"{TRANSFERS}/2/dispute"
+    asked = {"reason": "not_received", "due": "2026-03-31"}
+    assert (await ruled.ask("POST", f"{TRANSFERS}/1/dispute", asked, who="eva")).code == (
+        "transfer_not_found"
+    )
+    assert (await ruled.ask("POST", path, asked, who="eva")).status == 201
+    assert (await ruled.ask("POST", path, asked, who="ana")).code == "dispute_open"
+    row = await ruled.ask("GET", f"{TRANSFERS}/2", who="ana")
+    assert row.body["dispute"]["reason"] == "not_received"
+    page = await ruled.ask("GET", f"{CAJA}/disputes", who="eva")
+    assert [one["sequence"] for one in page.body["disputes"]] == [2]
+    assert (await ruled.ask("GET", f"{CAJA}/disputes", who="poster")).body["disputes"] == []
+    back = await ruled.ask("POST", f"{TRANSFERS}/2/reverse", {"id": uid(4)})
+    assert back.status == 201
+    end = {"outcome": "reversed", "linked": 99}
+    assert (await ruled.ask("POST", f"{path}/end", end)).code == "target_not_found"
+    end["linked"] = 3
+    assert (await ruled.ask("POST", f"{path}/end", end, who="eva")).code == "role_not_allowed"
+    assert (await ruled.ask("POST", f"{path}/end", end)).status == 200
+    assert (await ruled.ask("POST", f"{path}/end", end)).code == "dispute_not_open"
+    assert "dispute" not in (await ruled.ask("GET", f"{TRANSFERS}/2")).body

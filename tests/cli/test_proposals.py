@@ -1,0 +1,74 @@
+"""Payments, approvals and disputes as people do them, command by command."""
+
+import http.client
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Running, Tequio, run_tequio
+from tests.cli.test_terms import ID, SPANISH, post
+
+
+def key(caja: Tequio, *words: str) -> str:
+    made = caja("key", "create", *words, "--json")
+    assert made.code == 0, made.err
+    return str(made.json()["secret"])
+
+
+def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio, tmp_path: Path) -> None:
+    assert caja(*post("cash", "ana", "100")).code == 0
+    ana = key(caja, "--role", "member", "--account", "ana", "--poster", "ana")
+    ben = key(caja, "--role", "member", "--account", "ben", "--poster", "ben")
+    bill = (
+        *("pay", "--workflow", "bill", "--payer", "ana", "--payee", "ben"),
+        *("--amount", "60", "--currency", "MXN"),
+    )
+    dry = caja(*bill, "--dry-run", "--key", ben)
+    assert "Nothing was written" in dry.out
+    waits = caja(*bill, "--id", ID, "--key", ben)
+    assert "waits until others approve or accept it" in waits.out, waits.err
+    assert "flujo" in caja("proposals", LANG=SPANISH, TEQUIO_KEY=ana).out
+    assert "ben" in caja("proposals", ID, "--key", ana).out
+    no = caja("accept", ID, "--key", ben, LANG=SPANISH)
+    assert (no.code, "account_not_yours" in no.err) == (1, True)
+    assert "Nothing was written" in caja("accept", ID, "--dry-run", "--key", ana).out
+    assert caja("accept", ID, "--key", ana, "--json").json()["receipt"]["posted"] == 1
+    assert caja("proposals", "--key", ana).out == "None.\n"
+
+    assert "Nothing" in caja("dispute", "2", "--reason", "wrong", "--dry-run").out
+    opened = caja("dispute", "2", "--reason", "wrong", "--due", "2099-01-01", "--key", ana)
+    assert (opened.code, "in dispute" in opened.out) == (0, True), opened.err
+    assert "2099-01-01" in caja("dispute", LANG=SPANISH).out
+    assert caja("dispute", "2", "--outcome", "upheld").code == 0
+    assert caja("dispute").out == "None.\n"
+    out = tmp_path / "journal"
+    assert caja("export", "journal", "--out", str(out)).code == 0
+    verified = run_tequio("verify", str(out))
+    assert verified.code == 0, verified.out + verified.err
+
+
+def test_what_is_large_is_approved_or_declined(caja: Tequio, running: Running) -> None:
+    approver = key(caja, "--role", "approver")
+    rule(running, {"approvals": 1, "expires_after": 3600, "amount_from": 50_00})
+    assert "waits" in caja(*post("cash", "ana", "60", "--id", ID)).out
+    assert caja("approve", ID).code == 1  # The maker.
+    done = caja("approve", ID, "--user", "u-2", "--key", approver)
+    assert done.code == 0, done.err
+    other = ID[:-1] + "4"
+    assert "waits" in caja(*post("cash", "ana", "70", "--id", other)).out
+    declined = caja("decline", other, "--reason", "too_much", "--key", approver)
+    assert (declined.code, "proposal_declined" in declined.out) == (0, True), declined.err
+    third = ID[:-1] + "5"
+    assert "waits" in caja(*post("cash", "ana", "80", "--id", third)).out
+    assert "proposal_cancelled" in caja("cancel", third).out
+
+
+def rule(running: Running, asked: dict[str, object]) -> None:
+    """Set a rule of approval, for which there is no command."""
+    connection = http.client.HTTPConnection(running.url.removeprefix("http://"))
+    headers = {"Authorization": f"Bearer {running.key}", "Content-Type": "application/json"}
+    body = json.dumps({"code": "large", "reason": "board", "rule": asked})
+    try:
+        connection.request("POST", "/v1/ledgers/caja/policies", body, headers)
+        assert connection.getresponse().status == 200
+    finally:
+        connection.close()
