@@ -251,6 +251,10 @@ STRUCTS = {
     "`state_demurrage`": lines.StateDemurrage,
     "`state_fee`": lines.StateFee,
     "`state_reserve`": lines.StateReserve,
+    "`schedule`": lines.ScheduleSet,
+    "schedule rule": lines.Schedule,
+    "`occurrence`": lines.Occurrence,
+    "`holidays`": lines.HolidaysSet,
     "`policy`": lines.PolicySet,
     "`rule`": lines.ApprovalRule,
     "`workflow`": lines.WorkflowSet,
@@ -293,6 +297,9 @@ STRUCTS = {
     "`state_earned`": lines.StateEarned,
     "`state_payments`": lines.StatePayments,
     "`state_order`": lines.StateOrder,
+    "`state_schedule`": lines.StateSchedule,
+    "`state_holidays`": lines.StateHolidays,
+    "a date that is over": lines.Done,
     "`detail`": directory.Detail,
 }
 

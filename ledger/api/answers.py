@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.changes import soft_bounds
+from ledger.core.lines import Every, Shift
 from ledger.core.model import (
     NO_LOWER,
     NO_UPPER,
@@ -29,6 +30,7 @@ from ledger.core.model import (
     OneSide,
     Phase,
     Role,
+    Side,
     Status,
 )
 from ledger.core.periods import Period
@@ -149,6 +151,8 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fee: "FeeAnswer | UnsetType" = UNSET
     reserve: "ReserveAnswer | UnsetType" = UNSET
     run: RunReport | UnsetType = UNSET
+    schedule: "ScheduleAnswer | UnsetType" = UNSET
+    holidays: "HolidaysAnswer | UnsetType" = UNSET
     settings: "DaysSettings | UnsetType" = UNSET
     day: "DayAnswer | UnsetType" = UNSET
     period: "PeriodAnswer | UnsetType" = UNSET
@@ -249,6 +253,84 @@ class LeviesAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All levies, in the order of their codes, which is that in which they follow."""
 
     levies: list[LevyAnswer]
+
+
+# ---- schedules
+
+
+class ComingAnswer(Answer, frozen=True, kw_only=True):
+    """A date to come, the day it is posted on (absent where it is skipped), and from when."""
+
+    posted_on: date | UnsetType = UNSET
+    at: str
+    date: date
+
+
+class DoneAnswer(Answer, frozen=True, kw_only=True):
+    """A date that is over: what became of it, after how many attempts, and where it stands.
+
+    `sequence` is the transfer that was posted, `code` why it was refused the last time.
+    """
+
+    date: date
+    outcome: Literal["posted", "refused", "skipped", "missed"]
+    attempts: int
+    leaf_index: int
+    sequence: int | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+
+
+class ScheduleAnswer(Answer, frozen=True, kw_only=True):
+    """A transfer that is posted on dates. Without `next` it is over.
+
+    `attempt` is the number of the next attempt at the next date.
+    """
+
+    code: str
+    leaf_index: int
+    by: str
+    debit_account: str
+    credit_account: str
+    amount: str
+    currency: str
+    kind: str
+    first: date
+    every: Every
+    step: int
+    at: str
+    on_holiday: Shift
+    on_weekend: Shift
+    retries: int
+    retry_minutes: int
+    count: int | UnsetType = UNSET
+    last: date | UnsetType = UNSET
+    miss_after_minutes: int | UnsetType = UNSET
+    up_to: Side | UnsetType = UNSET
+    reference: str | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+    next: ComingAnswer | UnsetType = UNSET
+    last_outcome: DoneAnswer | UnsetType = UNSET
+
+
+class SchedulesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    schedules: list[ScheduleAnswer]
+    next: str | UnsetType = UNSET
+
+
+class OccurrencesAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    past: list[DoneAnswer]
+    coming: list[ComingAnswer]
+
+
+class HolidaysAnswer(Answer, frozen=True, kw_only=True):
+    """The holidays of a year."""
+
+    year: int
+    dates: list[date]
+
+
+class HolidaysPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    years: list[HolidaysAnswer]
 
 
 # ---- posting

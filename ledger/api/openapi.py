@@ -25,6 +25,7 @@ _PARTS: Final = {
     "code": "The code of an account, a currency, a levy or a fee.",
     "id": "The id of a batch; of a transfer posted alone, its own.",
     "key": "The name of a key.",
+    "year": "A year.",
     "sequence": "The sequence of a transfer: its folio.",
     "tile": "Level, index and width, such as 0/000.p/17.",
     "bundle": "Index and width, such as 000.p/17.",

@@ -17,7 +17,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
-from ledger.core import rules
+from ledger.core import rules, scheduling
 from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
 from ledger.core.model import (
     BATCH_MAX,
@@ -282,6 +282,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedLedger,
     *rules.BODIES,
     AskedLimits,
+    *scheduling.BODIES,
     AskedMark,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
@@ -442,13 +443,19 @@ def _nothing_asked(kind: type[Struct]) -> Struct:
         raise misplaced(str(error)) from None
 
 
+@cache
+def _must_ask(kind: type[Struct]) -> bool:
+    """Whether a parameter must be there."""
+    return any(field.required for field in msgspec.structs.fields(kind))
+
+
 def read_query(request: web.Request, kind: type[S]) -> S:
     """The query as the struct of a route; a parameter that is not in it is refused.
 
     Raises:
         Problem: unknown, given twice, or of a wrong form.
     """
-    if not request.rel_url.raw_query_string:
+    if not request.rel_url.raw_query_string and not _must_ask(kind):
         return cast(S, _nothing_asked(kind))
     given = request.query
     if len(given) != len(set(given)):

@@ -145,6 +145,14 @@ COMMANDS = {
         "limits:limit_group",
         t("Limits of accounts, now or by days.", "Límites de cuentas, ya o por días."),
     ),
+    "schedule": (
+        "schedules:schedule_group",
+        t("Transfers on dates to come.", "Movimientos programados."),
+    ),
+    "holidays": (
+        "schedules:holidays_group",
+        t("Holidays of a ledger.", "Días inhábiles de un libro."),
+    ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
     "import": (
         "importing:import_group",

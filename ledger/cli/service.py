@@ -53,6 +53,7 @@ from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.services.runs import Runs
+from ledger.services.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,8 @@ async def running_service(
                 body_seconds_max=settings.body_seconds_max,
             ),
         )
+        scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
+        _run_beside(stack, scheduler.run(), "scheduler")
         address = await _listen(stack, app, settings)
         if origin_is_new:
             _write_private(state / ORIGIN_FILE, origin)

@@ -62,6 +62,7 @@ from ledger.core.policies import Policies
 from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.reserves import Reserves
+from ledger.core.schedules import Schedules
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -92,6 +93,8 @@ AccountChange = (
     LimitChanged | LimitPlanned | LimitUnplanned | LimitEarned | PaymentLimits | StatusChanged
 )
 
+# A set is made faster than any() looks, and of most batches it has one member.
+NONE_SET: Final = {UNSET}
 NOTHING_USED: Final[Container[tuple[str, str]]] = frozenset()
 
 
@@ -170,6 +173,7 @@ class Book:
         self.demurrages = Demurrages(self)
         self.fees = Fees(self)
         self.reserves = Reserves(self)
+        self.schedules = Schedules(self)
         self.policies = Policies(self)
         self.workflows = Workflows(self)
         self.proposals = Proposals(self)
@@ -186,6 +190,7 @@ class Book:
             self.earned,
             self.payments,
             self.orders,
+            self.schedules,
             self.policies,
             self.workflows,
             self.proposals,
@@ -194,6 +199,10 @@ class Book:
         self._part_of: dict[type, Part] = {
             kind: part for part in self.parts for kind in (*part.takes, *part.keeps)
         }
+        self._hearers: dict[type, list[Part]] = {}
+        for part in self.parts:
+            for kind in part.hears:
+                self._hearers.setdefault(kind, []).append(part)
         self._undo: Undo | None = None  # Of the last batch, if it was posted under terms,
         self._counted: Rows | None = None  # and what it counted for its days.
 
@@ -438,6 +447,9 @@ class Book:
                 self._refresh(line.account)
             case _ if type(line) in self._part_of:
                 self._part_of[type(line)].apply(line)
+        if type(line) in self._hearers:
+            for part in self._hearers[type(line)]:
+                part.heard(line)
         self.recorded_at = line.recorded_at
         self.size += 1
         self.plans.size = self.size
@@ -667,7 +679,7 @@ class Book:
         """Whether a batch asks for more than two comparisons, or an account of it does."""
         soft = self._soft.keys()
         return (
-            any(t.terms is not UNSET for t in transfers)
+            {t.terms for t in transfers} != NONE_SET
             or (bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit)))
             or any(part.concerns(transfers, debit, credit) for part in self.parts)
         )
@@ -832,7 +844,7 @@ class Book:
         stated = {t.business_date for t in transfers}
         if any(d is not UNSET and not self.days.is_open(d, business_date) for d in stated):
             self._bar_days(manifest, transfers, business_date, barred, moved)
-        if any(t.value_date is not UNSET for t in transfers):
+        if {t.value_date for t in transfers} != NONE_SET:
             self._bar_value_dates(transfers, business_date, barred, moved)
         assert self.opening is not None, "a book is opened before it posts"
         if self.opening.unique_references:

@@ -56,6 +56,7 @@ RULES: Final = (
 ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
+HOLIDAYS_MAX = 120  # Of a year.
 BESIDE_MAX = 8  # Rows that one transfer makes besides its own: a rest, and levies.
 APPROVALS_MAX = 5  # Of one proposal.
 RESERVED_MAX = 100  # Pairs of accounts between which a proposal keeps amounts back.
@@ -500,6 +501,74 @@ class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
     act: Act | UnsetType = UNSET
 
 
+Every = Literal["once", "day", "week", "month", "year"]
+Shift = Literal["as_is", "before", "after", "skip"]
+
+
+class Schedule(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A transfer that is posted on dates, from `first` every `step` days, weeks or so.
+
+    A day that a month has not is its last. Minutes are of the ledger's time zone.
+    """
+
+    amount: Amount
+    at: Annotated[int, Meta(ge=0, le=1439)]  # Minutes after midnight.
+    credit_account: AccountNumber
+    debit_account: AccountNumber
+    every: Every
+    first: date
+    kind: Word
+    # How many dates there are, from `first`; and the last day for one.
+    count: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
+    last: date | UnsetType = UNSET
+    # Minutes after which a try that could not be made is given up.
+    miss_after: Annotated[int, Meta(ge=1, le=527_040)] | UnsetType = UNSET
+    on_holiday: Shift = "as_is"
+    on_weekend: Shift = "as_is"
+    # What the reference of each transfer begins with; its date follows.
+    reference: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_:#+-]{0,23}\Z")] = ""
+    # How often it is tried again when funds or limits do not allow it, and after how long.
+    retries: Annotated[int, Meta(ge=0, le=100)] = 0
+    retry_minutes: Annotated[int, Meta(ge=1, le=44_640)] = 60
+    step: Annotated[int, Meta(ge=1, le=1000)] = 1
+    up_to: Side | UnsetType = UNSET
+
+
+class ScheduleSet(Leaf, frozen=True, kw_only=True, tag="schedule"):
+    """A schedule from now on, under its code; without one it is cancelled."""
+
+    code: OpaqueId
+    by: OpaqueId
+    reason: Word
+    schedule: Schedule | UnsetType = UNSET
+    since: date | UnsetType = UNSET  # Dates before it are over. Absent: the first.
+
+
+class Occurrence(Leaf, frozen=True, kw_only=True, tag="occurrence"):
+    """What became of a date of a schedule, where no batch says it.
+
+    `skipped` and `missed` end it. `id_used`: somebody else has spent the id of the attempt,
+    so that the next one is made.
+    """
+
+    code: OpaqueId
+    schedule: Count  # The leaf of its schedule.
+    date: date
+    attempt: Annotated[int, Meta(ge=1, le=100_000)]
+    outcome: Literal["skipped", "missed", "id_used"]
+
+
+class HolidaysSet(Leaf, frozen=True, kw_only=True, tag="holidays"):
+    """The holidays of a year from now on; all of them."""
+
+    year: Annotated[int, Meta(ge=1970, le=2199)]
+    dates: Annotated[list[date], Meta(max_length=HOLIDAYS_MAX)]
+    by: OpaqueId
+    reason: Word
+
+
 class ApprovalRule(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -656,6 +725,9 @@ AnyLeaf = (
     | DemurrageSet
     | FeeSet
     | ReserveSet
+    | ScheduleSet
+    | Occurrence
+    | HolidaysSet
     | PolicySet
     | WorkflowSet
     | WhitelistSet
@@ -870,6 +942,38 @@ class StateReserve(Line, frozen=True, kw_only=True, tag="state_reserve"):
     rule: Reserve
 
 
+class Done(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What became of a date of a schedule: the leaf that says so, and what was posted."""
+
+    attempts: Count  # How many were made.
+    date: date
+    leaf: Count
+    outcome: Literal["posted", "refused", "skipped", "missed"]
+    sequence: SequenceNumber | UnsetType = UNSET
+    code: Word | UnsetType = UNSET  # Why it was refused.
+
+
+class StateSchedule(Line, frozen=True, kw_only=True, tag="state_schedule"):
+    """A schedule in a snapshot, in the order of their codes."""
+
+    code: OpaqueId
+    leaf: Count  # That set it.
+    by: OpaqueId
+    schedule: Schedule
+    number: Count  # Of the dates of the rule, from 0, which is next.
+    attempt: Annotated[int, Meta(ge=1, le=100_000)]
+    refused: Count  # Attempts of that date that were.
+    not_before: Micros
+    done: list[Done]  # The last of its dates that are over.
+
+
+class StateHolidays(Line, frozen=True, kw_only=True, tag="state_holidays"):
+    """The holidays of a year in a snapshot, in the order of years."""
+
+    year: int
+    dates: list[date]
+
+
 class StatePeriod(Line, frozen=True, kw_only=True, tag="state_period"):
     """How a month was marked last."""
 
@@ -953,6 +1057,8 @@ AnyState = (
     | StateDemurrage
     | StateFee
     | StateReserve
+    | StateSchedule
+    | StateHolidays
     | StateKey
     | StatePolicy
     | StateWorkflow

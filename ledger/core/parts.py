@@ -36,10 +36,12 @@ class Part:
     """Some of a book's state. The book tells it of leaves, and asks it for its own.
 
     `takes` are the leaves it is told of, `keeps` its lines in a snapshot. What a part does
-    not take, or does not keep, it is never asked.
+    not take, or does not keep, it is never asked. `hears` are leaves that are not its own,
+    but may change it.
     """
 
     takes: ClassVar[tuple[type[AnyLeaf], ...]] = ()
+    hears: ClassVar[tuple[type[AnyLeaf], ...]] = ()
     keeps: ClassVar[tuple[type[AnyState], ...]] = ()
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
@@ -48,6 +50,10 @@ class Part:
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a leaf that may follow."""
+        raise AssertionError(f"not told of {line}")
+
+    def heard(self, line: AnyLeaf) -> None:
+        """A leaf that is not its own has followed."""
         raise AssertionError(f"not told of {line}")
 
     def due(self) -> int | None:

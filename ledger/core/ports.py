@@ -328,6 +328,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
 
 
+Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
 # Posted: of a dry run.
 PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
 DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
@@ -446,20 +447,6 @@ class Desk(Protocol):
         """The day of the ledger's clock, after its cut-off."""
         ...
 
-    async def change_rule(
-        self,
-        ledger: str,
-        build: "Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal]",
-        *,
-        dry_run: bool = False,
-    ) -> T | Refusal:
-        """Record the lines that a rule of the ledger is changed by (core/rules.py).
-
-        `build` sees the book and the time, and may be called again; with what it answers
-        beside the lines this answers.
-        """
-        ...
-
     async def set_days(
         self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
     ) -> SettingsChanged | Refusal:
@@ -504,10 +491,33 @@ class Desk(Protocol):
         """Write that a key was given, or with None revoked, into the journal."""
         ...
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: "Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal]",
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by (core/rules.py).
+
+        `build` sees the book and the time, and may be called again; with what it answers
+        beside the lines this answers.
+        """
+        ...
+
     async def post(
-        self, ledger: str, asked: AskedBatch, caller: Caller, *, dry_run: bool = False
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Post a batch once, however often it is sent.
+
+        `unless` is asked of the book as the batch is decided, where its id is not spent: if it
+        refuses, the batch leaves no trace.
 
         Raises MalformedRequest or MalformedAmount, which leave no trace.
         """

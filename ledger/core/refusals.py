@@ -35,6 +35,10 @@ class RefusalCode(StrEnum):
     NO_SUCH_PERIOD = "no_such_period"  # Of a run.
     PERIOD_NOT_BEGUN = "period_not_begun"
     PERIOD_NOT_OVER = "period_not_over"
+    SCHEDULE_NOT_FOUND = "schedule_not_found"
+    SCHEDULE_EMPTY = "schedule_empty"
+    OCCURRENCE_NOT_DUE = "occurrence_not_due"
+    HOLIDAYS_NOT_OF_YEAR = "holidays_not_of_year"
     POLICY_NOT_FOUND = "policy_not_found"
     WORKFLOW_NOT_FOUND = "workflow_not_found"
     WORKFLOW_NOT_POSSIBLE = "workflow_not_possible"

@@ -333,6 +333,8 @@ class Posting:
         before = position - 1
         if before < 0 or self._terms(before).entry != terms.entry or terms.entry is UNSET:
             return None
+        if self._terms(before).up_to is not UNSET:  # What it sells is not known beforehand.
+            return None
         if self._book.currency_number(self._columns[0][before]) == self._book.currency_number(
             d
         ):

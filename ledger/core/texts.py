@@ -387,6 +387,35 @@ TEXTS: Final[dict[str, tuple[Text, Text, Text]]] = {
         Text("A taxa passa de um", "Uma cobrança não pode ser mais que o valor que a causa."),
         Text("The rate is above one", "A levy cannot be more than the amount it is taken of."),
     ),
+    "schedule_not_found": (
+        Text("No existe ese movimiento programado", "El libro no tiene uno con ese código."),
+        Text("Esse lançamento programado não existe", "O livro não tem um com esse código."),
+        Text("No such schedule", "The ledger has no scheduled transfer with that code."),
+    ),
+    "schedule_empty": (
+        Text("No le queda ninguna fecha", "La regla no da ninguna fecha de hoy en adelante."),
+        Text("Não lhe resta nenhuma data", "A regra não dá nenhuma data de hoje em diante."),
+        Text("It has no date", "The rule gives no date from today on."),
+    ),
+    "occurrence_not_due": (
+        Text(
+            "Esa fecha no se espera",
+            "El programa ya no espera esa fecha: se hizo, se canceló o cambió.",
+        ),
+        Text(
+            "Essa data não é esperada",
+            "O programa já não espera essa data: foi feita, cancelada ou alterada.",
+        ),
+        Text(
+            "That date is not awaited",
+            "The schedule awaits that date no more: it was done, cancelled or changed.",
+        ),
+    ),
+    "holidays_not_of_year": (
+        Text("Hay días de otro año", "Los días inhábiles deben ser todos del año que se fija."),
+        Text("Há dias de outro ano", "Os feriados devem ser todos do ano que se define."),
+        Text("Days of another year", "All holidays must be of the year that is set."),
+    ),
     "too_many_levies": (
         Text(
             "Son demasiados cobros", "Un mismo tipo de movimiento paga a lo más siete cobros."

@@ -55,6 +55,7 @@ from ledger.core.ports import (
     ProposalView,
     Standing,
     Store,
+    Unless,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.sequencer.pending import Built, Change, Look, Moving
@@ -313,29 +314,6 @@ class Sequencer:
 
         return await self._change(ledger, build, preview, dry_run)
 
-    async def change_rule(
-        self,
-        ledger: str,
-        build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
-        *,
-        dry_run: bool = False,
-    ) -> T | Refusal:
-        """Record the lines that a rule of the ledger is changed by."""
-
-        def change(book: Book, now: int) -> Built[T] | Refusal:
-            built = build(book, now)
-            if isinstance(built, Refusal):
-                return built
-            lines, changed = built
-            return Built(lines, lambda _: changed)
-
-        def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
-            built = build(book, book.recorded_at)
-            assert not isinstance(built, Refusal), "it was built just now"
-            return built[1]
-
-        return await self._change(ledger, change, preview, dry_run)
-
     async def standing(self, ledger: str, code: str) -> Standing | None:
         """How an account stands towards its limits; None where there is no such account."""
         writer = self._writers[ledger]
@@ -453,14 +431,43 @@ class Sequencer:
 
         await self._writers[ledger].submit(Change(build))
 
+    async def change_rule(
+        self,
+        ledger: str,
+        build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
+        *,
+        dry_run: bool = False,
+    ) -> T | Refusal:
+        """Record the lines that a rule of the ledger is changed by."""
+
+        def change(book: Book, now: int) -> Built[T] | Refusal:
+            built = build(book, now)
+            if isinstance(built, Refusal):
+                return built
+            lines, changed = built
+            return Built(lines, lambda _: changed)
+
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
+            built = build(book, self._writers[ledger].now())
+            assert not isinstance(built, Refusal), "it was built just now"
+            return built[1]
+
+        return await self._change(ledger, change, preview, dry_run)
+
     async def post(
-        self, ledger: str, asked: AskedBatch, caller: Caller, *, dry_run: bool = False
+        self,
+        ledger: str,
+        asked: AskedBatch,
+        caller: Caller,
+        *,
+        dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Post a batch once, however often it is sent."""
         writer = self._writers[ledger]
         if dry_run:
             return await writer.preview(asked, caller)
-        return await writer.submit_post(asked, caller)
+        return await writer.submit_post(asked, caller, unless=unless)
 
     # ---- proposals, and what decides about them
 

@@ -19,6 +19,7 @@ from ledger.core.ports import (
     PostOutcome,
     ProposalReceipt,
     StoredBatch,
+    Unless,
 )
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
@@ -185,11 +186,18 @@ class Change(Pending[T | Refusal]):
 class Post(Pending[PostOutcome]):
     """A batch; or with a workflow a payment, a batch of one that another may have to accept."""
 
-    def __init__(self, asked: AskedBatch, caller: Caller, workflow: str = "") -> None:
+    def __init__(
+        self,
+        asked: AskedBatch,
+        caller: Caller,
+        workflow: str = "",
+        unless: Unless | None = None,
+    ) -> None:
         super().__init__()
         self.asked = asked
         self.caller = caller
         self.workflow = workflow
+        self.unless = unless
         self.batch = self
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
@@ -202,7 +210,10 @@ class Post(Pending[PostOutcome]):
         stored = known.get(self.asked.id)
         if stored is None:
             proposal = writer.book.proposals.open.get(self.asked.id)
-            return writer.post(self) if proposal is None else self._give_again(proposal)
+            if proposal is not None:
+                return self._give_again(proposal)
+            refusal = None if self.unless is None else self.unless(writer.book)
+            return writer.post(self) if refusal is None else lambda: self.give(refusal)
         try:
             if self._same(stored, writer.book):
                 self.give(receipt_again(stored))

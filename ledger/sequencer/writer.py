@@ -64,6 +64,7 @@ from ledger.core.ports import (
     RefusedReceipt,
     Store,
     StoredBatch,
+    Unless,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import targets_of
@@ -236,7 +237,11 @@ class Writer:
         return pending.result()
 
     async def submit_post(
-        self, asked: AskedBatch, caller: Caller, workflow: str = ""
+        self,
+        asked: AskedBatch,
+        caller: Caller,
+        workflow: str = "",
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Post a batch once; a second arrival while the first is on its way joins it.
 
@@ -249,7 +254,7 @@ class Writer:
             if same and poster_of(first.caller) == poster_of(caller):
                 return _replayed(await first.answer())
             await first.answered()
-        post = Post(asked, caller, workflow)
+        post = Post(asked, caller, workflow, unless)
         self._in_flight[asked.id] = post
         post.when_answered = lambda: self._in_flight.pop(asked.id, None)
         try:

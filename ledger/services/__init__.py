@@ -1,1 +1,1 @@
-"""What runs beside the ledger, or on demand: runs of demurrage and fees. Knows core only."""
+"""Services: what runs beside the ledger, or on demand. They know core only."""

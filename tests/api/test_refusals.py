@@ -43,6 +43,7 @@ NOT_OVER_HTTP = {
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
     RefusalCode.LIMIT_NOT_DUE,
+    RefusalCode.OCCURRENCE_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,
 }
 
@@ -130,8 +131,22 @@ def limits(*accounts: str, **what: object) -> Request:
     return "POST", f"{CAJA}/limits", {"accounts": accounts, "reason": "board", **what}
 
 
+def schedule(**more: object) -> Request:
+    body = {**pay("cash", "ana", "5.00"), "first": "2023-12-01", "reason": "board", **more}
+    return "PUT", f"{CAJA}/schedules/rent", body
+
+
 # What is done first, and then what is refused.
 REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
+    RefusalCode.SCHEDULE_NOT_FOUND: (
+        [],
+        ("DELETE", f"{CAJA}/schedules/rent?reason=board", {}),
+    ),
+    RefusalCode.SCHEDULE_EMPTY: ([], schedule(last="2023-11-30")),
+    RefusalCode.HOLIDAYS_NOT_OF_YEAR: (
+        [],
+        ("PUT", f"{CAJA}/holidays/2023", {"dates": ["2024-01-01"], "reason": "board"}),
+    ),
     RefusalCode.LEDGER_CODE_USED: (
         [],
         ("POST", "/v1/ledgers", {"code": "caja", "name": "Otra", "time_zone": "UTC"}),

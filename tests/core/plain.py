@@ -523,7 +523,7 @@ def rate_is_kept(plain: Plain, batch: Batch, position: int) -> No | None:
         return None
     before = batch.lines[position - 1] if position else None
     bought = None
-    if before is not None and before.entry == line.entry:
+    if before is not None and before.entry == line.entry and not before.up_to:
         sold = plain.accounts[before.debit].currency
         if sold != plain.accounts[line.debit].currency:
             n, d = line.rate

@@ -261,6 +261,13 @@ def test_an_exchange_is_at_its_rate_rounded_down(book: Book) -> None:
     assert (balance(book, "ana"), balance(book, "eva")) == (0, 588)
 
 
+def test_a_rate_needs_an_amount_that_is_known_beforehand(book: Book) -> None:
+    sold = under("ana", "cash", "200.00", entry=1, up_to=Side.DEBIT)
+    rate = {"entry": 1, "rate": Rate(n=1, d=17), "currency": "USD"}
+    outcome = post(book, batch(sold, under("dollars", "eva", "11.76", **rate)))
+    assert code(outcome) == "rate_differs"
+
+
 # ---- as much as there is
 
 

@@ -337,6 +337,8 @@ class Outsider:
             before = self.lines[position - 1] if position else {}
             if before.get("terms", {}).get("entry") != terms["entry"]:
                 raise Refused("rate_differs")
+            if "up_to" in before["terms"]:
+                raise Refused("rate_differs")
             if self.currency(before["debit_account"]) == self.currency(d):
                 raise Refused("rate_differs")
             bought = before["amount"] * terms["rate"]["n"] // terms["rate"]["d"]

@@ -238,8 +238,8 @@ MUTANTS = (
         ),
         (
             "a restart thaws what is frozen",
-            "                self._status[line.number] = _STATUS_NUMBER[line.status]\n",
-            "",
+            "self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)",
+            "self._status += bytes(len(lines))",
         ),
         (
             "control sums hide an unknown account",
@@ -248,8 +248,8 @@ MUTANTS = (
         ),
         (
             "an amount counts for nobody's currency",
-            "self.currency_of(d or c)",
-            "self.currency_of(d)",
+            "code = self.currency_of(d or c)\n            sums[code] = sums.get(code, 0) + a",
+            "code = self.currency_of(d)\n            sums[code] = sums.get(code, 0) + a",
         ),
         (
             "what is late goes where it may not",

@@ -380,6 +380,7 @@ class Books:
         self._ledger = database.ledgers[ledger_id]
         self._seen: list[bytes] = []  # Leaves, as they were when they were read.
         self._kept: list[object] = []  # What stood beside them.
+        self._broken: Broken | None = None  # What was found first.
         self._once: set[tuple[str, object]] = set()
         self._told: dict[UUID, object] = {}
         self._peaks: list[tuple[bytes, int]] = []  # Whole subtrees and their leaves.
@@ -558,7 +559,16 @@ class Books:
     # ---- reading what was committed
 
     def read(self) -> None:
-        """Take in what was committed since."""
+        """Take in what was committed since; what was broken once stays so."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            self._read_on()
+        except Broken as broken:
+            self._broken = broken
+            raise
+
+    def _read_on(self) -> None:
         lines, kept = self._ledger.lines, self._ledger.batch_at
         for index in range(len(self._seen), len(lines)):
             beside = kept.get(index)
@@ -1207,6 +1217,15 @@ class Auditor:
         origin = note.partition(b"\n")[0].decode()
         self.books(origin.rpartition("/")[2]).signed(note)
 
+    def happened(self) -> set[str]:
+        """Lines that were written, and terms and notes of what was posted."""
+        return {
+            what
+            for books in self._books.values()
+            for entry in books.entries
+            for what in (entry.fields["line"], *map(str, _terms_posted(entry)))
+        }
+
     def step(self) -> None:
         """All that must be so after every step, whatever it was."""
         ledgers = self._database.ledgers
@@ -1381,6 +1400,17 @@ def _terms_of(t: "AskedTransfer") -> dict[str, Any]:
     if asked.rate:
         terms["rate"] = {"d": asked.rate.d, "n": asked.rate.n}
     return terms
+
+
+def _terms_posted(entry: Entry) -> list[str]:
+    """Actions and terms of rows, what was noted of them, and levies that went back."""
+    found = ["levies went back"] if any(leg.levy_back for leg in entry.legs) else []
+    for leg in entry.legs:
+        terms = entry.asked[leg.position].get("terms", {})
+        found += [terms.get("action", ""), *terms]
+    for outcome in _split(entry.outcomes) if entry.outcomes else []:
+        found += _read(outcome)
+    return found
 
 
 def _add(sums: Totals, currency: str, source: str, leg: Leg) -> None:

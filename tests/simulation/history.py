@@ -50,6 +50,7 @@ class History(Struct):
     faults: dict[str, int]
     leaves: int
     answered: list[str]  # Commands that were answered at least once.
+    happened: list[str]  # Lines that were written, and terms of what was posted.
 
 
 class Failed(AssertionError):
@@ -100,6 +101,7 @@ def run(seed: int, steps: int) -> History:
         faults=dict(whole.faults),
         leaves=leaves,
         answered=list(whole.answered),
+        happened=sorted(whole.auditor.happened()),
     )
 
 

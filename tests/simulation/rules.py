@@ -464,6 +464,8 @@ class Ruling:
             return None
         if self._place(sold.debit).currency == self._place(one.debit).currency:
             return None
+        if "up_to" in sold.terms:  # What it sells is not known beforehand.
+            return None
         bought = sold.amount * rate["n"] // rate["d"]
         return bought if bought <= AMOUNT_MAX else None
 

@@ -214,6 +214,8 @@ class Client:
         commands, weights = zip(*COMMANDS, strict=True)
         while True:
             self.ledger = self.random.choice(LEDGERS)
+            if not self.world.auditor.size(self.ledger) and self.random.random() < 0.8:
+                self.ledger = "caja"  # Mostly it is one that is there.
             make: Command = self.random.choices(commands, weights)[0]
             request = make(self)
             if request is not None:
@@ -321,7 +323,7 @@ class Client:
             debit = chance.choice(["nobody", "new-2", "ana", "stock"])
         amount = chance.choice(["1", "7", "30"])
         if SCALES[currency]:
-            amount = chance.choice(["0.01", "1.00", "1", "7.50", "30.00"])
+            amount = chance.choice(["0.01", "0.20", "1", "3.21", "7.50", "30.00"])
         if chance.random() < 0.01:
             amount = chance.choice(["1.001", "0"])  # Malformed: leaves no trace.
         return AskedTransfer(
@@ -886,11 +888,13 @@ def open_accounts(client: Client) -> Request:
     return Request(f"{verb} {', '.join(codes)} in {ledger}", ask, tell, ledger)
 
 
-@command(2)
+@command(2.5)
 def change_account(client: Client) -> Request:
     chance, ledger = client.random, client.ledger
     currency = chance.choice(["MXN", "MXN", "HRS"])
     code = chance.choice(ACCOUNTS[currency])
+    if chance.random() < 0.5:
+        code = chance.choice(["ana", "ben", "eva"])
     asked, what = chance.choice(
         [
             (AskedChange(reason="decision", status=Status.FROZEN), "freezes"),
@@ -899,7 +903,7 @@ def change_account(client: Client) -> Request:
                 AskedChange(reason="decision", status=Status.FROZEN_CREDITS),
                 "freezes credits of",
             ),
-            (AskedChange(reason="decision", status=Status.OPEN), "unfreezes"),
+            (AskedChange(reason="decision", status=Status.FROZEN_DEBITS), "freezes debits of"),
             (AskedChange(reason="decision", status=Status.OPEN), "unfreezes"),
             (AskedChange(reason="decision", status=Status.OPEN), "unfreezes"),
             (AskedChange(reason="d", upper_bound="10", soft_bounds="upper"), "asks less of"),
@@ -950,7 +954,10 @@ def set_levy(client: Client) -> Request:
         chance.choice(["payment", "fee"]),
     )
     fund = chance.choice(["fund", "fund", "h-fund", "ana"])
-    rule = None if chance.random() < 0.2 else chance.choice(LEVIES)
+    rule = None if chance.random() < 0.3 else chance.choice(LEVIES)
+    there = sorted(client.books.all_now("levy")) if client.world.auditor.size(ledger) else []
+    if rule is None and chance.random() < 0.8:  # Mostly one that is there.
+        code, rule = (chance.choice(there), None) if there else (code, chance.choice(LEVIES))
 
     async def ask(desk: Sequencer) -> Any:
         def build(book: Book, now: int) -> Built[None] | Refusal:
