@@ -33,13 +33,14 @@ POLICY: Final = (
 )
 WORKFLOW: Final = ("code", "starts", "accepts", "accept_after", "expires_after", "hold")
 WHITELIST: Final = ("account", "partner")
+MAKERS: Final = (Role.OPERATOR, Role.POSTER, Role.MEMBER)
 SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 class Duration(click.ParamType[int]):
     """A time such as 2d, 36h or 90m, in seconds."""
 
-    name = "2d"
+    name = "time"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         if isinstance(value, int):
@@ -64,7 +65,7 @@ def show_seconds(seconds: int) -> str:
 class Words(click.ParamType[list[str]]):
     """Codes with commas between them."""
 
-    name = "a,b"
+    name = "codes"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
         if isinstance(value, list):
@@ -186,7 +187,7 @@ def _policy_row(code: str, rule: dict[str, Any], scales: dict[str, int]) -> dict
     "--makers",
     type=WORDS,
     default=[],
-    help=t("Roles that enter it: ", "Papeles que lo capturan: ") + ", ".join(Role),
+    help=t("Roles that enter it: ", "Papeles que lo capturan: ") + ", ".join(MAKERS),
 )
 @click.option(
     "--approvals",
