@@ -213,11 +213,11 @@ class Schedules(Part):
 
     def heard(self, line: AnyLeaf) -> None:
         """A batch was posted or refused; perhaps it is what a schedule waits for."""
-        if not self.by_code:
+        if line.key != SCHEDULER:  # type: ignore[union-attr] # Of all but a few.
             return
         assert isinstance(line, BatchPosted | BatchRefused)
         code = self._ids().get(line.batch)
-        if code is None or line.key != SCHEDULER:
+        if code is None:
             return
         standing, leaf = self.by_code[code], self._book.size
         day = standing.date

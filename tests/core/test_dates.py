@@ -156,6 +156,8 @@ def test_a_holiday_decides_before_the_weekend() -> None:
     of = rule(WEEKEND, on_holiday="before", on_weekend="after")
     assert shifted(of, WEEKEND, {WEEKEND}.__contains__) == date(2026, 11, 20)
     assert shifted(of, WEEKEND, lambda _: False) == date(2026, 11, 23)
+    kept = rule(WEEKEND, on_weekend="after")  # That it is a holiday besides changes nothing.
+    assert shifted(kept, WEEKEND, {WEEKEND}.__contains__) == date(2026, 11, 23)
 
 
 def test_a_moved_date_meets_no_day_that_a_rule_minds() -> None:

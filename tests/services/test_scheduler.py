@@ -136,7 +136,7 @@ async def test_posted_on_its_minute_and_not_a_second_before(house: House) -> Non
         await furnish(desk)
         await plan(desk, reference="RENT-")
         scheduler = scheduler_of(desk, house)
-        at(house, TOMORROW, 360, -1_000_000)
+        at(house, TOMORROW, 360, -1_000)
         await settle(desk, scheduler)
         assert own(house) == []
         assert (await due_of(desk, house)).next == moment_of(TOMORROW, 360, ZONE)

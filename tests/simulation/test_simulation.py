@@ -512,6 +512,7 @@ def test_the_auditor_shares_no_code_with_the_ledger() -> None:
 AWAITED = {"limit_planned", "limit_unplanned", "limit_earned", "payment_limits"}
 AWAITED |= {"demurrage", "fee", "reserve", "policy", "workflow", "whitelist"}
 AWAITED |= {"proposed", "decided", "dispute", "dispute_ended"}
+AWAITED |= {"schedule", "occurrence", "holidays"}
 
 
 def test_the_auditor_knows_every_line() -> None:
