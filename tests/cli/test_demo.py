@@ -61,11 +61,10 @@ def test_once(tmp_path: Path, pg_root: Path, locale: str, said: str) -> None:
     assert seconds < DEMO_MAX_S
 
 
-def test_it_stays_up_and_its_commands_work(pg_root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "ledger", "demo"]
-    place = pg_root / "staying"
+def start(place: Path) -> "tuple[subprocess.Popen[str], list[str]]":
+    """A demo that stays, and what it said until it was up."""
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-u", "-m", "ledger", "demo"],
         stdout=subprocess.PIPE,
         text=True,
         env=environment(TEQUIO_DATA_DIR=str(place)),
@@ -76,6 +75,12 @@ def test_it_stays_up_and_its_commands_work(pg_root: Path, tmp_path: Path) -> Non
         said.append(line)
         if line.startswith("Still serving"):
             break
+    return process, said
+
+
+def test_it_stays_up_and_its_commands_work(pg_root: Path, tmp_path: Path) -> None:
+    place = pg_root / "staying"
+    process, said = start(place)
     try:
         commands = [line for line in said if line.startswith(("curl ", "TEQUIO_URL="))]
         assert len(commands) == 3, said
@@ -94,12 +99,24 @@ def test_it_stays_up_and_its_commands_work(pg_root: Path, tmp_path: Path) -> Non
             assert done.returncode == 0, done.stderr
             assert "problem" not in done.stdout
         assert (tmp_path / "caja-journal" / "checkpoint").exists()
+        teller = next(line for line in said if line.startswith("teller: "))
+        taken = "transfer post --debit socia-0012 --credit caja-efectivo --amount 5.00"
+        line = f"{teller[8:-1]} {tequio} {taken} --currency MXN --kind withdrawal"
+        assert (
+            subprocess.run(["sh", "-c", line], check=False, env=environment()).returncode == 0
+        )
     finally:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert out.splitlines()[-1] == "demo ok"
     assert process.returncode == 0
     assert (place / "demo" / "state" / "operator.key").exists()
+    # Begun again on the same books, with a transfer on the day after the one it closed.
+    process, said = start(place)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert out.splitlines()[-1] == "demo ok", "".join(said)
+    assert "513.45" in "".join(said)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root meets a server that may not be root")
