@@ -573,6 +573,7 @@ class Book:
                 return refusal
         self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
+            self.holds.expiries.tidy()  # The batch before is applied, or was undone.
             posting = Posting(
                 self,
                 transfers,

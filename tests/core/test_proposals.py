@@ -27,6 +27,7 @@ from ledger.core.lines import (
     WorkflowSet,
 )
 from ledger.core.model import Role, Status
+from ledger.core.moments import SLACK
 from ledger.core.proposals import OPEN_TRANSFERS_MAX
 from ledger.core.refusals import Refusal
 from ledger.journal.snapshots import Chunk, chunks_of, restore_chunk
@@ -215,6 +216,16 @@ def test_a_batch_follows_its_last_decision_and_nothing_else(book: Book) -> None:
     book.apply(refused())
     book.apply(decided("declined", 2))
     book.apply(refused(2))
+
+
+def test_proposals_that_were_decided_are_not_kept_until_their_end(book: Book) -> None:
+    book.apply(proposed(1, expires=END + 1))
+    for number in range(2, 300):
+        book.apply(proposed(number, expires=END + number))
+        book.apply(decided("declined", number))
+        book.apply(refused(number))
+        assert len(book.proposals.dues) <= SLACK + 2 * 2
+    assert book.due() == END + 1
 
 
 def test_too_few_approvals_post_nothing(book: Book) -> None:
