@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from ledger.cli.client import Client, Refused, path_of
+from ledger.cli.posting import late_option
 from ledger.cli.rows import (
     EXACT,
     FIELDS,
@@ -42,7 +43,7 @@ from ledger.cli.rows import (
 from ledger.cli.show import Place, facts, ledger_option, print_json, speaks_to_service
 from ledger.cli.words import Stop, money, t
 from ledger.core.asked import AskedBatch
-from ledger.core.model import BATCH_MAX, Mode
+from ledger.core.model import BATCH_MAX, Late, Mode
 from ledger.journal.directory import Progress, silent
 
 NAMESPACE: Final = uuid.UUID("c1f5f2f4-7c33-5d0a-9f0b-0e2b8a5d6d11")
@@ -63,6 +64,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     batch_size: int = BATCH_SIZE
     parallel: int = 1
     source: str = ""
+    late: Late | UnsetType = UNSET
     create_accounts: bool = False
     account_kind: str = "member"
     unbounded: frozenset[str] = frozenset()
@@ -394,6 +396,7 @@ class Import:
                 transfers=[_asked(chunk.read[index]) for index in kept],
                 mode=Mode.EACH,
                 source=plan.source or f"csv-{plan.batch_size}",
+                late=plan.late,
             )
             try:
                 answer, replayed = await self._client.send(
@@ -463,13 +466,13 @@ class Import:
             return Stop(
                 t(
                     "This file was imported before with other options (--batch-size, "
-                    "--scale-excess, --source, --date-format) or another key. Nothing was "
-                    "posted now. Use the same as then, and --retry-refused for the rows that "
-                    "were refused.",
+                    "--scale-excess, --source, --date-format, --late) or another key. Nothing "
+                    "was posted now. Use the same as then, and --retry-refused for the rows "
+                    "that were refused.",
                     "Este archivo ya se importó con otras opciones (--batch-size, "
-                    "--scale-excess, --source, --date-format) o con otra llave. Ahora no se "
-                    "registró nada. Use las mismas, y --retry-refused para los renglones que "
-                    "fueron rechazados.",
+                    "--scale-excess, --source, --date-format, --late) o con otra llave. Ahora "
+                    "no se registró nada. Use las mismas, y --retry-refused para los renglones "
+                    "que fueron rechazados.",
                 )
             )
         return no
@@ -624,6 +627,7 @@ def make_reading(columns: Sequence[str], constants: Sequence[str], **options: An
     default="",
     help=t("Where the rows come from, a code.", "De dónde vienen los renglones, un código."),
 )
+@late_option
 @click.option(
     "--retry-refused",
     "retry",
@@ -658,6 +662,7 @@ async def import_csv(
     batch_size: int,
     parallel: int,
     source: str,
+    late: str | None,
     retry: bool,
     dry_run: bool,
 ) -> None:
@@ -686,6 +691,7 @@ async def import_csv(
         batch_size=batch_size,
         parallel=parallel,
         source=source,
+        late=UNSET if late is None else Late(late),
         create_accounts=create_accounts,
         account_kind=account_kind,
         unbounded=frozenset(unbounded),

@@ -19,6 +19,7 @@ from ledger.cli.show import (
     table,
 )
 from ledger.cli.words import Stop, t
+from ledger.core.model import Late
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -117,6 +118,19 @@ def said_of_it(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def late_option(command: F) -> F:
+    return click.option(
+        "--late",
+        type=click.Choice([late.value for late in Late]),
+        help=t(
+            "What is for a day that is closed: refuse it, or count it for the next open day. "
+            "By default it is refused.",
+            "Lo que sea de un día cerrado: rechazarlo (refuse), o que cuente para el siguiente "
+            "día abierto (next_open_day). Si no se indica, se rechaza.",
+        ),
+    )(command)
 
 
 async def send_once(
@@ -223,6 +237,7 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@late_option
 @said_of_it
 @speaks_to_service
 async def post_transfer(
