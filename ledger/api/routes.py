@@ -38,6 +38,7 @@ from ledger.api.auth import (
     OPERATORS,
     POSTERS,
     READERS,
+    SECRETS,
 )
 from ledger.api.posting import PostQuery, WriteQuery
 from ledger.api.rules import EndQuery, RemoveQuery
@@ -744,7 +745,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Read the journal's lines, 256 at a time",
         "Leer los asientos del diario, de 256 en 256",
         BYTES,
-        READERS,
+        SECRETS,
     ),
     Route(
         "GET",

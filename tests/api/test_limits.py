@@ -151,7 +151,7 @@ async def test_why_an_authority_froze_an_account_few_may_know(office: Office) ->
         "POST", f"{CAJA}/transfers", {"id": uid(1), **pay("cash", "ana", "1")}, who="poster"
     )
     assert teller.code == "debit_account_frozen"
-    for who in ("operator", "poster"):
+    for who in ("operator", "poster", "approver"):
         [line] = (await get(office, "cash/statuses", who))["changes"]
         assert set(line) == {"leaf_index", "recorded_at", "status"}
         for path in ("cash", "cash/standing", "cash/limits"):
@@ -161,6 +161,13 @@ async def test_why_an_authority_froze_an_account_few_may_know(office: Office) ->
     for who in ("auditor", "compliance"):
         [line] = (await get(office, "cash/statuses", who))["changes"]
         assert (line["order"], line["reason"]) == ("UEI/117/2026", "laundering")
+    lines = office.database.ledgers[1].lines
+    assert b"UEI/117/2026" in b"".join(lines)
+    bundle = f"{CAJA}/journal/tile/entries/000.p/{len(lines)}"
+    for who in ("operator", "service", "approver", "poster"):
+        assert (await office.ask("GET", bundle, who=who)).code == "role_not_allowed"
+    for who in ("auditor", "compliance"):
+        assert b"UEI/117/2026" in (await office.ask("GET", bundle, who=who)).body
     lifted = {"status": "open", "order": "UEI/201/2026"}
     assert (await change(office, "cash", "compliance", **lifted)).status == 200
     assert (await change(office, "cash", status="frozen_debits")).status == 200

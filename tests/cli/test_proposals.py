@@ -39,7 +39,8 @@ def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio, tmp_path: Path) 
     assert caja("dispute", "2", "--outcome", "upheld").code == 0
     assert caja("dispute").out == "None.\n"
     out = tmp_path / "journal"
-    assert caja("export", "journal", "--out", str(out)).code == 0
+    auditor = key(caja, "--role", "auditor")
+    assert caja("export", "journal", "--out", str(out), "--key", auditor).code == 0
     verified = run_tequio("verify", str(out))
     assert verified.code == 0, verified.out + verified.err
 
