@@ -19,13 +19,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from ledger.core.book import Posted
-from ledger.core.faults import (
-    ClockAhead,
-    JournalBroken,
-    StoreUnavailable,
-    WriterReplaced,
-)
-from ledger.core.lines import AccountOpened, DayClosed, Snapshot
+from ledger.core.faults import ClockAhead, JournalBroken, StoreUnavailable, WriterReplaced
+from ledger.core.leaves import AccountOpened, DayClosed, Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import (
     Caller,

@@ -31,7 +31,7 @@ from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.changes import DAYS_BY_CLOCK
 from ledger.core.days import A_DAY, ADJUSTMENTS
-from ledger.core.lines import DayClosed, DayTotal, SettingsChanged
+from ledger.core.leaves import DayClosed, DayTotal, SettingsChanged
 from ledger.core.model import DATE_MIN
 from ledger.core.ports import AskedDays, AskedMark
 from ledger.core.refusals import Refusal

@@ -12,21 +12,11 @@ from ledger.api.accounts import NoQuery
 from ledger.api.answers import DryRun
 from ledger.api.auth import READERS
 from ledger.api.batches import refused_batch
-from ledger.api.posting import (
-    PostQuery,
-    WriteQuery,
-    answer_outcome,
-    newest_checkpoint,
-    post,
-)
+from ledger.api.posting import PostQuery, WriteQuery, answer_outcome, newest_checkpoint, post
 from ledger.api.problems import Problem
 from ledger.api.receipts import batch_receipt, outcome_answers, refusal_problem, refused
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
-from ledger.api.waiting import (
-    DecisionAnswer,
-    ProposalsPage,
-    proposal_answer,
-)
+from ledger.api.waiting import DecisionAnswer, ProposalsPage, proposal_answer
 from ledger.api.wire import (
     DecisionRequest,
     PaymentRequest,
@@ -39,7 +29,6 @@ from ledger.api.wire import (
 )
 from ledger.core.asked import AskedBatch, AskedTransfer, Text
 from ledger.core.book import Book, Posted
-from ledger.core.lines import ApprovalRule, Workflow
 from ledger.core.model import Decision, Role
 from ledger.core.ports import (
     AskedDecision,
@@ -50,6 +39,7 @@ from ledger.core.ports import (
     RefusedReceipt,
 )
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 
 # ---- rules as data
 

@@ -26,7 +26,7 @@ from ledger.api.service import Call
 from ledger.core.amounts import show_amount
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
-from ledger.core.lines import BatchRefused
+from ledger.core.leaves import BatchRefused
 from ledger.core.model import Phase
 from ledger.core.ports import Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode

@@ -17,11 +17,9 @@ from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import AccountChange, Book
 from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import (
-    RULES,
+from ledger.core.leaves import (
     TOTALS_SHOWN_MAX,
     AccountOpened,
-    Act,
     AnyLeaf,
     CurrencyAdded,
     DayClosed,
@@ -37,6 +35,7 @@ from ledger.core.lines import (
     SettingsChanged,
     StatusChanged,
 )
+from ledger.core.lines import RULES, Act
 from ledger.core.model import NO_LOWER, NO_UPPER, Account, DaysBy, Nature, Side, Status
 from ledger.core.payments import LIMITS
 from ledger.core.personal import looks_personal

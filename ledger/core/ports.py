@@ -17,11 +17,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.core.amounts import Amount, Scale
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AccountOpened,
-    Act,
     AnyLeaf,
-    ApprovalRule,
     BatchPosted,
     BatchProposed,
     BatchRefused,
@@ -31,8 +29,8 @@ from ledger.core.lines import (
     Opening,
     PaymentLimits,
     SettingsChanged,
-    Workflow,
 )
+from ledger.core.lines import Act
 from ledger.core.model import (
     BATCH_MAX,
     Account,
@@ -53,6 +51,7 @@ from ledger.core.model import (
 )
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 from ledger.core.terms import Link, Past
 
 T = TypeVar("T")

@@ -15,22 +15,22 @@ from ledger.core.amounts import AMOUNT_MAX, Amount, parse_amount, parse_bound
 from ledger.core.book import Book
 from ledger.core.changes import act_of
 from ledger.core.faults import MalformedAmount, MalformedRequest
-from ledger.core.lines import (
-    AnyLeaf,
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import Rate
+from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, OneSide, Word
+from ledger.core.periods import Period
+from ledger.core.ports import AskedAct, AskedRun
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import (
     Demurrage,
     DemurrageSet,
     Fee,
     FeeSet,
     Levy,
     LevySet,
-    Rate,
     Reserve,
     ReserveSet,
 )
-from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, OneSide, Word
-from ledger.core.periods import Period
-from ledger.core.ports import AskedAct, AskedRun
-from ledger.core.refusals import Refusal, RefusalCode
 
 AmountText = Annotated[str, Meta(max_length=24)]
 SINCE_MAX: Final = date(9990, 12, 31)

@@ -34,7 +34,7 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Snapshot
+from ledger.core.leaves import Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past

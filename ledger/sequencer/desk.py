@@ -18,7 +18,7 @@ from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import MalformedRequest, StoreUnavailable
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AccountOpened,
     AnyLeaf,
     DayClosed,
@@ -27,11 +27,8 @@ from ledger.core.lines import (
     KeyGrant,
     LimitChanged,
     Opening,
-    PolicySet,
     SettingsChanged,
     StatusChanged,
-    WhitelistSet,
-    WorkflowSet,
 )
 from ledger.core.model import DATE_MIN, Account, Role
 from ledger.core.ports import (
@@ -58,6 +55,7 @@ from ledger.core.ports import (
     Unless,
 )
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import PolicySet, WhitelistSet, WorkflowSet
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer

@@ -11,7 +11,7 @@ from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
-from ledger.core.lines import AnyLeaf, BatchRefused
+from ledger.core.leaves import AnyLeaf, BatchRefused
 from ledger.core.ports import (
     AskedDecision,
     Caller,

@@ -23,7 +23,8 @@ from ledger.core.door import (
     write_terms,
 )
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transfer
+from ledger.core.leaves import BatchPosted, BatchRefused
+from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode

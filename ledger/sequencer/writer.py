@@ -37,7 +37,7 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.frozen import Frozen
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
     BatchProposed,
@@ -45,7 +45,6 @@ from ledger.core.lines import (
     ProposalDecided,
     SettingsChanged,
     Snapshot,
-    Workflow,
 )
 from ledger.core.model import Role
 from ledger.core.ports import (
@@ -67,6 +66,7 @@ from ledger.core.ports import (
     Unless,
 )
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Workflow
 from ledger.core.terms import targets_of
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge

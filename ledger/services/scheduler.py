@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ledger.core.book import Book
 from ledger.core.faults import LedgerFault, MalformedRequest
-from ledger.core.lines import AnyLeaf, Occurrence
+from ledger.core.leaves import AnyLeaf, Occurrence
 from ledger.core.model import Role
 from ledger.core.ports import Caller, Desk, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode

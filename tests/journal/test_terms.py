@@ -15,18 +15,8 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.door import commitment
-from ledger.core.lines import (
-    EXPIRED_MAX,
-    LEAF_MAX,
-    BatchPosted,
-    Beside,
-    HoldsExpired,
-    Outcome,
-    Rate,
-    Snapshot,
-    Terms,
-    Transfer,
-)
+from ledger.core.leaves import EXPIRED_MAX, BatchPosted, HoldsExpired, Snapshot
+from ledger.core.lines import LEAF_MAX, Beside, Outcome, Rate, Terms, Transfer
 from ledger.core.model import Action, Flag, Mode, Nature, Phase, Side, Status
 from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal

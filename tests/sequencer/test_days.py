@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import UNSET
 
-from ledger.core.lines import DayClosed
+from ledger.core.leaves import DayClosed
 from ledger.core.model import CurrencyKind, DaysBy, Late
 from ledger.core.ports import (
     AskedAccount,

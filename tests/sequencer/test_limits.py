@@ -7,7 +7,7 @@ import pytest
 
 from ledger.core.asked import AskedTerms
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
-from ledger.core.lines import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
+from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
 from ledger.core.model import Account, Action, Status
 from ledger.core.ports import (
     AskedAccount,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.core.asked import AskedTerms, AskedTransfer
-from ledger.core.lines import HoldsExpired
+from ledger.core.leaves import HoldsExpired
 from ledger.core.model import Action, Phase, Side
 from ledger.core.ports import PostOutcome, Receipt, RefusedReceipt
 from ledger.core.refusals import RefusalCode

@@ -13,7 +13,7 @@ import pytest
 from ledger.core import rules
 from ledger.core.asked import AskedBatch
 from ledger.core.faults import StoreUnavailable
-from ledger.core.lines import SettingsChanged
+from ledger.core.leaves import SettingsChanged
 from ledger.core.model import DaysBy
 from ledger.core.ports import (
     AskedAccount,

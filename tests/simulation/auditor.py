@@ -54,7 +54,7 @@ from tests.simulation.rules import (
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch, AskedTransfer
     from ledger.core.book import Book, Posted
-    from ledger.core.lines import Opening
+    from ledger.core.leaves import Opening
     from ledger.core.model import Account
     from ledger.core.ports import (
         AskedAccount,

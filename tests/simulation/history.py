@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
-from ledger.core.lines import HoldsExpired
+from ledger.core.leaves import HoldsExpired
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal

@@ -44,7 +44,7 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Levy, LevySet, Rate
+from ledger.core.lines import Rate
 from ledger.core.model import (
     Action,
     CurrencyKind,
@@ -71,6 +71,7 @@ from ledger.core.ports import (
     SoftBounds,
 )
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Levy, LevySet
 from ledger.memory import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.pending import Built, Change

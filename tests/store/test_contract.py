@@ -19,14 +19,14 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import (
+from ledger.core.leaves import (
     DayClosed,
     DayOpened,
     LimitChanged,
     SettingsChanged,
     StatusChanged,
-    Terms,
 )
+from ledger.core.lines import Terms
 from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
 from ledger.core.ports import Caller, DayBalances, Group, Movement, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
