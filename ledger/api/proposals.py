@@ -27,17 +27,17 @@ from ledger.api.wire import (
     idempotency_id,
     read_body,
 )
-from ledger.core.asked import AskedBatch, AskedTransfer, Text
-from ledger.core.book import Book, Posted
-from ledger.core.model import Decision, Role
-from ledger.core.ports import (
+from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
+from ledger.core.asked import (
+    AskedBatch,
     AskedDecision,
     AskedPolicy,
+    AskedTransfer,
     AskedWorkflow,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
+    Text,
 )
+from ledger.core.book import Book, Posted
+from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
 

@@ -34,7 +34,8 @@ from ledger.core.faults import JournalBroken
 from ledger.core.leaves import BatchPosted
 from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
-from ledger.core.ports import StoredBatch, TransferRow
+from ledger.core.ports import TransferRow
+from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.core.amounts import AMOUNT_MAX, Amount, parse_amount, parse_bound
+from ledger.core.asked import AskedAct, AskedRun
 from ledger.core.book import Book
 from ledger.core.changes import act_of
 from ledger.core.faults import MalformedAmount, MalformedRequest
@@ -19,7 +20,6 @@ from ledger.core.leaves import AnyLeaf
 from ledger.core.lines import Rate
 from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, OneSide, Word
 from ledger.core.periods import Period
-from ledger.core.ports import AskedAct, AskedRun
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import (
     Demurrage,

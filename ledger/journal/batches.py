@@ -17,8 +17,8 @@ from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
 from ledger.core.leaves import BatchPosted
 from ledger.core.lines import Beside, Manifest, Outcome, Transfer
-from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Link, Note, levies_at, links_of
 from ledger.journal.canonical import (
     decode_leaf,

@@ -14,7 +14,29 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core import changes
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import (
+    ClosedDay,
+    DecisionOutcome,
+    LedgerView,
+    PostOutcome,
+    ProposalView,
+    Standing,
+)
+from ledger.core.asked import (
+    AskedAccount,
+    AskedBatch,
+    AskedChange,
+    AskedCurrency,
+    AskedDays,
+    AskedDecision,
+    AskedKey,
+    AskedLedger,
+    AskedLimits,
+    AskedMark,
+    AskedPolicy,
+    AskedWorkflow,
+    Caller,
+)
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import MalformedRequest, StoreUnavailable
@@ -31,31 +53,10 @@ from ledger.core.leaves import (
     StatusChanged,
 )
 from ledger.core.model import DATE_MIN, Account, Role
-from ledger.core.ports import (
-    AskedAccount,
-    AskedChange,
-    AskedCurrency,
-    AskedDays,
-    AskedDecision,
-    AskedKey,
-    AskedLedger,
-    AskedLimits,
-    AskedMark,
-    AskedPolicy,
-    AskedWorkflow,
-    Caller,
-    ClosedDay,
-    DecisionOutcome,
-    LedgerView,
-    Notary,
-    PostOutcome,
-    ProposalView,
-    Standing,
-    Store,
-    Unless,
-)
+from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import PolicySet, WhitelistSet, WorkflowSet
+from ledger.core.store import Store
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer

@@ -33,8 +33,8 @@ from ledger.core.leaves import (
 )
 from ledger.core.lines import RULES, Manifest, Rate, Transfer
 from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
-from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Link, Past, links_of, targets_of
 from ledger.journal.batches import Body, read_posted, root_of_lines, write_body, write_outcomes
 from ledger.journal.canonical import encode_line

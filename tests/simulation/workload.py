@@ -32,7 +32,22 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.answered import Receipt, RefusedReceipt
+from ledger.core.asked import (
+    AskedAccount,
+    AskedAct,
+    AskedBatch,
+    AskedChange,
+    AskedCurrency,
+    AskedDays,
+    AskedKey,
+    AskedLedger,
+    AskedMark,
+    AskedTerms,
+    AskedTransfer,
+    Caller,
+    SoftBounds,
+)
 from ledger.core.book import Book
 from ledger.core.faults import (
     ClockAhead,
@@ -55,20 +70,6 @@ from ledger.core.model import (
     Role,
     Side,
     Status,
-)
-from ledger.core.ports import (
-    AskedAccount,
-    AskedAct,
-    AskedChange,
-    AskedCurrency,
-    AskedDays,
-    AskedKey,
-    AskedLedger,
-    AskedMark,
-    Caller,
-    Receipt,
-    RefusedReceipt,
-    SoftBounds,
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Levy, LevySet
