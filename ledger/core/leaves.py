@@ -184,7 +184,11 @@ class PaymentLimits(Leaf, frozen=True, kw_only=True, tag="payment_limits"):
 
 
 class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
-    """What an account may do from now on. A closed one may only be opened again."""
+    """What an account may do from now on. A closed one may only be opened again.
+
+    With an `order` there is a salt: the hash of the line is public, and what few may know
+    must not be found by trying.
+    """
 
     account: AccountNumber
     status: Status
@@ -192,6 +196,7 @@ class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
     by: OpaqueId
     act: Act | UnsetType = UNSET
     order: Reference | UnsetType = UNSET  # Of an authority; only another lifts it.
+    salt: Salt | UnsetType = UNSET
 
 
 class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
