@@ -24,9 +24,10 @@ from ledger.core.faults import ClockAhead, JournalBroken, StoreUnavailable, Writ
 from ledger.core.leaves import AccountOpened, DayClosed, Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.resolutions import Resolution
 from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Link, Past
-from ledger.journal.batches import read_body, read_levies
+from ledger.journal.batches import read_body, read_levies, read_resolutions
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import EMPTY_ROOT
 
@@ -55,6 +56,7 @@ class _Ledger:
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.links: dict[int, Link] = {}  # By sequence, in order.
+        self.resolutions: dict[tuple[int, int], Resolution] = {}  # By hold and own sequence.
         self.proposals: dict[UUID, bytes] = {}
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoint = (0, b"")
@@ -372,6 +374,15 @@ class MemoryReads:
             if (found := [x for x in links if sequence in (x.target, x.sequence)])
         }
 
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        found: dict[int, list[Resolution]] = {}
+        for (target, _), one in sorted(self._database.ledger(ledger_id).resolutions.items()):
+            if target in holds:
+                found.setdefault(target, []).append(one)
+        return found
+
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
         details = self._database.ledger(ledger_id).details
         return {number: details[number][1] for number in sequences if number in details}
@@ -547,6 +558,7 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
     links = [link for batch in group.batches for link in batch.links]
     linked = [link.sequence for link in links]
     proposed = [proposal.batch for proposal in group.proposals]
+    resolved = [(one.target, one.sequence) for one in read_resolutions(group)]
     wrong = (
         any(
             sha256(b"\x00" + line).digest() != digest
@@ -566,6 +578,8 @@ def _check_rows(ledger: _Ledger, group: Group) -> None:
         or any(link.amount <= 0 or link.target >= link.sequence for link in links)
         or len(set(linked)) < len(linked)
         or not ledger.links.keys().isdisjoint(linked)
+        or len(set(resolved)) < len(resolved)
+        or not ledger.resolutions.keys().isdisjoint(resolved)
         or len(set(proposed)) < len(proposed)
         or not ledger.proposals.keys().isdisjoint(proposed)
     )
@@ -589,6 +603,7 @@ def _record(ledger: _Ledger, group: Group) -> None:
         ledger.references |= {(batch.source, text, number) for text, number in batch.references}
         ledger.details |= {number: (salt, text) for number, salt, text in batch.details}
         ledger.links |= {link.sequence: link for link in batch.links}
+    ledger.resolutions |= {(one.target, one.sequence): one for one in read_resolutions(group)}
     ledger.proposals |= {proposal.batch: proposal.asked for proposal in group.proposals}
     for batch_id in group.settled:
         ledger.proposals.pop(batch_id, None)

@@ -35,6 +35,7 @@ from ledger.core.model import (
     Status,
 )
 from ledger.core.periods import Period
+from ledger.core.resolutions import HoldStatus
 from ledger.core.rule_leaves import Every, Shift
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -503,10 +504,24 @@ class DisputeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     due: date | UnsetType = UNSET
 
 
+class HoldStandingAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """How a hold stands: what was posted of it, and what it still keeps back.
+
+    `by` are the rows that posted or voided it; where time was up there is none. One that was
+    posted in part may end as `posted`, `voided` or `expired`.
+    """
+
+    status: HoldStatus
+    posted: str
+    left: str
+    by: list[LinkAnswer] | UnsetType = UNSET
+
+
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
-    Those in phase `held` or `released` moved nothing. `target` is the hold or transfer that the
+    Those in phase `held` or `released` moved nothing; what became of the one, `hold` says.
+    `target` is the hold or transfer that the
     action is about; `reversed_by` and `cleared_by` may grow.
     """
 
@@ -534,6 +549,7 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     entry: int | UnsetType = UNSET
     suspense: OneSide | UnsetType = UNSET
     flags: list[Flag] | UnsetType = UNSET
+    hold: HoldStandingAnswer | UnsetType = UNSET  # Of one in phase `held`.
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
     cleared_by: list[LinkAnswer] | UnsetType = UNSET
     dispute: DisputeAnswer | UnsetType = UNSET  # While one is open.

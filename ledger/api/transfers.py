@@ -19,6 +19,7 @@ from ledger.api.answers import (
     PHASES,
     DisputeAnswer,
     Faces,
+    HoldStandingAnswer,
     LinkAnswer,
     Statement,
     StatementLine,
@@ -35,6 +36,7 @@ from ledger.core.leaves import BatchPosted
 from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
 from ledger.core.ports import TransferRow
+from ledger.core.resolutions import Resolution, hold_standing
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
@@ -292,12 +294,23 @@ def _readable(call: Call, rows: Sequence[TransferRow]) -> Sequence[TransferRow]:
 
 
 async def _transfers(call: Call, told: Sequence[Told]) -> list[TransferAnswer]:
-    """Rows as answers, with what later ones took back of them."""
+    """Rows as answers, with what later ones took back of them, or made of a hold."""
     faces = call.faces()
     sequences = [one.row.sequence for one in told]
     ledger_id = await call.service.ledger_id(call.ledger)
     links = await call.reads.links(ledger_id, sequences) if sequences else {}
-    shown = [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    held = [one.row.sequence for one in told if one.row.phase == Phase.HELD]
+    ends = await call.reads.resolutions(ledger_id, held) if held else {}
+    shown = [
+        _transfer(
+            call,
+            faces,
+            one,
+            links.get(one.row.sequence, ()),
+            ends.get(one.row.sequence, ()),
+        )
+        for one in told
+    ]
     if not call.desk.facts(call.ledger).disputes.open:  # Most often; then nothing is asked.
         return shown
     marks = await call.desk.read(call.ledger, lambda book: disputes_of(book, sequences))
@@ -332,7 +345,13 @@ async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
     return seen
 
 
-def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:
+def _transfer(
+    call: Call,
+    faces: Faces,
+    told: Told,
+    links: Sequence[Link],
+    ends: Sequence[Resolution],
+) -> TransferAnswer:
     row, line, terms, outcome = told.row, told.line, told.terms, told.outcome
     own = outcome if told.beside is None else None  # What is said of the transfer's own row.
     suspense = UNSET if own is None else own.suspense
@@ -365,8 +384,24 @@ def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> Tr
         entry=terms.entry,
         suspense=suspense,
         flags=UNSET if own is None else own.flags,
+        hold=_hold(row, ends, debit.scale) if row.phase == Phase.HELD else UNSET,
         reversed_by=UNSET if suspense else _taken(taken, debit.scale),
         cleared_by=_taken(taken, debit.scale) if suspense else UNSET,
+    )
+
+
+def _hold(row: TransferRow, ends: Sequence[Resolution], scale: int) -> HoldStandingAnswer:
+    standing = hold_standing(row.amount, ends)
+    rows = [
+        LinkAnswer(sequence=one.sequence, amount=show_amount(one.amount, scale))
+        for one in ends
+        if one.sequence
+    ]
+    return HoldStandingAnswer(
+        status=standing.status,
+        posted=show_amount(standing.posted, scale),
+        left=show_amount(standing.left, scale),
+        by=rows or UNSET,
     )
 
 

@@ -274,7 +274,20 @@ def present(**given: Any) -> dict[str, Any]:
 @speaks_to_service
 async def show_transfer(place: Place, sequence: int, ledger: str) -> None:
     async with place.client() as client:
-        place.one(await client.get(path_of("ledgers", ledger, "transfers", sequence)))
+        found = await client.get(path_of("ledgers", ledger, "transfers", sequence))
+    place.one(found if place.json else _row(found))
+
+
+def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
+    """A transfer for people: of one that was held, what became of it is its phase."""
+    shown = dict(transfer)
+    hold = shown.pop("hold", None)
+    if hold is not None and hold["status"] != "open":
+        shown["phase"] = hold["status"]
+        shown["held_posted"], shown["left"] = hold["posted"], hold["left"]
+        if "by" in hold:
+            shown["resolved_by"] = hold["by"]
+    return shown
 
 
 @transfer_group.command(
@@ -292,7 +305,8 @@ async def list_transfers(
     query: dict[str, Any] = {"after": after}
     if reference is not None:
         query = {"reference": reference}
-    place.rows(await take(place, path, "transfers", limit, query), TRANSFER)
+    found = await take(place, path, "transfers", limit, query)
+    place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
 
 # ---- batches

@@ -43,6 +43,7 @@ from ledger.core.book import Book
 from ledger.core.leaves import AnyLeaf, SettingsChanged
 from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
+from ledger.core.resolutions import Resolution
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
 
@@ -378,6 +379,12 @@ class Reads(Protocol):
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, list[Link]]:
         """What took back or cleared these transfers, and what these took back or cleared."""
+        ...
+
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        """What became of these holds, where anything did, in the order of rows."""
         ...
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.resolutions import Resolution, Resolved
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.canonical import decode_leaf
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 TRANSFERS = queries.get("reads", "transfers")
 BY_REFERENCE = queries.get("reads", "by_reference")
 LINKS = queries.get("reads", "links")
+RESOLUTIONS = queries.get("reads", "resolutions")
 DETAILS = queries.get("reads", "details")
 BALANCE_BELOW = queries.get("reads", "balance_below")
 BALANCE_BEFORE = queries.get("reads", "balance_before")
@@ -87,6 +89,16 @@ class PgReads:
             link = Link(*row)
             for sequence in asked & {link.target, link.sequence}:
                 found.setdefault(sequence, []).append(link)
+        return found
+
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        found: dict[int, list[Resolution]] = {}
+        for row in await self._database.fetch(RESOLUTIONS, ledger_id, list(holds)):
+            target, sequence, amount, what = row
+            one = Resolution(target, sequence, amount, Resolved(what))
+            found.setdefault(target, []).append(one)
         return found
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:

@@ -38,7 +38,7 @@ from ledger.core.leaves import Snapshot
 from ledger.core.model import Phase
 from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
-from ledger.journal.batches import read_levies
+from ledger.journal.batches import read_levies, read_resolutions
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import queries
 from ledger.pg.batches import batches_by_id
@@ -61,6 +61,7 @@ INSERT_ACCOUNTS = queries.get("writer", "insert_accounts")
 INSERT_REFERENCES = queries.get("writer", "insert_references")
 INSERT_DETAILS = queries.get("writer", "insert_details")
 INSERT_LINKS = queries.get("writer", "insert_links")
+INSERT_RESOLUTIONS = queries.get("writer", "insert_resolutions")
 INSERT_TILES = queries.get("writer", "insert_tiles")
 INSERT_PROPOSALS = queries.get("writer", "insert_proposals")
 DELETE_PROPOSALS = queries.get("writer", "delete_proposals")
@@ -293,6 +294,7 @@ class PgStore:
             (INSERT_REFERENCES, [list(c) for c in zip(*_references(group), strict=True)]),
             (INSERT_DETAILS, [list(c) for c in zip(*_details(group), strict=True)]),
             (INSERT_LINKS, [list(c) for c in zip(*_links(group), strict=True)]),
+            (INSERT_RESOLUTIONS, [list(c) for c in zip(*_resolutions(group), strict=True)]),
             (INSERT_PROPOSALS, [list(c) for c in zip(*_proposals(group), strict=True)]),
             (DELETE_PROPOSALS, [list(group.settled)]),
         ):
@@ -579,7 +581,9 @@ def _is_small(group: Group) -> bool:
     return (
         len(group.batches) == len(group.leaves)
         and not (group.tiles or group.proposals or group.settled)
-        and not any(b.references or b.details or b.links for b in group.batches)
+        and not any(
+            b.references or b.details or b.links or b.resolutions for b in group.batches
+        )
         and _count(group.batches) <= INSERT_MAX
     )
 
@@ -627,6 +631,10 @@ def _links(group: Group) -> list[tuple[int, int, int]]:
         for batch in group.batches
         for link in batch.links
     ]
+
+
+def _resolutions(group: Group) -> list[tuple[int, int, int, int]]:
+    return [(one.target, one.sequence, one.amount, one.what) for one in read_resolutions(group)]
 
 
 def _proposals(group: Group) -> list[tuple[UUID, bytes]]:

@@ -42,6 +42,12 @@ SELECT target, sequence, amount FROM tequio.links
 WHERE ledger_id = $1 AND (target = ANY ($2::bigint[]) OR sequence = ANY ($2::bigint[]))
 ORDER BY sequence;
 
+-- name: resolutions
+-- $1 ledger, $2 sequences of holds.  In the order of their rows, an expiry first.
+SELECT target, sequence, amount, what FROM tequio.resolutions
+WHERE ledger_id = $1 AND target = ANY ($2::bigint[])
+ORDER BY target, sequence;
+
 -- name: balance_below
 -- $1 ledger, $2 account, $3 sequence or NULL.  One row, or none: it never moved before.
 -- The account's last row has the balance, whatever its phase; looked for from the end.
