@@ -10,7 +10,7 @@ from msgspec import Struct
 from ledger.api.answers import DryRun
 from ledger.api.posting import PostQuery
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
-from ledger.api.routes import Route
+from ledger.api.routes.route import Route
 from ledger.core.texts import LANGUAGES, TEXTS
 
 VERSION: Final = "1.0.0"

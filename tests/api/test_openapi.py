@@ -10,7 +10,8 @@ import pytest
 
 from ledger.api.app import make_app
 from ledger.api.openapi import document
-from ledger.api.routes import ROUTES, Route
+from ledger.api.routes import ROUTES
+from ledger.api.routes.route import Route
 from ledger.api.watch import read_page
 from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads
 from tests.api.offices import Office
