@@ -7,11 +7,10 @@ from typing import Annotated, Final
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import (
+from ledger.api.answers.books import (
     AccountsPage,
     BalanceAnswer,
     CurrenciesPage,
-    DryRun,
     KeysAnswer,
     LedgersPage,
     NewKeyAnswer,
@@ -21,6 +20,7 @@ from ledger.api.answers import (
     key_answers,
     ledger_answer,
 )
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import check_asked, make_key
 from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem

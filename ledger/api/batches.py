@@ -8,14 +8,14 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct
 
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.posting import (
     BatchAnswer,
     BatchesPage,
     BatchSummary,
     OutcomeProof,
     ProofAnswer,
     RefusedBatch,
-    show_time,
 )
 from ledger.api.auth import READERS
 from ledger.api.posting import newest_checkpoint

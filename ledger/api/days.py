@@ -11,17 +11,17 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.days import (
     ClosedDayAnswer,
     DayAnswer,
     DaysPage,
     DaysSettings,
     DayTotalAnswer,
-    DryRun,
     PeriodAnswer,
     PeriodsPage,
-    show_time,
 )
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.posting import WriteQuery, newest_checkpoint
 from ledger.api.problems import Problem, shown
 from ledger.api.receipts import refusal_problem

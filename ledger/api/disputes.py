@@ -6,7 +6,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import DisputeAnswer
+from ledger.api.answers.transfers import DisputeAnswer
 from ledger.api.posting import WriteQuery
 from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer

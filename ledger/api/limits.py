@@ -8,14 +8,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.api.accounts import NoQuery
-from ledger.api.answers import (
-    AccountAnswer,
-    AccountsPage,
-    Answer,
-    DryRun,
-    account_answer,
-    show_time,
-)
+from ledger.api.answers.base import Answer, show_time
+from ledger.api.answers.books import AccountAnswer, AccountsPage, account_answer
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import SECRETS
 from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem

@@ -7,14 +7,8 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import (
-    Faces,
-    HoldAnswer,
-    HoldsPage,
-    SuspenseAnswer,
-    SuspensePage,
-    show_time,
-)
+from ledger.api.answers.base import Faces, show_time
+from ledger.api.answers.transfers import HoldAnswer, HoldsPage, SuspenseAnswer, SuspensePage
 from ledger.api.auth import Reach
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.core.amounts import show_amount

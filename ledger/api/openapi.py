@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from ledger.api.answers import DryRun
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.posting import PostQuery
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
 from ledger.api.routes.route import Route

@@ -7,7 +7,8 @@ from typing import Final
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers import BatchPostedAnswer, DryRun, TransferPosted
+from ledger.api.answers.dry_run import DryRun
+from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted
 from ledger.api.problems import Problem
 from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
 from ledger.api.service import Call, answer

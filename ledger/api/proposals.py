@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.accounts import NoQuery
-from ledger.api.answers import DryRun
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import READERS
 from ledger.api.batches import refused_batch
 from ledger.api.posting import (

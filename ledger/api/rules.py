@@ -9,11 +9,11 @@ from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.accounts import NoQuery
-from ledger.api.answers import (
+from ledger.api.answers.dry_run import DryRun
+from ledger.api.answers.rules import (
     CirculationAnswer,
     CirculationLine,
     DemurrageAnswer,
-    DryRun,
     FeeAnswer,
     FeesAnswer,
     LeviesAnswer,

@@ -11,16 +11,16 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.accounts import NoQuery
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.dry_run import DryRun
+from ledger.api.answers.schedules import (
     ComingAnswer,
     DoneAnswer,
-    DryRun,
     HolidaysAnswer,
     HolidaysPage,
     OccurrencesAnswer,
     ScheduleAnswer,
     SchedulesPage,
-    show_time,
 )
 from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from msgspec import Meta, Struct
 from multidict import CIMultiDict
 
-from ledger.api.answers import Faces
+from ledger.api.answers.base import Faces
 from ledger.api.auth import Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
 from ledger.api.problems import Problem, language_of, shown

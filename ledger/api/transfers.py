@@ -15,16 +15,14 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.transfers import (
     DisputeAnswer,
-    Faces,
     LinkAnswer,
     Statement,
     StatementLine,
     TransferAnswer,
     TransfersPage,
-    show_time,
 )
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer

@@ -8,7 +8,8 @@ from typing import Annotated, Final, Literal
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from ledger.api.answers import TrialBalance, TrialLine, TrialTotals, show_time
+from ledger.api.answers.base import show_time
+from ledger.api.answers.books import TrialBalance, TrialLine, TrialTotals
 from ledger.api.days import PeriodText, dates_of, months_of
 from ledger.api.problems import Problem
 from ledger.api.service import PAGE_MAX, Call, answer

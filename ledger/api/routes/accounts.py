@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from ledger.api import accounts, answers, limits, transfers, wire
+from ledger.api import accounts, limits, transfers, wire
+from ledger.api.answers.books import AccountAnswer, AccountsPage, BalanceAnswer
+from ledger.api.answers.transfers import Statement
 from ledger.api.auth import CHANGERS, EVERYBODY, OPERATORS
 from ledger.api.posting import WriteQuery
 from ledger.api.routes.route import L, Route
@@ -16,7 +18,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Open accounts",
         "Abrir cuentas",
-        answers.AccountsPage,
+        AccountsPage,
         OPERATORS,
         WriteQuery,
         (ports.AskedAccount, wire.AccountsRequest),
@@ -30,7 +32,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "List accounts",
         "Listar las cuentas",
-        answers.AccountsPage,
+        AccountsPage,
         EVERYBODY,
         accounts.AccountsQuery,
     ),
@@ -41,7 +43,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Read an account and its balance",
         "Leer una cuenta y su saldo",
-        answers.AccountAnswer,
+        AccountAnswer,
         EVERYBODY,
     ),
     Route(
@@ -51,7 +53,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Change an account's status or bounds",
         "Cambiar el estado o los límites de una cuenta",
-        answers.AccountAnswer,
+        AccountAnswer,
         CHANGERS,
         WriteQuery,
         (ports.AskedChange,),
@@ -64,7 +66,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Change limits of one account or many",
         "Cambiar límites de una o varias cuentas",
-        answers.AccountsPage,
+        AccountsPage,
         OPERATORS,
         WriteQuery,
         (ports.AskedLimits,),
@@ -117,7 +119,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Read an account's statement",
         "Leer el estado de cuenta",
-        answers.Statement,
+        Statement,
         EVERYBODY,
         transfers.StatementQuery,
         sample="from=2026-01-01&to=2026-01-31",
@@ -129,7 +131,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Read what a balance was",
         "Leer el saldo que había",
-        answers.BalanceAnswer,
+        BalanceAnswer,
         EVERYBODY,
         accounts.BalanceQuery,
         sample="on=2026-01-31&as_known_on=2026-02-05T12:00:00Z",

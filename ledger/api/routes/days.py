@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from ledger.api import answers, days, trial
+from ledger.api import days, trial
+from ledger.api.answers.books import TrialBalance
+from ledger.api.answers.days import (
+    ClosedDayAnswer,
+    DayAnswer,
+    DaysPage,
+    DaysSettings,
+    PeriodAnswer,
+    PeriodsPage,
+)
 from ledger.api.auth import OPERATORS, READERS
 from ledger.api.posting import WriteQuery
 from ledger.api.routes.route import L, Route
@@ -16,7 +25,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "Say how business days are kept",
         "Fijar cómo se llevan los días contables",
-        answers.DaysSettings,
+        DaysSettings,
         OPERATORS,
         WriteQuery,
         (ports.AskedDays,),
@@ -29,7 +38,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "List business days that are open, or were closed",
         "Listar los días contables abiertos, o los cerrados",
-        answers.DaysPage,
+        DaysPage,
         READERS,
         days.DaysQuery,
         sample="closed=true",
@@ -41,7 +50,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "Read a business day and what it came to",
         "Leer un día contable y sus totales",
-        answers.ClosedDayAnswer,
+        ClosedDayAnswer,
         READERS,
         days.DayQuery,
     ),
@@ -52,7 +61,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "Open a business day",
         "Abrir un día contable",
-        answers.DayAnswer,
+        DayAnswer,
         OPERATORS,
         WriteQuery,
     ),
@@ -63,7 +72,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "Close a business day",
         "Cerrar un día contable",
-        answers.ClosedDayAnswer,
+        ClosedDayAnswer,
         OPERATORS,
         WriteQuery,
     ),
@@ -74,7 +83,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "List periods that were closed or reopened",
         "Listar los periodos cerrados o reabiertos",
-        answers.PeriodsPage,
+        PeriodsPage,
         READERS,
         days.PeriodsQuery,
     ),
@@ -85,7 +94,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "days",
         "Close a period, or reopen it",
         "Cerrar un periodo, o reabrirlo",
-        answers.PeriodAnswer,
+        PeriodAnswer,
         OPERATORS,
         WriteQuery,
         (ports.AskedMark,),
@@ -101,7 +110,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "accounts",
         "Read the trial balance of a period",
         "Leer la balanza de comprobación",
-        answers.TrialBalance,
+        TrialBalance,
         READERS,
         trial.TrialQuery,
         sample="from=2026-01-01&to=2026-01-31&by=kind",

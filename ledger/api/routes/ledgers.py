@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from ledger.api import accounts, answers
+from ledger.api import accounts
+from ledger.api.answers.books import (
+    CurrenciesPage,
+    CurrencyAnswer,
+    KeysAnswer,
+    LedgerAnswer,
+    LedgersPage,
+    NewKeyAnswer,
+)
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
 from ledger.api.posting import WriteQuery
 from ledger.api.routes.route import L, Route
@@ -16,7 +24,7 @@ CURRENCIES: Final[tuple[Route, ...]] = (
         "ledgers",
         "Add a currency",
         "Agregar una moneda",
-        answers.CurrencyAnswer,
+        CurrencyAnswer,
         OPERATORS,
         WriteQuery,
         (ports.AskedCurrency,),
@@ -30,7 +38,7 @@ CURRENCIES: Final[tuple[Route, ...]] = (
         "ledgers",
         "List currencies",
         "Listar las monedas",
-        answers.CurrenciesPage,
+        CurrenciesPage,
         EVERYBODY,
         accounts.CurrenciesQuery,
     ),
@@ -43,7 +51,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "keys",
         "Give a key",
         "Dar una llave",
-        answers.NewKeyAnswer,
+        NewKeyAnswer,
         OPERATORS,
         WriteQuery,
         (ports.AskedKey,),
@@ -57,7 +65,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "keys",
         "List keys",
         "Listar las llaves",
-        answers.KeysAnswer,
+        KeysAnswer,
         READERS,
     ),
     Route(
@@ -79,7 +87,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "ledgers",
         "Open a ledger (with the service's own key)",
         "Abrir un libro (con la llave del servicio)",
-        answers.LedgerAnswer,
+        LedgerAnswer,
         OPERATORS,
         WriteQuery,
         (ports.AskedLedger,),
@@ -93,7 +101,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "ledgers",
         "List the ledgers that the key opens",
         "Listar los libros que abre la llave",
-        answers.LedgersPage,
+        LedgersPage,
         EVERYBODY,
         accounts.LedgersQuery,
     ),
@@ -104,7 +112,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "ledgers",
         "Read how a ledger stands",
         "Leer cómo está un libro",
-        answers.LedgerAnswer,
+        LedgerAnswer,
         EVERYBODY,
     ),
 )

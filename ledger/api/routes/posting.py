@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from ledger.api import answers, batches, follow_ups, open_items, posting, transfers, wire
+from ledger.api import batches, follow_ups, open_items, posting, transfers, wire
+from ledger.api.answers.posting import (
+    BatchAnswer,
+    BatchesPage,
+    BatchPostedAnswer,
+    ProofAnswer,
+    TransferPosted,
+)
+from ledger.api.answers.transfers import HoldsPage, SuspensePage, TransferAnswer, TransfersPage
 from ledger.api.auth import EVERYBODY, POSTERS
 from ledger.api.posting import PostQuery
 from ledger.api.routes.route import ID, L, Route
@@ -24,7 +32,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "transfers",
         "Post a transfer",
         "Registrar un movimiento",
-        answers.TransferPosted,
+        TransferPosted,
         POSTERS,
         PostQuery,
         (wire.TransferRequest,),
@@ -38,7 +46,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "batches",
         "Post a batch of up to 8,190 transfers",
         "Registrar un lote de hasta 8,190 movimientos",
-        answers.BatchPostedAnswer,
+        BatchPostedAnswer,
         POSTERS,
         PostQuery,
         (wire.BatchRequest,),
@@ -58,7 +66,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "transfers",
         "Read transfers as a feed, or by reference",
         "Leer los movimientos, seguidos o por referencia",
-        answers.TransfersPage,
+        TransfersPage,
         EVERYBODY,
         transfers.FeedQuery,
         sample="after=0&limit=10",
@@ -70,7 +78,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "transfers",
         "Read one transfer",
         "Leer un movimiento por su folio",
-        answers.TransferAnswer,
+        TransferAnswer,
         EVERYBODY,
     ),
     Route(
@@ -80,7 +88,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "holds",
         "Post a hold, or a part of it",
         "Aplicar una retención, o una parte",
-        answers.TransferPosted,
+        TransferPosted,
         POSTERS,
         PostQuery,
         (wire.PostHoldRequest,),
@@ -94,7 +102,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "holds",
         "Give back what a hold keeps",
         "Liberar una retención",
-        answers.TransferPosted,
+        TransferPosted,
         POSTERS,
         PostQuery,
         (wire.VoidRequest,),
@@ -108,7 +116,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "holds",
         "List open holds",
         "Listar las retenciones vigentes",
-        answers.HoldsPage,
+        HoldsPage,
         EVERYBODY,
         open_items.HoldsQuery,
         sample="account=socia-0001",
@@ -120,7 +128,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "transfers",
         "Take back a transfer, or a part of it",
         "Reversar un movimiento, o una parte",
-        answers.TransferPosted,
+        TransferPosted,
         POSTERS,
         PostQuery,
         (wire.ReverseRequest,),
@@ -134,7 +142,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "suspense",
         "Move what is in suspense where it belongs",
         "Depurar una partida de la cuenta puente",
-        answers.TransferPosted,
+        TransferPosted,
         POSTERS,
         PostQuery,
         (wire.ClearRequest,),
@@ -148,7 +156,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "suspense",
         "List what is in suspense and not cleared",
         "Listar las partidas en cuentas puente",
-        answers.SuspensePage,
+        SuspensePage,
         EVERYBODY,
         open_items.SuspenseQuery,
     ),
@@ -159,7 +167,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "batches",
         "List batches, posted and refused",
         "Listar los lotes, registrados y rechazados",
-        answers.BatchesPage,
+        BatchesPage,
         EVERYBODY,
         batches.BatchesQuery,
     ),
@@ -170,7 +178,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "batches",
         "Read a batch: its receipt or its refusal",
         "Leer un lote: su recibo o su rechazo",
-        answers.BatchAnswer,
+        BatchAnswer,
         EVERYBODY,
     ),
     Route(
@@ -180,7 +188,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "batches",
         "Take back all that a batch posted",
         "Reversar un lote entero",
-        answers.BatchPostedAnswer,
+        BatchPostedAnswer,
         POSTERS,
         PostQuery,
         (wire.ReverseBatchRequest,),
@@ -194,7 +202,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "batches",
         "Prove that a transfer stands in the journal",
         "Probar que un movimiento está en el diario",
-        answers.ProofAnswer,
+        ProofAnswer,
         EVERYBODY,
         batches.ProofQuery,
         sample="position=0",

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from ledger.api import answers, disputes, proposals, waiting, wire
+from ledger.api import disputes, proposals, waiting, wire
+from ledger.api.answers.posting import TransferPosted
 from ledger.api.auth import APPROVERS, EVERYBODY, MEMBERS, OPERATORS
 from ledger.api.posting import PostQuery, WriteQuery
 from ledger.api.routes.route import ID, L, Route
@@ -15,7 +16,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "proposals",
         "Start a payment by a workflow",
         "Iniciar un pago según un flujo",
-        answers.TransferPosted,
+        TransferPosted,
         MEMBERS,
         PostQuery,
         (wire.PaymentRequest,),

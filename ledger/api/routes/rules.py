@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from ledger.api import answers, rules
+from ledger.api import rules
+from ledger.api.answers.rules import (
+    CirculationAnswer,
+    DemurrageAnswer,
+    FeeAnswer,
+    FeesAnswer,
+    LeviesAnswer,
+    LevyAnswer,
+    ReserveAnswer,
+)
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
 from ledger.api.posting import WriteQuery
 from ledger.api.routes.route import L, Route
@@ -18,7 +27,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "List levies",
         "Listar los cargos sobre movimientos",
-        answers.LeviesAnswer,
+        LeviesAnswer,
         EVERYBODY,
     ),
     Route(
@@ -28,7 +37,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Read a levy",
         "Leer un cargo sobre movimientos",
-        answers.LevyAnswer,
+        LevyAnswer,
         EVERYBODY,
     ),
     Route(
@@ -38,7 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Set what transfers of some kinds pay to the treasury",
         "Fijar lo que los movimientos de ciertos tipos pagan a la tesorería",
-        answers.LevyAnswer,
+        LevyAnswer,
         OPERATORS,
         WriteQuery,
         (asked_rules.AskedLevy,),
@@ -70,7 +79,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Read a currency's demurrage",
         "Leer la oxidación de una moneda",
-        answers.DemurrageAnswer,
+        DemurrageAnswer,
         EVERYBODY,
     ),
     Route(
@@ -80,7 +89,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Set a currency's demurrage",
         "Fijar la oxidación de una moneda",
-        answers.DemurrageAnswer,
+        DemurrageAnswer,
         OPERATORS,
         WriteQuery,
         (asked_rules.AskedDemurrage,),
@@ -126,7 +135,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "List fees",
         "Listar las cuotas",
-        answers.FeesAnswer,
+        FeesAnswer,
         EVERYBODY,
     ),
     Route(
@@ -136,7 +145,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Read a fee",
         "Leer una cuota",
-        answers.FeeAnswer,
+        FeeAnswer,
         EVERYBODY,
     ),
     Route(
@@ -146,7 +155,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Set a fee per period",
         "Fijar una cuota por periodo",
-        answers.FeeAnswer,
+        FeeAnswer,
         OPERATORS,
         WriteQuery,
         (asked_rules.AskedFee,),
@@ -192,7 +201,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Read what backs a currency",
         "Leer lo que respalda una moneda",
-        answers.ReserveAnswer,
+        ReserveAnswer,
         EVERYBODY,
     ),
     Route(
@@ -202,7 +211,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Set what backs a currency",
         "Fijar lo que respalda una moneda",
-        answers.ReserveAnswer,
+        ReserveAnswer,
         OPERATORS,
         WriteQuery,
         (asked_rules.AskedReserve,),
@@ -232,7 +241,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Read what is in circulation",
         "Leer lo que circula de cada moneda",
-        answers.CirculationAnswer,
+        CirculationAnswer,
         READERS,
     ),
 )

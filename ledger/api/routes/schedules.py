@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from ledger.api import answers, schedules
+from ledger.api import schedules
+from ledger.api.answers.schedules import (
+    HolidaysAnswer,
+    HolidaysPage,
+    OccurrencesAnswer,
+    ScheduleAnswer,
+    SchedulesPage,
+)
 from ledger.api.auth import EVERYBODY, OPERATORS
 from ledger.api.posting import WriteQuery
 from ledger.api.routes.route import L, Route
@@ -16,7 +23,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "schedules",
         "List scheduled transfers",
         "Listar los movimientos programados",
-        answers.SchedulesPage,
+        SchedulesPage,
         EVERYBODY,
         schedules.SchedulesQuery,
     ),
@@ -27,7 +34,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "schedules",
         "Read a scheduled transfer",
         "Leer un movimiento programado",
-        answers.ScheduleAnswer,
+        ScheduleAnswer,
         EVERYBODY,
     ),
     Route(
@@ -37,7 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "schedules",
         "Read what became of its dates, and which come",
         "Leer qué fue de sus fechas, y cuáles vienen",
-        answers.OccurrencesAnswer,
+        OccurrencesAnswer,
         EVERYBODY,
         schedules.OccurrencesQuery,
         sample="coming=12",
@@ -49,7 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "schedules",
         "Schedule a transfer, once or again and again",
         "Programar un movimiento, una vez o periódico",
-        answers.ScheduleAnswer,
+        ScheduleAnswer,
         OPERATORS,
         WriteQuery,
         (scheduling.AskedSchedule,),
@@ -88,7 +95,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "schedules",
         "List holidays",
         "Listar los días inhábiles",
-        answers.HolidaysPage,
+        HolidaysPage,
         EVERYBODY,
     ),
     Route(
@@ -98,7 +105,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "schedules",
         "Set the holidays of a year",
         "Fijar los días inhábiles de un año",
-        answers.HolidaysAnswer,
+        HolidaysAnswer,
         OPERATORS,
         WriteQuery,
         (scheduling.AskedHolidays,),

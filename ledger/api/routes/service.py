@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.api import answers, watch
+from ledger.api import watch
 from ledger.api.routes.route import NOTE, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -13,7 +13,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "service",
         "The process runs",
         "El proceso vive",
-        answers.Health,
+        watch.Health,
     ),
     Route(
         "GET",
@@ -22,7 +22,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "service",
         "The service takes requests",
         "El servicio atiende",
-        answers.Health,
+        watch.Health,
     ),
     Route(
         "GET",
