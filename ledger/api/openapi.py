@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from ledger.api.answers.dry_run import DryRun
-from ledger.api.posting import PostQuery
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
+from ledger.api.queries import PostQuery
 from ledger.api.routes.route import Route
 from ledger.core.texts import LANGUAGES, TEXTS
 

@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import web
 from msgspec import Struct
 
-from ledger.api.accounts import NoQuery
 from ledger.api.problems import Problem
+from ledger.api.queries import NoQuery
 from ledger.api.service import Call, answer
 from ledger.core.faults import LedgerFault
 

@@ -5,6 +5,9 @@ from datetime import date
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer
+from ledger.core.amounts import show_amount
+from ledger.core.book import Book
+from ledger.core.lines import Demurrage, Fee, Levy, Reserve
 from ledger.core.model import CurrencyKind, OneSide
 from ledger.core.periods import Period
 
@@ -101,3 +104,59 @@ class CirculationAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All currencies, in the order in which they were added."""
 
     currencies: list[CirculationLine]
+
+
+# ---- making them
+
+
+def levy_answer(book: Book, code: str, levy: Levy) -> LevyAnswer:
+    currency = book.currency_of(levy.treasury)
+    scale = book.scales[currency]
+    return LevyAnswer(
+        code=code,
+        kinds=levy.kinds,
+        payer=levy.payer,
+        treasury=book.codes[levy.treasury],
+        currency=currency,
+        rate=RateAnswer(n=levy.n, d=levy.d),
+        fixed=show_amount(levy.fixed, scale),
+        minimum=show_amount(levy.minimum, scale),
+        maximum=UNSET if levy.maximum is UNSET else show_amount(levy.maximum, scale),
+    )
+
+
+def demurrage_answer(
+    book: Book, currency: str, since: date, rule: Demurrage | UnsetType
+) -> DemurrageAnswer:
+    if rule is UNSET:
+        return DemurrageAnswer(currency=currency, since=since)
+    return DemurrageAnswer(
+        currency=currency,
+        since=since,
+        rate=RateAnswer(n=rule.n, d=rule.d),
+        period=rule.period,
+        exempt=show_amount(rule.exempt, book.scales[currency]),
+        account=book.codes[rule.account],
+        spread=rule.spread,
+    )
+
+
+def fee_answer(book: Book, code: str, fee: Fee) -> FeeAnswer:
+    return FeeAnswer(
+        code=code,
+        amount=show_amount(fee.amount, book.scales[fee.currency]),
+        currency=fee.currency,
+        kinds=fee.kinds,
+        period=fee.period,
+        treasury=book.codes[fee.treasury],
+        since=fee.since,
+    )
+
+
+def reserve_answer(book: Book, currency: str, rule: Reserve) -> ReserveAnswer:
+    return ReserveAnswer(
+        currency=currency,
+        issuer=book.codes[rule.issuer],
+        reserve=book.codes[rule.reserve],
+        ratio=RateAnswer(n=rule.n, d=rule.d),
+    )

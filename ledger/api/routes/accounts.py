@@ -6,7 +6,7 @@ from ledger.api import accounts, limits, transfers, wire
 from ledger.api.answers.books import AccountAnswer, AccountsPage, BalanceAnswer
 from ledger.api.answers.transfers import Statement
 from ledger.api.auth import CHANGERS, EVERYBODY, OPERATORS
-from ledger.api.posting import WriteQuery
+from ledger.api.queries import WriteQuery
 from ledger.api.routes.route import L, Route
 from ledger.core import ports
 

@@ -13,7 +13,7 @@ from ledger.api.answers.days import (
     PeriodsPage,
 )
 from ledger.api.auth import OPERATORS, READERS
-from ledger.api.posting import WriteQuery
+from ledger.api.queries import NoQuery, WriteQuery
 from ledger.api.routes.route import L, Route
 from ledger.core import ports
 
@@ -52,7 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Leer un día contable y sus totales",
         ClosedDayAnswer,
         READERS,
-        days.DayQuery,
+        NoQuery,
     ),
     Route(
         "POST",

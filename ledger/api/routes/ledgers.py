@@ -12,7 +12,7 @@ from ledger.api.answers.books import (
     NewKeyAnswer,
 )
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
-from ledger.api.posting import WriteQuery
+from ledger.api.queries import WriteQuery
 from ledger.api.routes.route import L, Route
 from ledger.core import ports
 

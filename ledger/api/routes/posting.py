@@ -12,7 +12,7 @@ from ledger.api.answers.posting import (
 )
 from ledger.api.answers.transfers import HoldsPage, SuspensePage, TransferAnswer, TransfersPage
 from ledger.api.auth import EVERYBODY, POSTERS
-from ledger.api.posting import PostQuery
+from ledger.api.queries import PostQuery
 from ledger.api.routes.route import ID, L, Route
 
 _TRANSFER: Final = {

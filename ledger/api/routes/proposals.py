@@ -5,7 +5,7 @@ from typing import Final
 from ledger.api import disputes, proposals, waiting, wire
 from ledger.api.answers.posting import TransferPosted
 from ledger.api.auth import APPROVERS, EVERYBODY, MEMBERS, OPERATORS
-from ledger.api.posting import PostQuery, WriteQuery
+from ledger.api.queries import PostQuery, WriteQuery
 from ledger.api.routes.route import ID, L, Route
 
 ROUTES: Final[tuple[Route, ...]] = (

@@ -7,8 +7,8 @@ from typing import Final
 from aiohttp import web
 from msgspec import Struct
 
-from ledger.api.accounts import NoQuery
 from ledger.api.auth import ANYONE
+from ledger.api.queries import NoQuery
 from ledger.api.service import Call
 from ledger.core.model import Role
 

@@ -13,9 +13,8 @@ from ledger.api.answers.rules import (
     ReserveAnswer,
 )
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
-from ledger.api.posting import WriteQuery
+from ledger.api.queries import EndQuery, RemoveQuery, WriteQuery
 from ledger.api.routes.route import L, Route
-from ledger.api.rules import EndQuery, RemoveQuery
 from ledger.core import ports
 from ledger.core import rules as asked_rules
 

@@ -11,7 +11,7 @@ from ledger.api.answers.schedules import (
     SchedulesPage,
 )
 from ledger.api.auth import EVERYBODY, OPERATORS
-from ledger.api.posting import WriteQuery
+from ledger.api.queries import RemoveQuery, WriteQuery
 from ledger.api.routes.route import L, Route
 from ledger.core import scheduling
 
@@ -85,7 +85,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Cancelar un movimiento programado",
         None,
         OPERATORS,
-        schedules.CancelQuery,
+        RemoveQuery,
         status=204,
     ),
     Route(
