@@ -71,7 +71,7 @@ from ledger.core.ports import (
     SoftBounds,
 )
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.memory import MemoryReads
+from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.pending import Built, Change
 from tests.simulation.auditor import Books, Seen
