@@ -11,7 +11,7 @@ from ledger.api.problems import Problem
 from ledger.api.receipts import refusal_problem
 from ledger.api.service import Call, answer
 from ledger.core.book import Book
-from ledger.core.lines import AnyLeaf
+from ledger.core.leaves import AnyLeaf
 from ledger.core.refusals import Refusal, RefusalCode
 
 T = TypeVar("T")

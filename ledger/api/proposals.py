@@ -29,19 +29,19 @@ from ledger.api.wire import (
     WorkflowRequest,
     idempotency_id,
 )
-from ledger.core.asked import AskedBatch, AskedTransfer, Text
-from ledger.core.book import Book, Posted
-from ledger.core.lines import ApprovalRule, Workflow
-from ledger.core.model import Decision, Role
-from ledger.core.ports import (
+from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
+from ledger.core.asked import (
+    AskedBatch,
     AskedDecision,
     AskedPolicy,
+    AskedTransfer,
     AskedWorkflow,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
+    Text,
 )
+from ledger.core.book import Book, Posted
+from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 
 # ---- rules as data
 

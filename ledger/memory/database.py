@@ -10,11 +10,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ledger.core.asked import Caller
 from ledger.core.book import Posted
 from ledger.core.faults import JournalBroken, StoreUnavailable, WriterReplaced
-from ledger.core.lines import AccountOpened, Snapshot
+from ledger.core.leaves import AccountOpened, Snapshot
 from ledger.core.model import Phase
-from ledger.core.ports import Caller, Group, Head, NewBatch, StoredBatch, TransferRow
+from ledger.core.ports import TransferRow
+from ledger.core.store import Group, Head, NewBatch, StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import EMPTY_ROOT

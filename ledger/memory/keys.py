@@ -1,7 +1,7 @@
 """API keys in a memory database."""
 
+from ledger.core.asked import Caller
 from ledger.core.faults import JournalBroken
-from ledger.core.ports import Caller
 from ledger.memory.database import Key, MemoryDatabase
 
 

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from ledger.core.lines import DayClosed
+from ledger.core.leaves import DayClosed
 from ledger.core.model import Phase
-from ledger.core.ports import DayBalances, Movement, NewBatch, StoredBatch, TransferRow
+from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.store import NewBatch, StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf

@@ -10,13 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from ledger.core.faults import ClockAhead, JournalBroken, StoreUnavailable, WriterReplaced
-from ledger.core.ports import (
-    Group,
-    Head,
-    StoredBatch,
-    StoredLeaf,
-    StoredSnapshot,
-)
+from ledger.core.store import Group, Head, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
 from ledger.journal.batches import read_levies
 from ledger.memory.database import (
@@ -29,7 +23,7 @@ PAGE_BYTES: Final = 16_000_000
 
 
 class MemoryStore:
-    """Store (core/ports.py) on a memory database. Two of them are two processes.
+    """Store (core/store.py) on a memory database. Two of them are two processes.
 
     Args:
         before_commit: called with the ledger when a group is about to take effect.

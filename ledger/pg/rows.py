@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.core.lines import Snapshot
+from ledger.core.leaves import Snapshot
 from ledger.core.model import Phase
-from ledger.core.ports import Group, NewBatch
+from ledger.core.store import Group, NewBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.pg.frames import pack
 

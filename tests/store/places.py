@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from ledger.core.faults import OutcomeUnknown, StoreUnavailable
-from ledger.core.ports import Group, Keys, Reads, Store
+from ledger.core.ports import Keys, Reads
+from ledger.core.store import Group, Store
 from ledger.memory.database import MemoryDatabase
 from ledger.memory.keys import MemoryKeys
 from ledger.memory.reads import MemoryReads

@@ -7,6 +7,8 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from ledger.api.answers.base import NONE, Answer, show_time
 from ledger.core.amounts import show_amount
+from ledger.core.answered import LedgerView
+from ledger.core.asked import Caller, SoftBounds
 from ledger.core.changes import soft_bounds
 from ledger.core.model import (
     NO_LOWER,
@@ -18,7 +20,6 @@ from ledger.core.model import (
     Role,
     Status,
 )
-from ledger.core.ports import Caller, LedgerView, SoftBounds
 
 
 class LedgerAnswer(Answer, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer
+from ledger.core.asked import PeriodMark
 from ledger.core.model import DaysBy
-from ledger.core.ports import PeriodMark
 
 
 class DaysSettings(Answer, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from ledger.api.answers.days import DayAnswer, DaysSettings, PeriodAnswer
 from ledger.api.answers.posting import OutcomeAnswer
 from ledger.api.answers.rules import DemurrageAnswer, FeeAnswer, LevyAnswer, ReserveAnswer
 from ledger.api.answers.schedules import HolidaysAnswer, ScheduleAnswer
-from ledger.core.ports import RunReport
+from ledger.core.answered import RunReport
 
 
 class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,9 +7,9 @@ from msgspec import UNSET, Struct, UnsetType
 from ledger.api.answers.base import Answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
-from ledger.core.lines import Demurrage, Fee, Levy, Reserve
 from ledger.core.model import CurrencyKind, OneSide
 from ledger.core.periods import Period
+from ledger.core.rule_leaves import Demurrage, Fee, Levy, Reserve
 
 
 class RateAnswer(Answer, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer
-from ledger.core.lines import Every, Shift
 from ledger.core.model import Side
+from ledger.core.rule_leaves import Every, Shift
 
 
 class ComingAnswer(Answer, frozen=True, kw_only=True):

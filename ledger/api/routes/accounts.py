@@ -8,7 +8,7 @@ from ledger.api.answers.transfers import Statement
 from ledger.api.auth import CHANGERS, EVERYBODY, OPERATORS
 from ledger.api.queries import WriteQuery
 from ledger.api.routes.route import L, Route
-from ledger.core import ports
+from ledger.core.asked import AskedAccount, AskedChange, AskedLimits
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -21,7 +21,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         AccountsPage,
         OPERATORS,
         WriteQuery,
-        (ports.AskedAccount, wire.AccountsRequest),
+        (AskedAccount, wire.AccountsRequest),
         201,
         {"code": "socia-0001", "currency": "MXN", "kind": "member", "lower_bound": "0"},
     ),
@@ -56,7 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         AccountAnswer,
         CHANGERS,
         WriteQuery,
-        (ports.AskedChange,),
+        (AskedChange,),
         example={"reason": "board_decision", "lower_bound": "-500.00"},
     ),
     Route(
@@ -69,7 +69,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         AccountsPage,
         OPERATORS,
         WriteQuery,
-        (ports.AskedLimits,),
+        (AskedLimits,),
         example={
             "accounts": ["socia-0001", "socia-0002"],
             "reason": "assembly",

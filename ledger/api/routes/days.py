@@ -15,7 +15,7 @@ from ledger.api.answers.days import (
 from ledger.api.auth import OPERATORS, READERS
 from ledger.api.queries import NoQuery, WriteQuery
 from ledger.api.routes.route import L, Route
-from ledger.core import ports
+from ledger.core.asked import AskedDays, AskedMark
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -28,7 +28,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         DaysSettings,
         OPERATORS,
         WriteQuery,
-        (ports.AskedDays,),
+        (AskedDays,),
         example={"days": "clock", "cut_off": "16:30", "value_days_back": 3},
     ),
     Route(
@@ -97,7 +97,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         PeriodAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedMark,),
+        (AskedMark,),
         example={
             "mark": "reopened",
             "act": {"number": "CA-12/2026", "date": "2026-02-10", "hash": "ab" * 32},

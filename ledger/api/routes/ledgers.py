@@ -14,7 +14,7 @@ from ledger.api.answers.books import (
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
 from ledger.api.queries import WriteQuery
 from ledger.api.routes.route import L, Route
-from ledger.core import ports
+from ledger.core.asked import AskedCurrency, AskedKey, AskedLedger
 
 CURRENCIES: Final[tuple[Route, ...]] = (
     Route(
@@ -27,7 +27,7 @@ CURRENCIES: Final[tuple[Route, ...]] = (
         CurrencyAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedCurrency,),
+        (AskedCurrency,),
         201,
         {"code": "MXN", "kind": "national", "scale": 2},
     ),
@@ -54,7 +54,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         NewKeyAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedKey,),
+        (AskedKey,),
         201,
         {"role": "poster", "poster": "sucursal-norte", "accounts": ["caja", "norte-*"]},
     ),
@@ -90,7 +90,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         LedgerAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedLedger,),
+        (AskedLedger,),
         201,
         {"code": "caja-norte", "name": "Caja Norte", "time_zone": "America/Mexico_City"},
     ),

@@ -15,8 +15,9 @@ from ledger.api.answers.rules import (
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
 from ledger.api.queries import EndQuery, RemoveQuery, WriteQuery
 from ledger.api.routes.route import L, Route
-from ledger.core import ports
-from ledger.core import rules as asked_rules
+from ledger.core.answered import RunReport
+from ledger.core.asked import AskedRun
+from ledger.core.rules import AskedDemurrage, AskedFee, AskedLevy, AskedReserve
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -49,7 +50,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         LevyAnswer,
         OPERATORS,
         WriteQuery,
-        (asked_rules.AskedLevy,),
+        (AskedLevy,),
         example={
             "kinds": ["purchase"],
             "treasury": "tesoreria",
@@ -91,7 +92,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         DemurrageAnswer,
         OPERATORS,
         WriteQuery,
-        (asked_rules.AskedDemurrage,),
+        (AskedDemurrage,),
         example={
             "rate": {"n": 1, "d": 100},
             "period": "month",
@@ -121,10 +122,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Charge the demurrage of a period",
         "Cobrar la oxidación de un periodo",
-        ports.RunReport,
+        RunReport,
         OPERATORS,
         WriteQuery,
-        (ports.AskedRun,),
+        (AskedRun,),
         example={"period_end": "2026-11-30"},
     ),
     Route(
@@ -157,7 +158,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         FeeAnswer,
         OPERATORS,
         WriteQuery,
-        (asked_rules.AskedFee,),
+        (AskedFee,),
         example={
             "amount": "2.00",
             "currency": "HRS",
@@ -187,10 +188,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Charge a fee for a period",
         "Cobrar una cuota de un periodo",
-        ports.RunReport,
+        RunReport,
         OPERATORS,
         WriteQuery,
-        (ports.AskedRun,),
+        (AskedRun,),
         example={"period_end": "2026-11-30"},
     ),
     Route(
@@ -213,7 +214,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         ReserveAnswer,
         OPERATORS,
         WriteQuery,
-        (asked_rules.AskedReserve,),
+        (AskedReserve,),
         example={
             "issuer": "emision",
             "reserve": "banco",
