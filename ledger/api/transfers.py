@@ -324,7 +324,9 @@ def disputes_of(book: Book, sequences: Sequence[int]) -> dict[int, DisputeAnswer
             since=show_time(one.since),
             by=one.by,
             reason=one.reason,
+            leaf_index=one.index,
             due=one.due,
+            overdue_since=UNSET if one.overdue is UNSET else show_time(one.overdue),
         )
         for sequence in sequences
         if (one := disputes.get(sequence)) is not None

@@ -105,7 +105,9 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
+    "close_after_minutes": ("minutes until it is closed", "minutos para su cierre"),
     "closed_through": ("closed through", "cerrado hasta"),
+    "closing": ("the clock closes", "el reloj cierra"),
     "closing_balance": ("closing", "saldo final"),
     "closing_credit": ("closing credit", "final acreedor"),
     "closing_debit": ("closing debit", "final deudor"),
@@ -129,6 +131,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
     "due": ("due", "vence"),
+    "ended_at": ("ended at", "cerrada el"),
+    "ended_by": ("ended by", "cerrada por"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
     "exempt": ("exempt", "exento"),
@@ -156,6 +160,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "last_outcome": ("last outcome", "último resultado"),
     "last_sequence": ("last sequence", "último folio"),
     "leaf_index": ("leaf", "hoja"),
+    "linked": ("made good by", "reparado por"),
     "ledger_amount": ("sum in the ledger", "suma del libro"),
     "ledger_count": ("in the ledger", "en el libro"),
     "left": ("left", "queda"),
@@ -177,6 +182,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_debit": ("opening debit", "inicial deudor"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
+    "overdue_since": ("overdue since", "vencida desde"),
     "partner": ("accepts from", "acepta de"),
     "payer": ("paid by", "lo paga"),
     "outcome": ("outcome", "resultado"),
@@ -301,7 +307,9 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
 }
-MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset(
+    {"accept_at", "ended_at", "expires", "overdue_since", "recorded_at", "since"}
+)
 
 
 def console(*, stderr: bool = False) -> Console:

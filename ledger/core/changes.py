@@ -29,10 +29,9 @@ from ledger.core.asked import (
     SoftBounds,
 )
 from ledger.core.book import Book
-from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
+from ledger.core.days import A_DAY, DAYS_AHEAD_MAX
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import (
-    TOTALS_SHOWN_MAX,
     AccountOpened,
     AnyLeaf,
     CurrencyAdded,
@@ -528,6 +527,7 @@ def set_days(
         days=asked.days,
         cut_off=UNSET if asked.cut_off is UNSET else _minutes(asked.cut_off),
         value_days_back=asked.value_days_back,
+        close_after=asked.close_after_minutes,
     )
     if replace(there, recorded_at=recorded_at, by=by) == line:
         return []
@@ -562,15 +562,7 @@ def close_day(
 
     `today` is the clock's: where it keeps the days, none is closed before it has begun.
     """
-    totals = book.days.totals_of([day])
-    line = DayClosed(
-        recorded_at=recorded_at,
-        date=day,
-        by=by,
-        count=sum(total.count for total in totals),
-        totals=hash_of(totals),
-        shown=totals[:TOTALS_SHOWN_MAX],
-    )
+    line = book.days.closing(day, recorded_at, by)
     refusal = book.refuse(line)
     if refusal is None and not book.days.by_command and day > today:
         refusal = Refusal(code=RefusalCode.DAY_TOO_EARLY)

@@ -444,6 +444,15 @@ class Reads(Protocol):
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        """Those of these leaves that are there."""
+        ...
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that ended a dispute, in order, those after one."""
+        ...
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

@@ -141,9 +141,7 @@ class KeptLedger:
             }
             self.details |= {number: (salt, text) for number, salt, text in batch.details}
             self.links |= {link.sequence: link for link in batch.links}
-        self.resolutions |= {
-            (one.target, one.sequence): one for one in read_resolutions(group)
-        }
+        self.resolutions |= {(one.target, one.sequence): one for one in read_resolutions(group)}
         self.proposals |= {proposal.batch: proposal.asked for proposal in group.proposals}
         for batch_id in group.settled:
             self.proposals.pop(batch_id, None)

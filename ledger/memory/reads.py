@@ -17,6 +17,7 @@ from ledger.journal.canonical import decode_leaf
 from ledger.memory.database import MemoryDatabase
 
 CLOSING_MARK: Final = b'"line":"day_closed"'
+DISPUTE_END_MARK: Final = b'"line":"dispute_ended"'
 REFUSED_MARK: Final = b'"line":"refused"'
 
 
@@ -191,6 +192,17 @@ class MemoryReads:
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return self._database.ledger(ledger_id).lines[start:end]
+
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        lines = self._database.ledger(ledger_id).lines
+        return {index: lines[index] for index in indexes if 0 <= index < len(lines)}
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        found = [(index, line) for index, line in lines if DISPUTE_END_MARK in line]
+        return [(index, line) for index, line in found if index > after][:limit]
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

@@ -31,6 +31,8 @@ SIZE = queries.get("reads", "size")
 ROWS_BELOW = queries.get("reads", "rows_below")
 CLOSINGS = queries.get("reads", "closings")
 LINES = queries.get("store", "lines")
+LINES_AT = queries.get("reads", "lines_at")
+DISPUTE_ENDS = queries.get("reads", "dispute_ends")
 CHANGES_OF = queries.get("reads", "changes_of")
 STOOD_SINCE = queries.get("reads", "stood_since")
 
@@ -173,6 +175,16 @@ class PgReads:
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return [row["line"] for row in await self._database.fetch(LINES, ledger_id, start, end)]
+
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        rows = await self._database.fetch(LINES_AT, ledger_id, list(indexes))
+        return {row["leaf_index"]: row["line"] for row in rows}
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        rows = await self._database.fetch(DISPUTE_ENDS, ledger_id, after, limit)
+        return [(row["leaf_index"], row["line"]) for row in rows]
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

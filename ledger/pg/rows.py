@@ -139,9 +139,7 @@ def link_rows(group: Group) -> list[tuple[int, int, int]]:
 
 def resolution_rows(group: Group) -> list[tuple[int, int, int, int]]:
     """Target, sequence, amount and kind of what its batches and leaves resolved of holds."""
-    return [
-        (one.target, one.sequence, one.amount, one.what) for one in read_resolutions(group)
-    ]
+    return [(one.target, one.sequence, one.amount, one.what) for one in read_resolutions(group)]
 
 
 def proposal_rows(group: Group) -> list[tuple[UUID, bytes]]:

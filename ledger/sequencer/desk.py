@@ -628,13 +628,21 @@ class Sequencer:
         dry_run: bool = False,
     ) -> Refusal | None:
         """End a dispute with its outcome."""
-        return await self._set(
-            ledger,
-            lambda book, now: DisputeEnded(
-                recorded_at=now, target=target, outcome=outcome, by=caller.key, linked=linked
-            ),
-            dry_run,
-        )
+
+        def line(book: Book, now: int) -> DisputeEnded | Refusal:
+            there = book.disputes.open.get(target)
+            if there is None:
+                return Refusal(code=RefusalCode.DISPUTE_NOT_OPEN)
+            return DisputeEnded(
+                recorded_at=now,
+                target=target,
+                opened=there.index,
+                outcome=outcome,
+                by=caller.key,
+                linked=linked,
+            )
+
+        return await self._set(ledger, line, dry_run)
 
     async def _set(
         self,

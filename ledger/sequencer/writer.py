@@ -80,6 +80,7 @@ from ledger.sequencer.posting import (
 from ledger.sequencer.proposing import Waiting, pending_alike, propose, to_wait, waiting
 from ledger.sequencer.signed import SignedLog
 from ledger.sequencer.snapshotting import Snapshotter
+from ledger.sequencer.timekeeper import Timekeeper
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snap
 QUARTER_US = 900_000_000  # A quarter of an hour.
 EVER = 2**62  # Above every sequence.
 ALARM_S_MAX = 3600  # A clock may be set meanwhile.
+CLOCK_REST_S = 5.0  # Before what time asks for is tried again by a clock that is ahead.
 RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
 
 T = TypeVar("T")
@@ -150,6 +152,7 @@ class Writer:
         self._loaded = asyncio.Event()
         self._closing = False
         self._alarm: asyncio.TimerHandle | None = None  # For what time asks for next.
+        self._rests_until = 0.0  # By the loop's time: nothing is recorded for time alone.
 
     # ---- life
 
@@ -370,6 +373,7 @@ class Writer:
     def _set_zone(self, name: str) -> None:
         self._zone = ZoneInfo(name)
         self._day = (-1, date.min)
+        self._time = Timekeeper(self.code, self._zone)
 
     def _day_of(self, now: int) -> date:
         """The date in the ledger's time zone; after its cut-off the next day's.
@@ -440,6 +444,7 @@ class Writer:
             self._set_zone(leaf.time_zone)
         elif isinstance(leaf, SettingsChanged):
             self._day = (-1, date.min)
+        self._time.took(leaf)
         self._open.add(leaf)
 
     def post(self, pending: Post) -> Give | None:
@@ -571,6 +576,8 @@ class Writer:
                     extra={"ledger": self.code, "why": str(fault)},
                 )
                 self._put_back(fault)
+                if isinstance(fault, ClockAhead):
+                    self._rests_until = asyncio.get_running_loop().time() + CLOCK_REST_S
             except WriterReplaced as fault:
                 self._loaded.clear()  # The book is ahead of what is committed: not for show.
                 self._stop(fault)
@@ -652,20 +659,35 @@ class Writer:
     def _record_due(self) -> None:
         """Record what time asks for, such as holds that expire; come back when it does again.
 
-        Before every decision, so that none is taken with a hold that is over.
+        Before every decision, so that none is taken with a hold that is over. But not while
+        this clock is known to be ahead: what it asks for now could not be recorded.
         """
-        due = self.book.due()
-        if due is None or self.book.opening is None:
+        if self.book.opening is None:
+            return
+        rest_s = self._rests_until - asyncio.get_running_loop().time()
+        if rest_s > 0:
+            self._wake_in(rest_s)
+            return
+        due = self._time.next(self.book, self.now)
+        if due is None:
             return
         now = self.now()
-        if due > now:
-            loop = asyncio.get_running_loop()
-            if self._alarm is not None:
-                self._alarm.cancel()
-            wait = min((due - now) / 1e6, ALARM_S_MAX)
-            self._alarm = loop.call_later(wait, self._arrived.set)
-            return
-        while self._has_room() and (line := self.book.due_line(now)) is not None:
+        if due <= now:
+            self._record_lines(now)
+            due = self._time.next(self.book, self.now)
+        if due is not None and due > now:
+            self._wake_in((due - now) / 1e6)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Look again after so long; a clock may be set meanwhile."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(min(seconds, ALARM_S_MAX), self._arrived.set)
+
+    def _record_lines(self, now: int) -> None:
+        """Record what is due by now."""
+        while self._has_room() and (line := self._time.line(self.book, now)) is not None:
             self.record(line)
             if isinstance(line, ProposalDecided):
                 request = self._waiting[line.batch].asked

@@ -1,8 +1,8 @@
--- 0006 lookups: what became of holds, found by the hold.
+-- 0006 lookups: what became of holds, found by the hold; disputes that ended, without the rest.
 --
 -- Phase:     before   (safe to apply while the previous release is running; what that resolves of
 --                      holds meanwhile is not found here, and such a hold is shown as open)
--- Locks:     none     (new tables only)
+-- Locks:     tequio.leaves against writers, while the index is built
 -- Undo:      none     (a journal is never dropped; restore a backup instead)
 -- Also kept: by ledger/core. It finds sooner what the journal says.
 
@@ -22,3 +22,10 @@ CREATE TABLE IF NOT EXISTS tequio.resolutions (
 );
 
 GRANT SELECT, INSERT ON tequio.resolutions TO tequio_service;
+
+-- ---- disputes that ended
+
+-- Inside a string of a line a quote is escaped, so what looks like the field is the field.
+CREATE INDEX IF NOT EXISTS leaves_dispute_ends
+    ON tequio.leaves (ledger_id, leaf_index)
+    WHERE position('"line":"dispute_ended"'::bytea IN line) > 0;

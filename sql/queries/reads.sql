@@ -138,6 +138,21 @@ WHERE day BETWEEN $2 AND $3
 ORDER BY day
 LIMIT $4;
 
+-- name: lines_at
+-- $1 ledger, $2 indexes.
+SELECT leaf_index, line FROM tequio.leaves
+WHERE ledger_id = $1 AND leaf_index = ANY ($2::bigint[]);
+
+-- name: dispute_ends
+-- $1 ledger, $2 after which leaf, $3 at most.  In order.
+SELECT leaf_index, line
+FROM tequio.leaves
+WHERE ledger_id = $1
+    AND position('"line":"dispute_ended"'::bytea IN line) > 0
+    AND leaf_index > $2
+ORDER BY leaf_index
+LIMIT $3;
+
 -- name: changes_of
 -- $1 ledger, $2 $3 what the leaf begins with, and what comes after all that do, $4 after which
 -- leaf, $5 at most.  In order.

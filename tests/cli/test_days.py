@@ -68,6 +68,9 @@ def test_an_acta_of_more_totals_than_fit_says_so() -> None:
     day = {**CLOSED["day"], "count": 9}  # type: ignore[dict-item]
     page = write_acta(LEDGER, {**CLOSED, "day": day}, datetime(2026, 2, 1, tzinfo=UTC))
     assert "first 3 totals" in page
+    clock = {name: what for name, what in day.items() if name != "closed_by"}
+    page = write_acta(LEDGER, {**CLOSED, "day": clock}, datetime(2026, 2, 1, tzinfo=UTC))
+    assert "the ledger's clock" in page
     empty = {**day, "count": 0, "totals": []}
     page = write_acta(LEDGER, {**CLOSED, "day": empty}, datetime(2026, 2, 1, tzinfo=UTC))
     assert "No transfers." in page

@@ -18,13 +18,23 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
 
 
 class DisputeAnswer(Answer, frozen=True, kw_only=True, gc=False):
-    """That a transfer is in dispute: since when, by whose key, why, and until when."""
+    """That a transfer is in dispute: since when, by whose key, why, and until when.
+
+    Once the day `due` is over the clock says so: `overdue_since`. With an `outcome` it ended;
+    `linked` is the later transfer that made it good.
+    """
 
     sequence: int
     since: str
     by: str
     reason: str
+    leaf_index: int  # That opened it, and of one that ended the one that says so.
     due: date | UnsetType = UNSET
+    overdue_since: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
+    linked: int | UnsetType = UNSET
+    ended_at: str | UnsetType = UNSET
+    ended_by: str | UnsetType = UNSET
 
 
 class HoldStandingAnswer(Answer, frozen=True, kw_only=True, gc=False):
