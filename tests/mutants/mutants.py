@@ -1,5 +1,11 @@
 """All the mutants there are."""
 
-from tests.mutants import journal, posting, rules, waiting
+from tests.mutants import journal, posting, proposals, rules, schedules
 
-MUTANTS = (*posting.MUTANTS, *rules.MUTANTS, *waiting.MUTANTS, *journal.MUTANTS)
+MUTANTS = (
+    *posting.MUTANTS,
+    *rules.MUTANTS,
+    *schedules.MUTANTS,
+    *proposals.MUTANTS,
+    *journal.MUTANTS,
+)
