@@ -27,6 +27,7 @@ import click
 from msgspec import Struct, field
 
 from ledger.cli.client import Client, Refused, path_of
+from ledger.cli.options import ledger_option, speaks_to_service
 from ledger.cli.rows import (
     EXACT,
     FIELDS,
@@ -39,7 +40,7 @@ from ledger.cli.rows import (
     Unreadable,
     opened,
 )
-from ledger.cli.show import Place, facts, ledger_option, print_json, speaks_to_service
+from ledger.cli.show import Place, facts, print_json
 from ledger.cli.words import Stop, money, t
 from ledger.core.asked import AskedBatch
 from ledger.core.model import BATCH_MAX, Mode

@@ -5,18 +5,16 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of
-from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
     ledger_option,
-    print_json,
+    limit_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import t
 
 TRANSFER: Final = (
@@ -53,7 +51,7 @@ reason_option = click.option("--reason", help=t("Why, a code.", "Por quÃ©, un cÃ
 async def proposals(place: Place, batch_id: uuid.UUID | None, ledger: str, limit: int) -> None:
     if batch_id is None:
         path = path_of("ledgers", ledger, "proposals")
-        place.rows(await take(place, path, "proposals", limit), PROPOSAL)
+        place.rows(await place.take(path, "proposals", limit), PROPOSAL)
         return
     async with place.client() as client:
         found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
@@ -216,7 +214,7 @@ async def dispute(
 ) -> None:
     if sequence is None:
         path = path_of("ledgers", ledger, "disputes")
-        place.rows(await take(place, path, "disputes", limit), DISPUTE)
+        place.rows(await place.take(path, "disputes", limit), DISPUTE)
         return
     if (reason is None) is (outcome is None):
         raise click.UsageError(
