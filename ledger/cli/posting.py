@@ -7,19 +7,17 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of, read_json
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
+    late_option,
     ledger_option,
-    print_json,
+    limit_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import Stop, t
-from ledger.core.model import Late
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,19 +116,6 @@ def said_of_it(command: F) -> F:
     ):
         command = option(command)
     return command
-
-
-def late_option(command: F) -> F:
-    return click.option(
-        "--late",
-        type=click.Choice([late.value for late in Late]),
-        help=t(
-            "What is for a day that is closed: refuse it, or count it for the next open day. "
-            "By default it is refused.",
-            "Lo que sea de un día cerrado: rechazarlo (refuse), o que cuente para el siguiente "
-            "día abierto (next_open_day). Si no se indica, se rechaza.",
-        ),
-    )(command)
 
 
 async def send_once(
@@ -305,7 +290,7 @@ async def list_transfers(
     query: dict[str, Any] = {"after": after}
     if reference is not None:
         query = {"reference": reference}
-    found = await take(place, path, "transfers", limit, query)
+    found = await place.take(path, "transfers", limit, query)
     place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
 
@@ -393,7 +378,7 @@ async def show_batch(place: Place, batch_id: uuid.UUID, ledger: str) -> None:
 @speaks_to_service
 async def list_batches(place: Place, ledger: str, limit: int) -> None:
     path = path_of("ledgers", ledger, "batches")
-    place.rows(await take(place, path, "batches", limit), BATCHES)
+    place.rows(await place.take(path, "batches", limit), BATCHES)
 
 
 @batch_group.command(
