@@ -51,21 +51,6 @@ MUTANTS = (
             "case SettingsChanged(days=DaysBy.CLOCK) if not line:",
         ),
         (
-            "the clock closes where nobody asked it to",
-            "if settings is None or settings.close_after is UNSET:\n            return False",
-            "if settings is None or settings.close_after is UNSET:\n            return True",
-        ),
-        (
-            "the clock closes a day before it is over anywhere",
-            "minutes = ends + settings.close_after - DAY_MINUTES",
-            "minutes = settings.close_after - DAY_MINUTES",
-        ),
-        (
-            "the clock need not wait",
-            "minutes = ends + settings.close_after - DAY_MINUTES",
-            "minutes = ends - DAY_MINUTES",
-        ),
-        (
             "a day is lost when commands take over",
             "self.open.update(self.unclosed())",
             "self.open.update(())",
@@ -109,11 +94,30 @@ MUTANTS = (
         tests=("tests/core/test_levies.py",),
     ),
     *of(
+        "ledger/core/days.py",
+        (
+            "the clock closes where nobody asked it to",
+            "if settings is None or settings.close_after is UNSET:\n            return False",
+            "if settings is None or settings.close_after is UNSET:\n            return True",
+        ),
+        (
+            "the clock closes a day before it is over anywhere",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = settings.close_after - DAY_MINUTES",
+        ),
+        (
+            "the clock need not wait",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = ends - DAY_MINUTES",
+        ),
+        tests=("tests/core/test_deadlines.py",),
+    ),
+    *of(
         "ledger/core/deadlines.py",
         (
             "the clock closes a moment late",
-            "while closes(last).at > now:",
-            "while closes(last).at >= now:",
+            "if closing is not None and closing.at <= now:",
+            "if closing is not None and closing.at < now:",
         ),
         (
             "the clock closes the last day first",
