@@ -23,6 +23,8 @@ from ledger.core.faults import (
 from ledger.core.leaves import (
     DayClosed,
     DayOpened,
+    DisputeEnded,
+    DisputeOpened,
     HoldsExpired,
     LimitChanged,
     SettingsChanged,
@@ -955,6 +957,39 @@ async def test_what_was_known_at_a_moment(place: Place) -> None:
         movements = await place.reads.movements(ledger_id, DAY, DAY, until=expected)
         assert [m.debits for m in movements] == ([expected, 0] if expected else [])
     assert await place.reads.known_at(ledger_id + 1, scribe.now) == 0
+
+
+async def test_leaves_by_their_indexes_and_disputes_that_ended(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, *[transfer(1, 2, 9)] * 3)
+    opened = [
+        scribe.put(DisputeOpened(recorded_at=NOW, target=n, by="x", reason="wrong"))
+        for n in (1, 2, 3)
+    ]
+    ended = [
+        scribe.put(
+            DisputeEnded(
+                recorded_at=NOW,
+                target=n,
+                opened=opened[n - 1],
+                outcome="upheld",
+                by="x",
+            )
+        )
+        for n in (3, 1)
+    ]
+    await store.commit(scribe.group())
+    ledger_id, reads = scribe.head.ledger_id, place.reads
+    lines = dict(enumerate(scribe.leaves))
+    asked = [opened[0], ended[1], 0, 10**9]
+    assert await reads.leaves_at(ledger_id, asked) == {n: lines[n] for n in asked if n in lines}
+    assert await reads.leaves_at(ledger_id, []) == await reads.leaves_at(77, [0]) == {}
+    found = [(n, lines[n]) for n in ended]
+    assert await reads.dispute_ends(ledger_id, after=0, limit=9) == found
+    assert await reads.dispute_ends(ledger_id, after=0, limit=1) == found[:1]
+    assert await reads.dispute_ends(ledger_id, after=ended[0], limit=9) == found[1:]
+    assert await reads.dispute_ends(77, after=0, limit=9) == []
 
 
 async def test_closings_by_day_and_not_by_leaf(place: Place) -> None:
