@@ -306,6 +306,7 @@ def _settings(books: "Books", entry: Entry) -> None:
         is_by_command=is_by_command,
         cut_off=fields.get("cut_off"),
         value_days_back=fields.get("value_days_back"),
+        close_after=fields.get("close_after"),
     )
     if is_by_command and not old.is_by_command:  # What was begun by the clock stays open.
         new = replace(new, open=frozenset(day for day in books.totals if day > old.closed))
@@ -336,6 +337,11 @@ def _day_closed(books: "Books", entry: Entry) -> None:
         _must(day <= today, "closed before it began", day)
         before = [one for one in books.totals if calendar.closed < one < day]
         _must(not before, "closed while one before it is open", day, before)
+    if "by" not in entry.fields:
+        _must(calendar.close_after is not None, "closed by a clock that closes none", day)
+        over = calendar.over(entry.fields["recorded_at"], books.zone)
+        _must(day <= over, "closed by the clock too early", day, over)
+        _must(not calendar.open or day == min(calendar.open), "not the first that is due", day)
     books.check_totals(entry, day)
     books.totals.pop(day, None)
     closed = max(calendar.closed, day)
@@ -399,6 +405,10 @@ class Books:
     @property
     def origin(self) -> str:
         return str(self.entries[0].fields["origin"])
+
+    @property
+    def zone(self) -> str:
+        return str(self.entries[0].fields["time_zone"])
 
     @property
     def is_unique(self) -> bool:
@@ -1020,6 +1030,12 @@ class Books:
         self.read()
         late = [n for n, hold in self.all_now("hold").items() if hold.expires <= at]
         _must(not late, "held after its end", late)
+        calendar = self.calendar(len(self.entries))
+        if calendar.close_after is not None:
+            over = calendar.over(at, self.zone)
+            is_closed = calendar.is_by_command or calendar.closed >= over
+            is_closed = is_closed and not any(day <= over for day in calendar.open)
+            _must(is_closed, "a day that the clock should have closed is open", over)
 
     # ---- how it ends
 
@@ -1263,11 +1279,13 @@ def _item_of(item: Any) -> Item:
 
 def _calendar_of(days: Any) -> Calendar:
     settings = days.settings
-    cut_off, back = (getattr(settings, name, None) for name in ("cut_off", "value_days_back"))
+    names = ("cut_off", "value_days_back", "close_after")
+    cut_off, back, after = (getattr(settings, name, None) for name in names)
     return Calendar(
         is_by_command=settings is not None and settings.days == "command",
         cut_off=cut_off if isinstance(cut_off, int) else None,
         value_days_back=back if isinstance(back, int) else None,
+        close_after=after if isinstance(after, int) else None,
         closed=days.closed_through,
         opened=days.opened_through,
         open=frozenset(days.open),

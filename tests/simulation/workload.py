@@ -783,12 +783,15 @@ def preview(client: Client) -> Request:
     began = world.now()
 
     async def ask(desk: Sequencer) -> Any:
-        return await desk.post(ledger, asked, OPERATOR, dry_run=True)
+        return desk, await desk.post(ledger, asked, OPERATOR, dry_run=True)
 
-    def tell(outcome: Any, signed: int) -> str:
-        books = world.auditor.books(ledger)
+    def tell(told: Any, signed: int) -> str:
+        desk, outcome = told
+        books, serving = world.auditor.books(ledger), world.serving
         times = {time + skew for time in (began, world.now()) for skew in world.skews}
-        books.previewed(asked, outcome, max(1, since), times)
+        is_newest = serving is not None and desk is serving.desk
+        # Whoever was replaced and does not know it yet looks at what there was.
+        books.previewed(asked, outcome, max(1, since) if is_newest else 1, times)
         return "seen"
 
     def malformed() -> None:
@@ -991,6 +994,7 @@ def set_days(client: Client) -> Request:
         days=chance.choice([DaysBy.CLOCK] * 3 + [DaysBy.COMMAND]),
         cut_off=chance.choice(["16:30", "23:45", "00:15", "02:30", UNSET, UNSET]),
         value_days_back=chance.choice([0, 3, UNSET]),
+        close_after_minutes=chance.choice([0, 90, 1_440, 4_000, UNSET, UNSET]),
     )
 
     async def ask(desk: Sequencer) -> Any:
