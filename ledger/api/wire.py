@@ -297,15 +297,17 @@ _FIELD: Final = re.compile(r"field `([^`]*)`")
 # ---- from the socket
 
 
-async def read_body(request: web.Request, limit: int, seconds: float) -> bytes:
-    """The whole body of a request that says it is JSON.
+async def read_body(
+    request: web.Request, limit: int, seconds: float, wanted: "re.Pattern[str] | None" = None
+) -> bytes:
+    """The whole body of a request that says it is JSON, or of the wanted media type.
 
     Raises:
         Problem: another content type, longer than `limit`, or not there in `seconds`.
     """
     headers = request.headers
     kind = headers.get("Content-Type", "")
-    if kind != "application/json" and not _JSON.fullmatch(kind):
+    if kind != "application/json" and not (wanted or _JSON).fullmatch(kind):
         raise Problem("unsupported_media_type", reason=shown(kind))
     if "Content-Encoding" in headers:
         raise Problem("unsupported_media_type", reason="Content-Encoding")

@@ -54,6 +54,7 @@ from ledger.core.model import (
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Link, Past
+from ledger.core.written import AnyBatch
 
 T = TypeVar("T")
 
@@ -508,7 +509,7 @@ class Desk(Protocol):
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,

@@ -58,6 +58,7 @@ from ledger.core.ports import (
     Unless,
 )
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.written import AnyBatch
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer
@@ -457,7 +458,7 @@ class Sequencer:
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,

@@ -20,11 +20,10 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing, as_batch
 from ledger.core.days import A_DAY
-from ledger.core.door import chance_needed, check_form
+from ledger.core.door import in_words
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -68,6 +67,7 @@ from ledger.core.ports import (
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import targets_of
+from ledger.core.written import AnyBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
@@ -77,8 +77,11 @@ from ledger.sequencer.posting import (
     Decided,
     Moment,
     all_refused,
+    chance_for,
+    check_form,
     decide,
     decide_own,
+    has_descriptions,
     poster_of,
     preview,
     receipt_again,
@@ -238,7 +241,7 @@ class Writer:
 
     async def submit_post(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,
@@ -295,7 +298,7 @@ class Writer:
     def proposals(self, book: Book) -> list[ProposalView]:
         """The open proposals with the requests that wait, the oldest first."""
         return [
-            ProposalView(proposal=proposal, asked=self._waiting[batch].asked)
+            ProposalView(proposal=proposal, asked=in_words(self._waiting[batch].asked, book))
             for batch, proposal in book.proposals.open.items()
             if batch in self._waiting
         ]
@@ -305,7 +308,7 @@ class Writer:
         proposal, request = book.proposals.open.get(batch), self._waiting.get(batch)
         if proposal is None or request is None:
             return None
-        return ProposalView(proposal=proposal, asked=request.asked)
+        return ProposalView(proposal=proposal, asked=in_words(request.asked, book))
 
     def refuse_decision(
         self, book: Book, asked: AskedDecision, caller: Caller | None
@@ -324,7 +327,7 @@ class Writer:
         )
 
     async def preview(
-        self, asked: AskedBatch, caller: Caller, *, is_trial: bool = False
+        self, asked: AnyBatch, caller: Caller, *, is_trial: bool = False
     ) -> Posted | Refusal:
         """What posting would do, once what it stands on is committed.
 
@@ -368,11 +371,11 @@ class Writer:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return max(self._now_us(), self.book.recorded_at)
 
-    def moment(self, asked: AskedBatch) -> Moment:
+    def moment(self, asked: AnyBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
         day = self.book.days.current(self._day_of(now))
-        return Moment(now, day, self._chance(chance_needed(asked)))
+        return Moment(now, day, self._chance(chance_for(asked)))
 
     def _set_zone(self, name: str) -> None:
         self._zone = ZoneInfo(name)
@@ -430,7 +433,7 @@ class Writer:
         asked = as_batch(closing, self._chance(16))
         now = closing.status.recorded_at  # Of both lines.
         day = self.book.days.current(self._day_of(now))
-        moment = Moment(now, day, self._chance(chance_needed(asked)))
+        moment = Moment(now, day, self._chance(chance_for(asked)))
         return decide_own(
             self.book,
             asked,
@@ -533,7 +536,7 @@ class Writer:
             ended = self._end(pending.batch)
             return lambda: pending.give(ended)
         view = ProposalView(
-            proposal=book.proposals.open[asked.batch], asked=pending.batch.asked
+            proposal=book.proposals.open[asked.batch], asked=in_words(pending.batch.asked, book)
         )
         return lambda: pending.give(view)
 
@@ -761,14 +764,14 @@ class Writer:
         return known
 
     async def _salts(self, post: Post, stored: StoredBatch) -> Mapping[int, bytes]:
-        if not stored.amount or not any(t.description for t in post.asked.transfers):
+        if not stored.amount or not has_descriptions(post.asked):
             return {}
         leaf = receipt_again(stored).leaf
         assert isinstance(leaf, BatchPosted)
         sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
         return await self._store.detail_salts(self.ledger_id, sequences)
 
-    async def _references_used(self, asked: AskedBatch) -> set[tuple[str, str]]:
+    async def _references_used(self, asked: AnyBatch) -> set[tuple[str, str]]:
         source = asked.source if isinstance(asked.source, str) else ""
         pairs = {(source, t.reference) for t in asked.transfers if t.reference}
         return await self._store.used_references(self.ledger_id, pairs, EVER)
