@@ -85,7 +85,7 @@ def _verified(call: Call, batch: WrittenBatch, note: str) -> WrittenBatch:
     """The batch with the key that signed it, one of those registered for this poster."""
     book = call.desk.facts(call.ledger)  # Whether a key still counts is asked when deciding.
     assert book.opening is not None, "a ledger that is served is open"
-    for key in book.posters.keys_of(poster_of(call.caller)):
+    for key in book.posters.keys_of(call.caller.posts_as):
         try:
             signed = open_batch_note(note.encode(), book.opening.origin, batch.id, key)
         except BrokenProof:

@@ -1,6 +1,6 @@
 """Posting: transfers and batches in, receipts or refusals out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -14,12 +14,12 @@ from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfe
 from ledger.api.service import Call, answer
 from ledger.api.waiting import ProposalPosted, proposal_receipt
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id, read_body
+from ledger.core.answered import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.lines import Transfer
 from ledger.core.model import Action, Side
-from ledger.core.ports import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal
 from ledger.core.written import AnyBatch
 
@@ -175,12 +175,11 @@ def _check_debited(call: Call, batch: AnyBatch) -> None:
     outside = reach.outside(code_of.values()) - {""}  # What is not there is refused later.
     if not outside:
         return
-    for position, transfer in enumerate(batch.transfers):
+    transfers: Sequence[AskedTransfer | Transfer] = batch.transfers
+    for position, transfer in enumerate(transfers):
         for account in _debited(transfer):
             if code_of[account] in outside:
-                raise Problem(
-                    "account_not_yours", position=position, account=code_of[account]
-                )
+                raise Problem("account_not_yours", position=position, account=code_of[account])
 
 
 def _code_of(book: Book, number: int) -> str:

@@ -23,26 +23,21 @@ from ledger.core.faults import JournalBroken
 from ledger.core.fees import Fees
 from ledger.core.frozen import NATURES, STATUSES, Frozen
 from ledger.core.holds import Holds
-from ledger.core.levies import Levies
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AccountOpened,
     AnyLeaf,
-    AnyState,
     BatchPosted,
     CurrencyAdded,
     LimitChanged,
     LimitEarned,
     LimitPlanned,
     LimitUnplanned,
-    Manifest,
     Opening,
     PaymentLimits,
-    StateAccount,
-    StateCurrency,
-    StateHead,
     StatusChanged,
-    Transfer,
 )
+from ledger.core.levies import Levies
+from ledger.core.lines import Manifest, Transfer
 from ledger.core.model import (
     NO_LOWER,
     NO_UPPER,
@@ -59,10 +54,12 @@ from ledger.core.parts import Part
 from ledger.core.payments import Payments
 from ledger.core.plans import Bounds, Plans
 from ledger.core.policies import Policies
+from ledger.core.posters import Posters
 from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.reserves import Reserves
 from ledger.core.schedules import Schedules
+from ledger.core.state_lines import AnyState, StateAccount, StateCurrency, StateHead
 from ledger.core.suspense import Suspense
 from ledger.core.terms import (
     NO_NOTE,
@@ -174,6 +171,7 @@ class Book:
         self.fees = Fees(self)
         self.reserves = Reserves(self)
         self.schedules = Schedules(self)
+        self.posters = Posters(self)
         self.policies = Policies(self)
         self.workflows = Workflows(self)
         self.proposals = Proposals(self)
@@ -191,6 +189,7 @@ class Book:
             self.payments,
             self.orders,
             self.schedules,
+            self.posters,
             self.policies,
             self.workflows,
             self.proposals,

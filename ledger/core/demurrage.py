@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.core.lines import AnyLeaf, AnyState, Demurrage, DemurrageSet, StateDemurrage
+from ledger.core.leaves import AnyLeaf
 from ledger.core.parts import Part
 from ledger.core.periods import spans
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Demurrage, DemurrageSet
+from ledger.core.state_lines import AnyState, StateDemurrage
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.core.lines import AnyLeaf, AnyState, DisputeEnded, DisputeOpened, StateDispute
+from ledger.core.leaves import AnyLeaf, DisputeEnded, DisputeOpened
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateDispute
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
-from ledger.core.lines import AnyLeaf, AnyState, EarnedRule, LimitEarned, StateEarned, Transfer
+from ledger.core.leaves import AnyLeaf, EarnedRule, LimitEarned
+from ledger.core.lines import Transfer
 from ledger.core.model import Action, Phase
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateEarned
 from ledger.core.undo import Undo
 
 if TYPE_CHECKING:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ledger.core.lines import AnyLeaf, AnyState, Fee, FeeSet, StateFee
+from ledger.core.leaves import AnyLeaf
 from ledger.core.parts import Part
 from ledger.core.periods import Span, span_of
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Fee, FeeSet
+from ledger.core.state_lines import AnyState, StateFee
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

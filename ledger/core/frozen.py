@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
-from ledger.core.lines import RULES, AnyState, StateAccount, StateCurrency, StateHead
+from ledger.core.lines import RULES
 from ledger.core.model import NO_LOWER, NO_UPPER, Nature, Side, Status
+from ledger.core.state_lines import AnyState, StateAccount, StateCurrency, StateHead
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
-from ledger.core.lines import (
-    BESIDE_MAX,
-    AnyLeaf,
-    AnyState,
-    Beside,
-    Levy,
-    LevySet,
-    StateLevy,
-    Transfer,
-)
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import BESIDE_MAX, Beside, Transfer
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Levy, LevySet
+from ledger.core.state_lines import AnyState, StateLevy
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

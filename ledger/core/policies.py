@@ -5,19 +5,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    ApprovalRule,
-    KeyGrant,
-    PolicySet,
-    StateKey,
-    StatePolicy,
-    Transfer,
-)
+from ledger.core.leaves import AnyLeaf, KeyGrant
+from ledger.core.lines import Transfer
 from ledger.core.model import Role
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, PolicySet
+from ledger.core.state_lines import AnyState, StateKey, StatePolicy
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

@@ -15,21 +15,19 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
-    AnyState,
-    Approval,
     BatchPosted,
     BatchProposed,
     BatchRefused,
     ProposalDecided,
     Reserved,
-    StateProposal,
-    Transfer,
 )
+from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, Approval, StateProposal
 from ledger.core.undo import Undo
 
 if TYPE_CHECKING:
@@ -316,7 +314,7 @@ class Proposals(Part):
             StateProposal(
                 index=one.index,
                 proposed=one.line,
-                approved=list(one.approved),
+                approved=one.approved,
                 accepted=one.is_accepted,
             )
             for one in self.open.values()
@@ -329,7 +327,7 @@ class Proposals(Part):
             Proposal(
                 index=line.index,
                 line=line.proposed,
-                approved=tuple(line.approved),
+                approved=line.approved,
                 is_accepted=line.accepted,
             )
         )

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ledger.core.lines import AnyLeaf, AnyState, Reserve, ReserveSet, StateReserve, Transfer
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import Transfer
 from ledger.core.model import CurrencyKind
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Reserve, ReserveSet
+from ledger.core.state_lines import AnyState, StateReserve
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

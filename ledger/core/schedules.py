@@ -17,21 +17,11 @@ from msgspec.structs import replace
 
 from ledger.core.dates import date_of, number_from, shifted
 from ledger.core.days import A_DAY
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    BatchPosted,
-    BatchRefused,
-    Done,
-    HolidaysSet,
-    Occurrence,
-    Schedule,
-    ScheduleSet,
-    StateHolidays,
-    StateSchedule,
-)
+from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused, Occurrence
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import HolidaysSet, Schedule, ScheduleSet
+from ledger.core.state_lines import AnyState, Done, StateHolidays, StateSchedule
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

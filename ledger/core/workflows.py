@@ -5,17 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    StateWhitelist,
-    StateWorkflow,
-    WhitelistSet,
-    Workflow,
-    WorkflowSet,
-)
+from ledger.core.leaves import AnyLeaf
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import WhitelistSet, Workflow, WorkflowSet
+from ledger.core.state_lines import AnyState, StateWhitelist, StateWorkflow
 
 if TYPE_CHECKING:
     from ledger.core.book import Book

@@ -12,7 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core import door
-from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.answered import Receipt, RefusedReceipt
+from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.door import (
     SALT,
@@ -24,10 +25,11 @@ from ledger.core.door import (
     write_terms,
 )
 from ledger.core.faults import JournalBroken, MalformedRequest
-from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transfer
-from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
+from ledger.core.leaves import BatchPosted, BatchRefused
+from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import NewBatch, StoredBatch
 from ledger.core.terms import NO_PAST, Past, day_of
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import (
@@ -169,7 +171,7 @@ def _recorded(
         recorded_at=moment.recorded_at,
         number=posted.number,
         batch=asked.id,
-        poster=poster_of(caller),
+        poster=caller.posts_as,
         business_date=moment.business_date,
         count=manifest.count,
         posted=len(posted.amount),
@@ -298,11 +300,6 @@ def _approved(line: Transfer, proposal: Proposal) -> Transfer:
     return line if line.approved_by else replace(line, approved_by=last.user or last.by)
 
 
-def poster_of(caller: Caller) -> str:
-    """Whose batches these are: the poster's, or where the key names none the key's own."""
-    return caller.poster or caller.key
-
-
 def _refused_leaf(
     asked: AnyBatch, caller: Caller, moment: Moment, refusal: Refusal
 ) -> BatchRefused:
@@ -310,7 +307,7 @@ def _refused_leaf(
     return BatchRefused(
         recorded_at=moment.recorded_at,
         batch=asked.id,
-        poster=poster_of(caller),
+        poster=caller.posts_as,
         business_date=moment.business_date,
         signed=isinstance(asked, WrittenBatch) and asked.note is not UNSET,
         code=refusal.code.value,
@@ -385,7 +382,7 @@ def description_salts(asked: AskedBatch, chance: bytes) -> dict[int, bytes]:
 def same_refused(leaf: BatchRefused, asked: AnyBatch, caller: Caller) -> bool:
     """Whether a refused batch was asked with this content by this poster."""
     same = request_digest(leaf.salt, asked) == leaf.digest
-    return same and leaf.poster == poster_of(caller)
+    return same and leaf.poster == caller.posts_as
 
 
 def same_posted(
@@ -404,10 +401,10 @@ def same_posted(
     leaf = decode_leaf(stored.line)
     assert isinstance(leaf, BatchPosted)
     if isinstance(asked, WrittenBatch):
-        return leaf.poster == poster_of(caller) and stored.body == asked.data
+        return leaf.poster == caller.posts_as and stored.body == asked.data
     manifest, lines = read_body(stored.body)
     columns = resolve(asked, book)
-    if leaf.poster != poster_of(caller) or isinstance(columns, Refusal):
+    if leaf.poster != caller.posts_as or isinstance(columns, Refusal):
         return False
     if len(lines) != len(asked.transfers) or not _same_manifest(manifest, asked, book):
         return False

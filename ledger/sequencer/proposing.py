@@ -7,26 +7,19 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch
+from ledger.core.asked import AskedBatch, Caller
 from ledger.core.book import Book
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import (
-    MAKERS_MAX,
-    RESERVED_MAX,
-    BatchProposed,
-    Reserved,
-    Workflow,
-)
-from ledger.core.ports import Caller
+from ledger.core.leaves import MAKERS_MAX, RESERVED_MAX, BatchProposed, Reserved
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Workflow
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import read_written
 from ledger.sequencer.posting import (
     Moment,
     columns_of,
     line_shapes,
-    poster_of,
     whole_digest,
 )
 
@@ -124,7 +117,7 @@ def propose(
     return BatchProposed(
         recorded_at=moment.recorded_at,
         batch=asked.id,
-        poster=poster_of(caller),
+        poster=caller.posts_as,
         key=caller.key,
         count=len(lines),
         sums=book.sums(lines, debit, credit),
@@ -191,4 +184,4 @@ def _is_alike(one: Proposal, asked: AnyBatch, line: BatchProposed) -> bool:
 def is_same(one: Proposal, asked: AnyBatch, caller: Caller) -> bool:
     """Whether a batch that waits is what is asked now."""
     same = whole_digest(one.line.salt, asked) == one.line.digest
-    return same and one.line.poster == poster_of(caller)
+    return same and one.line.poster == caller.posts_as

@@ -20,6 +20,16 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from ledger.core.answered import (
+    DecisionOutcome,
+    LedgerView,
+    PostOutcome,
+    ProposalReceipt,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+)
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing, as_batch
 from ledger.core.days import A_DAY
@@ -36,7 +46,7 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.frozen import Frozen
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
     BatchProposed,
@@ -44,30 +54,14 @@ from ledger.core.lines import (
     ProposalDecided,
     SettingsChanged,
     Snapshot,
-    Workflow,
 )
 from ledger.core.model import Role
-from ledger.core.ports import (
-    AskedDecision,
-    Caller,
-    DecisionOutcome,
-    Head,
-    LedgerView,
-    NewBatch,
-    NewProposal,
-    Notary,
-    PostOutcome,
-    ProposalReceipt,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
-    Store,
-    StoredBatch,
-    Unless,
-)
+from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Workflow
+from ledger.core.store import Head, NewBatch, NewProposal, Store, StoredBatch
 from ledger.core.terms import targets_of
-from ledger.core.written import AnyBatch
+from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
@@ -82,7 +76,6 @@ from ledger.sequencer.posting import (
     decide,
     decide_own,
     has_descriptions,
-    poster_of,
     preview,
     receipt_again,
     refuse,
@@ -254,7 +247,7 @@ class Writer:
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
             same = first.asked == asked and first.workflow == workflow
-            if same and poster_of(first.caller) == poster_of(caller):
+            if same and first.caller.posts_as == caller.posts_as:
                 return _replayed(await first.answer())
             await first.answered()
         post = Post(asked, caller, workflow, unless)
@@ -457,6 +450,13 @@ class Writer:
         if self._refusals_left(pending.caller.key) < 1:
             pending.fail(Overloaded("too many refused batches from this key"))
             return None
+        asked = pending.asked
+        signer = asked.signer if isinstance(asked, WrittenBatch) else UNSET
+        unsigned = self.book.posters.why_unsigned(
+            pending.caller.posts_as, signer, self.book.size
+        )
+        if unsigned is not None:
+            return lambda: pending.give(unsigned)
         code = pending.workflow
         rule = self.book.workflows.get(code) if code else None
         try:

@@ -24,7 +24,8 @@ from ledger.core.book import Book
 from ledger.core.days import Days
 from ledger.core.frozen import STATUSES
 from ledger.core.holds import Holds
-from ledger.core.lines import AnyLeaf, Beside, HoldsExpired
+from ledger.core.leaves import AnyLeaf, HoldsExpired
+from ledger.core.lines import Beside
 from ledger.core.model import NO_LOWER, Status
 from ledger.core.suspense import Suspense
 from ledger.core.terms import Posting
