@@ -28,7 +28,7 @@ from ledger.core.asked import (
     AskedTransfer,
     SoftBounds,
 )
-from ledger.core.book import AccountChange, Book
+from ledger.core.book import Book
 from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import (
@@ -55,6 +55,7 @@ from ledger.core.payments import LIMITS
 from ledger.core.personal import looks_personal
 from ledger.core.plans import begins
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state import AccountChange
 
 NONE = "none"  # How people write that there is no bound.
 HOLDER = 16  # Random bytes.

@@ -19,7 +19,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger import memory
-from ledger.core import book, levies, terms
+from ledger.core import levies, state, terms
 from ledger.core.book import Book
 from ledger.core.days import Days
 from ledger.core.frozen import STATUSES
@@ -359,12 +359,12 @@ def _pass_soft_bounds_in_silence(patch: pytest.MonkeyPatch) -> None:
 
 
 def _let_the_frozen_pay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(book, "_MAY_PAY", {*book._MAY_PAY, STATUSES.index(Status.FROZEN_DEBITS)})
+    patch.setattr(state, "_MAY_PAY", {*state._MAY_PAY, STATUSES.index(Status.FROZEN_DEBITS)})
 
 
 def _let_the_frozen_be_paid(patch: pytest.MonkeyPatch) -> None:
     frozen = STATUSES.index(Status.FROZEN_CREDITS)
-    patch.setattr(book, "_MAY_BE_PAID", {*book._MAY_BE_PAID, frozen})
+    patch.setattr(state, "_MAY_BE_PAID", {*state._MAY_BE_PAID, frozen})
 
 
 def _round_a_rate_up(patch: pytest.MonkeyPatch) -> None:
