@@ -25,6 +25,7 @@ _PARTS: Final = {
     "ledger": "The code of a ledger.",
     "code": "The code of an account, a currency, a levy or a fee.",
     "id": "The id of a batch; of a transfer posted alone, its own.",
+    "poster": "Who posts; the name of its API keys and of its signing keys.",
     "key": "The name of a key.",
     "year": "A year.",
     "sequence": "The sequence of a transfer: its folio.",

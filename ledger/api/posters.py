@@ -7,10 +7,11 @@ from typing import Final, Literal
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
+from ledger.api.accounts import NoQuery
 from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import Call, NoQuery, answer
+from ledger.api.service import Call, answer
 from ledger.api.wire import decode, read_body
 from ledger.core.book import Book
 from ledger.core.leaves import PosterKey

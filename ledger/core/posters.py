@@ -11,7 +11,7 @@ from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState, StatePosterKey
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 EVER: Final = 2**62  # Above every index.
 
@@ -29,7 +29,7 @@ class Posters(Part):
     takes = (PosterKey,)
     keeps = (StatePosterKey,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, book: "State") -> None:
         self._book = book
         self._spans: dict[str, dict[bytes, Span]] = {}
         self._owners: dict[bytes, str] = {}
@@ -95,7 +95,7 @@ class Posters(Part):
 
 
 def key_change(
-    book: "Book",
+    book: "State",
     action: Literal["register", "revoke"],
     poster: str,
     key: bytes,
