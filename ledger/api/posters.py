@@ -12,7 +12,7 @@ from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
 from ledger.api.receipts import refusal_problem
 from ledger.api.service import Call, answer
-from ledger.api.wire import decode, read_body
+from ledger.api.wire import PosterKeyRequest, decode, read_body
 from ledger.core.book import Book
 from ledger.core.leaves import PosterKey
 from ledger.core.posters import EVER, key_change
@@ -21,12 +21,6 @@ from ledger.journal.faults import BrokenProof
 from ledger.journal.notes import ED25519, format_vkey, parse_vkey
 
 _POSTER: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
-
-
-class PosterKeyRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A verifier key (C2SP signed-note) that is named like the poster."""
-
-    public_key: str
 
 
 class PosterKeyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):

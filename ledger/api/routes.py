@@ -1170,9 +1170,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         posters.PosterKeySaid,
         OPERATORS,
         WriteQuery,
-        (posters.PosterKeyRequest,),
+        (wire.PosterKeyRequest,),
         201,
-        {"public_key": "sucursal-norte+27e1ac40+AdQ0mC7H0v0rZl3gm2m0Yk0n0u4oD0mJfP8a4nXcL8oB"},
+        {"public_key": "sucursal-norte+6874cd28+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"},
     ),
     Route(
         "GET",

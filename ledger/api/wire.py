@@ -109,6 +109,12 @@ class BatchRequest(
         )
 
 
+class PosterKeyRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verifier key (C2SP signed-note) that is named like the poster."""
+
+    public_key: str
+
+
 class FollowUp(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -287,6 +293,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedLimits,
     *scheduling.BODIES,
     AskedMark,
+    PosterKeyRequest,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

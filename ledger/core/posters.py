@@ -45,6 +45,10 @@ class Posters(Part):
         spans = self._spans.get(poster, {})
         return [key for key, span in spans.items() if span.since <= at < span.until]
 
+    def had(self, poster: str, key: bytes) -> bool:
+        """Whether this is or was a key of the poster."""
+        return key in self._spans.get(poster, {})
+
     def why_unsigned(self, poster: str, signer: bytes | UnsetType, at: int) -> Refusal | None:
         """Why a batch that would be the leaf `at` is not signed as it must be, or None."""
         keys = self.keys_of(poster, at)
@@ -105,7 +109,7 @@ def key_change(
 ) -> list[PosterKey] | Refusal:
     """The line that registers or revokes a key; none where it is so already."""
     counts = key in book.posters.keys_of(poster)
-    if counts is (action == "register"):
+    if counts if action == "register" else book.posters.had(poster, key) and not counts:
         return []
     line = PosterKey(
         recorded_at=recorded_at, action=action, poster=poster, public_key=key, by=by
