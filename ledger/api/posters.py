@@ -7,12 +7,11 @@ from typing import Final, Literal
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.accounts import NoQuery
-from ledger.api.posting import WriteQuery
+from ledger.api.changing import changed
 from ledger.api.problems import Problem
-from ledger.api.receipts import refusal_problem
+from ledger.api.queries import NoQuery, WriteQuery
 from ledger.api.service import Call, answer
-from ledger.api.wire import PosterKeyRequest, decode, read_body
+from ledger.api.wire import PosterKeyRequest
 from ledger.core.book import Book
 from ledger.core.leaves import PosterKey
 from ledger.core.posters import EVER, key_change
@@ -48,9 +47,7 @@ class PosterKeySaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 async def post_poster_key(call: Call) -> web.Response:
     """Register a key. From its line on the poster's batches must be signed."""
-    settings = call.service.settings
-    body = await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-    asked = decode(body, PosterKeyRequest)
+    asked = await call.asked(PosterKeyRequest)
     dry_run = call.query(WriteQuery).dry_run
     poster = _poster(call)
     try:
@@ -102,11 +99,7 @@ async def _change(
         lines = key_change(book, action, poster, key, recorded_at=now, by=call.caller.key)
         return lines if isinstance(lines, Refusal) else (lines, None)
 
-    refusal = await call.service.undisturbed(
-        call.desk.change_rule(call.ledger, build, dry_run=dry_run)
-    )
-    if refusal is not None:
-        raise refusal_problem(call, refusal)
+    await changed(call, build, dry_run)
 
 
 def _poster(call: Call) -> str:

@@ -11,14 +11,12 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.posting import (
     BatchReceipt,
     BesideAnswer,
-    Faces,
     OutcomeAnswer,
     TransferReceipt,
-    show_time,
 )
 from ledger.api.auth import Reach
 from ledger.api.problems import Problem
