@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from ledger.core.book import Book
 from ledger.core.leaves import BatchPosted, BatchRefused
 from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.model import Mode, Side
@@ -16,6 +17,7 @@ from ledger.journal.batches import root_of_lines, write_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.checkpoints import Checkpoint, batch_origin, sign_checkpoint
 from ledger.journal.notes import signer_from_seed
+from ledger.journal.replay import replay
 from tests.api.offices import CAJA, Answered, Office, pay, uid
 
 BATCHES = f"{CAJA}/batches"
@@ -352,7 +354,7 @@ async def test_a_key_is_checked_before_it_is_registered(office: Office) -> None:
 async def test_lines_that_must_be_approved_wait_as_they_are(
     office: Office, poster: Poster
 ) -> None:
-    await poster.register()
+    registered = await poster.register()
     made = await office.ask("POST", f"{CAJA}/keys", {"role": "approver"})
     office.secrets["approver"] = made.body["secret"]
     rule = {"approvals": 1, "expires_after": 3600, "amount_from": 100_00}
@@ -365,12 +367,25 @@ async def test_lines_that_must_be_approved_wait_as_they_are(
     shown = await office.ask("GET", f"{CAJA}/proposals/{uid(1)}", who="approver")
     (transfer,) = shown.body["transfers"]
     assert (transfer["debit_account"], transfer["amount"]) == ("cash", "100.00")
+    key = registered.body["key"]["key"]
+    assert (await office.ask("DELETE", f"{CAJA}/posters/branch/keys/{key}")).status == 204
     approve = f"{CAJA}/proposals/{uid(1)}/approve"
     decided = await office.ask("POST", approve, {}, who="approver")
     assert decided.body["receipt"]["posted"] == 1, decided
     assert body_of(office, 1) == data
     leaf = await last_leaf(office)
     assert leaf.note == note.decode()
+    assert replayed(office).balance == office.sequencer.facts("caja").balance
+
+
+def replayed(office: Office) -> Book:
+    """The book that follows from the journal and its bodies alone."""
+    ledger = office.database.ledgers[1]
+    bodies = {batch.leaf_index: batch.body for batch in ledger.batches.values()}
+    book = Book()
+    for index, data in enumerate(ledger.lines):
+        replay(book, data, bodies.get(index))
+    return book
 
 
 async def test_the_answer_may_be_short(poster: Poster) -> None:
