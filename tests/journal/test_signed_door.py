@@ -173,7 +173,7 @@ def test_a_signed_batch_is_replayed() -> None:
     register(book)
     body = written()
     replay(book, leaf_of(note_of(body.root)), body.data)
-    assert book.balance[1:] == [-1750, 1750]
+    assert book.balance[1:].tolist() == [-1750, 1750]
 
 
 @pytest.mark.parametrize(
