@@ -87,8 +87,9 @@ class Frozen:
 class StateSlice(Struct, frozen=True, kw_only=True):
     """Some lines of a state as columns, as they are cut out of a book.
 
-    Those of the ledger's integers are in the machine's own form, of 64 bits, and of 32 for
-    `currency` and `kind`. They cost next to nothing to cut and to hand to another process, which makes the lines.
+    Those of integers are in the machine's own form, of 64 bits, and of 32 for `currency` and
+    `kind`. They cost next to nothing to cut and to hand to another process, which makes the
+    lines.
     """
 
     first: Sequence[AnyState]
