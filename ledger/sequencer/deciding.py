@@ -201,7 +201,7 @@ class Decider:
     def proposals(self, book: Book) -> list[ProposalView]:
         """The open proposals with the requests that wait, the oldest first."""
         return [
-            ProposalView(proposal=proposal, asked=self._waiting[batch].asked)
+            ProposalView(proposal=proposal, request=self._waiting[batch].data)
             for batch, proposal in book.proposals.open.items()
             if batch in self._waiting
         ]
@@ -211,7 +211,7 @@ class Decider:
         proposal, request = book.proposals.open.get(batch), self._waiting.get(batch)
         if proposal is None or request is None:
             return None
-        return ProposalView(proposal=proposal, asked=request.asked)
+        return ProposalView(proposal=proposal, request=request.data)
 
     def decision(self, asked: AskedDecision, caller: Caller | None) -> Decide:
         """What somebody says of a proposal, or without a caller the ledger itself."""
@@ -246,12 +246,14 @@ class Decider:
             decided = refuse(book, asked, caller, moment, line)
             self._take(decided, pending)
             return lambda: pending.give(decided.receipt)
-        refusal = pending_alike(book, asked, line, self._waiting) or book.refuse(line)
+        request = to_wait(asked)
+        mine = request.references
+        refusal = pending_alike(book, asked, line, mine, self._waiting) or book.refuse(line)
         if refusal is not None:
             return lambda: pending.give(refusal)
         receipt = ProposalReceipt(leaf_index=book.size, leaf=line)
         self.record(line)
-        self._waiting[asked.id] = request = to_wait(asked)
+        self._waiting[asked.id] = request
         self.open.proposals.append(NewProposal(asked.id, request.data))
         if not book.proposals.is_whitelisted(line):
             return lambda: pending.give(receipt)
@@ -282,9 +284,8 @@ class Decider:
         if book.proposals.ending is not None:
             ended = self._end(pending.batch)
             return lambda: pending.give(ended)
-        view = ProposalView(
-            proposal=book.proposals.open[asked.batch], asked=pending.batch.asked
-        )
+        view = self.proposal(book, asked.batch)
+        assert view is not None, "it goes on waiting"
         return lambda: pending.give(view)
 
     def _end(self, pending: Post) -> Receipt | RefusedReceipt:
