@@ -26,9 +26,10 @@ from ledger.core.model import Phase
 from ledger.core.ports import DayBalances, Movement, TransferRow
 from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Link, Past
-from ledger.journal.batches import read_body, read_levies
+from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import EMPTY_ROOT
+from ledger.journal.past import tell
 
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
 PAGE_BYTES: Final = 16_000_000
@@ -223,8 +224,9 @@ class MemoryStore:
         found: dict[int, Past] = {}
         for row in ledger.rows(min(sequences, default=before) - 1):
             if row.sequence in sequences and row.sequence < before:
-                outcomes = ledger.posted[row.batch_number - 1].outcomes
-                levies, is_levy = read_levies(outcomes, row.sequence)
+                place = row.batch_number - 1
+                kept, first = ledger.posted[place], ledger.first_sequences[place]
+                told = tell(kept.body, kept.outcomes, first, [row.sequence])[row.sequence]
                 found[row.sequence] = Past(
                     debit=row.debit_account,
                     credit=row.credit_account,
@@ -232,8 +234,9 @@ class MemoryStore:
                     phase=row.phase,
                     taken=sum(link.amount for link in links if link.target == row.sequence),
                     is_link=row.sequence in ledger.links,
-                    is_levy=is_levy,
-                    levies=levies,
+                    kind=told.kind,
+                    beside=told.beside,
+                    is_beside=told.is_beside,
                 )
         return found
 

@@ -17,6 +17,7 @@ from ledger.core.answered import LedgerView, RunReport
 from ledger.core.asked import Caller, PeriodMark, SoftBounds
 from ledger.core.book import Book
 from ledger.core.changes import soft_bounds
+from ledger.core.lines import Fraction
 from ledger.core.model import (
     NO_LOWER,
     NO_UPPER,
@@ -337,6 +338,13 @@ class HolidaysPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 # ---- posting
 
 
+class FractionAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """What no minor unit is, exactly: n/d of one, in lowest terms."""
+
+    n: int
+    d: int
+
+
 class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A row that a transfer made besides its own, such as what `up_to` left to another."""
 
@@ -344,6 +352,7 @@ class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
     debit_account: str
     credit_account: str
     amount: str
+    currency: str
     kind: str
     debit_balance: str | UnsetType = UNSET
     credit_balance: str | UnsetType = UNSET
@@ -371,6 +380,7 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
     amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
     suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    fraction: FractionAnswer | UnsetType = UNSET  # Of what was bought, and is not given.
     business_date: date | UnsetType = UNSET  # Where its own day was closed.
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET
@@ -507,7 +517,9 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
     Those in phase `held` or `released` moved nothing. `target` is the hold or transfer that the
-    action is about; `reversed_by` and `cleared_by` may grow.
+    action is about; `reversed_by` and `cleared_by` may grow. Of an exchange, `rate` is minor
+    units bought for minor units sold, `fraction` what of them was not given for being less than
+    one, and `residue` says that it books what bought nothing.
     """
 
     sequence: int
@@ -532,6 +544,9 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     target: int | UnsetType = UNSET
     expires: str | UnsetType = UNSET  # Of a hold.
     entry: int | UnsetType = UNSET
+    rate: RateAnswer | UnsetType = UNSET
+    fraction: FractionAnswer | UnsetType = UNSET
+    residue: bool = False
     suspense: OneSide | UnsetType = UNSET
     flags: list[Flag] | UnsetType = UNSET
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
@@ -547,7 +562,11 @@ class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatementLine(Answer, frozen=True, kw_only=True, gc=False):
-    """A transfer as one account saw it, with the account's running balance."""
+    """A transfer as one account saw it, with the account's running balance.
+
+    Of an exchange, `rate` is minor units bought for minor units sold; `fraction` is what the
+    account that gave them kept, for being less than one.
+    """
 
     sequence: int
     id: UUID
@@ -562,6 +581,8 @@ class StatementLine(Answer, frozen=True, kw_only=True, gc=False):
     recorded_at: str
     reference: str = ""
     description: str = ""
+    rate: RateAnswer | UnsetType = UNSET
+    fraction: FractionAnswer | UnsetType = UNSET
 
 
 class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -785,6 +806,13 @@ class BalanceAnswer(Answer, frozen=True, kw_only=True):
 
 
 # ---- making them
+
+
+def fraction_answer(fraction: Fraction | UnsetType | None) -> FractionAnswer | UnsetType:
+    """What an outcome or a note says of it, where it says anything."""
+    if fraction is UNSET or fraction is None:
+        return UNSET
+    return FractionAnswer(n=fraction.n, d=fraction.d)
 
 
 class Face(NamedTuple):

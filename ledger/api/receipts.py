@@ -18,6 +18,7 @@ from ledger.api.answers import (
     Faces,
     OutcomeAnswer,
     TransferReceipt,
+    fraction_answer,
     show_time,
 )
 from ledger.api.auth import Reach
@@ -196,6 +197,7 @@ def _done_at(position: int, rows: Sequence[int], posted: Posted, view: _View) ->
         position=position,
         sequence=posted.first_sequence + rows[0],
         amount=amount,
+        fraction=fraction_answer(note.fraction),
         **own,
         **_otherwise(note, rows, posted, view),
     )
@@ -216,6 +218,7 @@ def _otherwise(note: Note, rows: Sequence[int], posted: Posted, view: _View) -> 
                 debit_account=(debit := view.faces[beside.debit_account]).code,
                 credit_account=view.faces[beside.credit_account].code,
                 amount=show_amount(beside.amount, debit.scale),
+                currency=debit.currency,
                 kind=beside.kind,
                 **view.balances(posted, row),
             )

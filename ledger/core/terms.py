@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET, Struct
 
 from ledger.core.amounts import AMOUNT_MAX
+from ledger.core.exchange import Exchange
 from ledger.core.holds import Hold
 from ledger.core.levies import given_back
-from ledger.core.lines import Beside, Terms, Transfer
+from ledger.core.lines import Beside, Fraction, Terms, Transfer
 from ledger.core.model import Action, Flag, OneSide, Phase, Side
 from ledger.core.parts import Movement
 from ledger.core.refusals import Refusal, RefusalCode
@@ -46,7 +47,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """A transfer recorded before the batch that names it.
 
     `taken` is what later ones took back of it or cleared; `is_link` says that it was one
-    of these itself, `is_levy` that it was levied on another. `levies` were levied on it.
+    of these itself. `beside` goes back with it in proportion, such as levies on it;
+    `is_beside` says that it does so itself with another, and never alone.
     """
 
     debit: int
@@ -54,9 +56,10 @@ class Past(Struct, frozen=True, kw_only=True):
     amount: int
     phase: int = Phase.POSTED
     taken: int = 0
+    kind: str = ""
     is_link: bool = False
-    is_levy: bool = False
-    levies: tuple[Beside, ...] = ()
+    is_beside: bool = False
+    beside: tuple[Beside, ...] = ()
 
 
 class Note(Struct, frozen=True, kw_only=True):
@@ -67,17 +70,10 @@ class Note(Struct, frozen=True, kw_only=True):
     flags: tuple[Flag, ...] = ()
     beside: tuple[Beside, ...] = ()
     business_date: date | None = None
+    fraction: Fraction | None = None
 
 
 NO_NOTE: Final = Note()
-
-
-def levies_at(note: Note, row: int) -> tuple[tuple[Beside, ...], bool]:
-    """What was levied on a row of a transfer, from 0, and whether it was levied itself."""
-    beside = row - (note.amount != 0)
-    if beside >= 0:
-        return (), note.beside[beside].kind != REST
-    return tuple(row for row in note.beside if row.kind != REST), False
 
 
 class Link(Struct, frozen=True):
@@ -102,7 +98,16 @@ def misplaced_term(terms: "Terms | AskedTerms") -> str:
         and not (moves and terms.up_to in (Side.DEBIT, Side.CREDIT)),
         "suspense": terms.suspense is not UNSET and not (moves and terms.rest is UNSET),
         "adjusting": terms.adjusting and not moves,
-        "rate": terms.rate is not UNSET and (action is not UNSET or terms.entry is UNSET),
+        "rate": terms.rate is not UNSET
+        and (action is not UNSET or terms.entry is UNSET or terms.up_to is not UNSET),
+        "residue": terms.residue
+        and (
+            action is not UNSET
+            or terms.entry is UNSET
+            or terms.rate is not UNSET
+            or terms.up_to is not UNSET
+            or terms.suspense is not UNSET
+        ),
     }
     return next((name for name, is_wrong in wrong.items() if is_wrong), "")
 
@@ -302,10 +307,9 @@ class Posting:
         if terms.expires is not UNSET and terms.expires <= self._recorded_at:
             return self._no(position, RefusalCode.HOLD_EXPIRED)
         if terms.rate is not UNSET:
-            bought = self._bought(position, terms, d)
-            if bought != amount:
-                account = None if bought is None else d
-                return self._no(position, RefusalCode.RATE_DIFFERS, account, bought)
+            return self._refuse_rate(position, d, amount)
+        if terms.residue:
+            return self._refuse_residue(position, d, amount)
         match terms.action:
             case Action.POST | Action.VOID:
                 return self._refuse_hold(position, terms, d, c, amount)
@@ -324,24 +328,6 @@ class Posting:
             and book.currency_number(number) == book.currency_number(d)
         )
 
-    def _bought(self, position: int, terms: Terms, d: int) -> int | None:
-        """What the amount before this one in the entry buys, in minor units rounded down.
-
-        None where there is none, or where no amount is so large.
-        """
-        assert terms.rate is not UNSET
-        before = position - 1
-        if before < 0 or self._terms(before).entry != terms.entry or terms.entry is UNSET:
-            return None
-        if self._terms(before).up_to is not UNSET:  # What it sells is not known beforehand.
-            return None
-        if self._book.currency_number(self._columns[0][before]) == self._book.currency_number(
-            d
-        ):
-            return None
-        bought = self._columns[2][before] * terms.rate.n // terms.rate.d
-        return bought if bought <= AMOUNT_MAX else None
-
     def _no(
         self,
         position: int,
@@ -350,6 +336,52 @@ class Posting:
         available: int | None = None,
     ) -> Refusal:
         return Refusal(code=code, position=position, account=account, available=available)
+
+    # ---- an exchange: what is sold, what that buys, and where there is any, the residue
+
+    def _exchange(self, position: int) -> Exchange | None:
+        """The exchange that a line is the second of; None where it is none.
+
+        The line before it moves, in the same entry, a known amount of another currency.
+        """
+        terms, before = self._terms(position), position - 1
+        if terms.rate is UNSET or before < 0:
+            return None
+        sells, (debit, _, amount) = self._terms(before), self._columns
+        is_known = sells.up_to is UNSET and sells.suspense is UNSET
+        is_sold = sells.action in (UNSET, Action.POST) and sells.rate is UNSET
+        is_one = sells.entry == terms.entry and is_known and is_sold and not sells.residue
+        currencies = {self._book.currency_number(debit[at]) for at in (before, position)}
+        return Exchange(amount[before], terms.rate) if is_one and len(currencies) > 1 else None
+
+    def _refuse_rate(self, position: int, d: int, amount: int) -> Refusal | None:
+        """Why this is not what was bought; or what bought nothing is booked nowhere."""
+        exchange = self._exchange(position)
+        if exchange is None or exchange.bought > AMOUNT_MAX:
+            return self._no(position, RefusalCode.RATE_DIFFERS)
+        if exchange.bought != amount:
+            return self._no(position, RefusalCode.RATE_DIFFERS, d, exchange.bought)
+        if exchange.residue and not self._books_residue(position):
+            taker = self._columns[1][position - 1]
+            return self._no(position, RefusalCode.RESIDUE_DIFFERS, taker, exchange.residue)
+        return None
+
+    def _books_residue(self, position: int) -> bool:
+        """Whether the line after that of a rate is for its residue."""
+        if position + 1 == len(self._transfers):
+            return False
+        following = self._terms(position + 1)
+        return following.residue and following.entry == self._terms(position).entry
+
+    def _refuse_residue(self, position: int, d: int, amount: int) -> Refusal | None:
+        """Why this is not what bought nothing of what the account took that is debited."""
+        exchange = self._exchange(position - 1)
+        if exchange is None or not self._books_residue(position - 1):
+            return self._no(position, RefusalCode.RESIDUE_DIFFERS)
+        taker = self._columns[1][position - 2]
+        if (d, amount) == (taker, exchange.residue):
+            return None
+        return self._no(position, RefusalCode.RESIDUE_DIFFERS, taker, exchange.residue)
 
     # ---- holds
 
@@ -421,7 +453,7 @@ class Posting:
         if (
             not Phase(past.phase).moves
             or past.is_link
-            or past.is_levy
+            or past.is_beside
             or target in self._book.suspense.open
         ):
             return self._no(position, RefusalCode.TARGET_NOT_REVERSIBLE)
@@ -450,8 +482,8 @@ class Posting:
         """Move the amount, or what the bounds allow of it, by way of what the terms name."""
         amount = self._allowed(terms, d, c, asked)
         rest = asked - amount if terms.rest is not UNSET else 0
-        back = self._levies_back(terms, amount + rest)
-        comes_back = sum(levy.amount for levy in back if levy.credit_account == d)
+        back = self._back(terms, amount + rest)
+        comes_back = sum(row.amount for row in back if row.credit_account == d)
         suspense: OneSide | None = None
         if amount or not rest:
             movement = self._movement(position, d, c, max(amount, 1))
@@ -467,7 +499,7 @@ class Posting:
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
-            is_exempt = suspense is not None or terms.action is not UNSET
+            is_exempt = suspense is not None or terms.action is not UNSET or terms.residue
             movement = self._movement(position, d, c, amount, is_exempt=is_exempt)
             self._row(position, d, c, amount)
             beside += self._beside(movement)
@@ -476,13 +508,22 @@ class Posting:
         if isinstance(passed, Refusal):
             return passed
         flags |= passed
-        self._note(position, amount, asked, suspense=suspense, flags=flags, beside=beside)
+        exchange = self._exchange(position)
+        self._note(
+            position,
+            amount,
+            asked,
+            suspense=suspense,
+            flags=flags,
+            beside=beside,
+            fraction=None if exchange is None else exchange.fraction,
+        )
         self._remember(terms, d, c, sequence, amount, rest, suspense)
         if terms.action is Action.REVERSE:
             assert terms.target is not UNSET
+            paid, kind = self._columns[0][position], self._past[terms.target].kind
             for part in self._book.parts:
-                original = self._columns[0][position]
-                part.taken_back(self.undo, terms.target, original, amount + rest)
+                part.taken_back(self.undo, terms.target, kind, paid, amount + rest)
         return None
 
     def _rest(self, terms: Terms, d: int, c: int, rest: int) -> Beside:
@@ -491,22 +532,22 @@ class Posting:
         d, c = (terms.rest, c) if terms.up_to == Side.DEBIT else (d, terms.rest)
         return Beside(amount=rest, credit_account=c, debit_account=d, kind=REST)
 
-    def _levies_back(self, terms: Terms, amount: int) -> list[Beside]:
-        """What was levied on the target of a reversal goes back in proportion."""
+    def _back(self, terms: Terms, amount: int) -> list[Beside]:
+        """What goes back with an amount of the target of a reversal, in proportion."""
         if terms.action is not Action.REVERSE:
             return []
         target = terms.target or 0
         past = self._past[target]
         taken = past.taken + self._taken.get(target, 0)
-        back = [given_back(levy.amount, past.amount, taken, amount) for levy in past.levies]
+        back = [given_back(row.amount, past.amount, taken, amount) for row in past.beside]
         return [
             Beside(
                 amount=part,
-                credit_account=levy.debit_account,
-                debit_account=levy.credit_account,
-                kind=levy.kind,
+                credit_account=row.debit_account,
+                debit_account=row.credit_account,
+                kind=row.kind,
             )
-            for levy, part in zip(past.levies, back, strict=True)
+            for row, part in zip(past.beside, back, strict=True)
             if part
         ]
 
@@ -536,6 +577,7 @@ class Posting:
             of_hold=of_hold,
             action=None if terms.action is UNSET else terms.action,
             is_exempt=is_exempt,
+            is_residue=terms.residue,
         )
 
     def _why_not(self, movement: Movement, comes_back: int = 0) -> Refusal | None:
@@ -666,12 +708,14 @@ class Posting:
         suspense: OneSide | None = None,
         flags: Set[Flag] = frozenset(),
         beside: Sequence[Beside] = (),
+        fraction: Fraction | None = None,
     ) -> None:
         """Note what is otherwise than the line says, if anything is."""
-        if amount != asked or suspense or flags or beside:
+        if amount != asked or suspense or flags or beside or fraction:
             self.notes[position] = Note(
                 amount=None if amount == asked else amount,
                 suspense=suspense,
                 flags=tuple(flag for flag in Flag if flag in flags),
                 beside=tuple(beside),
+                fraction=fraction,
             )
