@@ -11,15 +11,12 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
+from ledger.api.answers.posting import (
     BatchReceipt,
     BesideAnswer,
-    Faces,
     OutcomeAnswer,
     TransferReceipt,
-    fraction_answer,
-    show_time,
 )
 from ledger.api.auth import Reach
 from ledger.api.problems import Problem

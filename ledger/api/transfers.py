@@ -15,21 +15,19 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
+from ledger.api.answers.rules import RateAnswer
+from ledger.api.answers.transfers import (
     DisputeAnswer,
-    Faces,
     LinkAnswer,
-    RateAnswer,
     Statement,
     StatementLine,
     TransferAnswer,
     TransfersPage,
-    fraction_answer,
-    show_time,
 )
 from ledger.api.problems import Problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.queries import PAGE, Limit
+from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
@@ -43,7 +41,6 @@ from ledger.journal.batches import split_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 DATE_MAX = date(9999, 12, 31)
 
 

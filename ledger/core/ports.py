@@ -3,7 +3,7 @@
     api -> Desk (the sequencer) and Reads, Keys (the database)
     sequencer -> Store (store.py: the database) and Notary (the signer)
 
-The command line wires them. PostgreSQL and memory.py are the two users of Store, Reads
+The command line wires them. PostgreSQL and memory are the two users of Store, Reads
 and Keys, held alike by a contract test.
 """
 

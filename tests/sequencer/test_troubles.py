@@ -31,7 +31,7 @@ from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey
 from ledger.journal.proofs import parse_proof, verify_proof
 from ledger.journal.replay import replay
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.sequencer import snapshotting
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer

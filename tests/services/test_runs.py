@@ -18,7 +18,7 @@ from ledger.core.leaves import SettingsChanged
 from ledger.core.model import DaysBy
 from ledger.core.refusals import Refusal
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedRate
-from ledger.memory import MemoryReads
+from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.services import runs as services
 from ledger.services.runs import Runs

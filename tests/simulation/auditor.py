@@ -59,7 +59,7 @@ if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.model import Account
     from ledger.core.ports import TransferRow
     from ledger.core.refusals import Refusal
-    from ledger.memory import MemoryDatabase
+    from ledger.memory.database import MemoryDatabase
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NONE = 2**63 - 1  # How the ledger shows that there is no bound, or its negative.

@@ -73,7 +73,7 @@ from ledger.core.model import (
 )
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Levy, LevySet
-from ledger.memory import MemoryReads
+from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.pending import Built, Change
 from tests.simulation.auditor import Books, Seen

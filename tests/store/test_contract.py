@@ -37,7 +37,7 @@ from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
 from ledger.journal.merkle import EMPTY_ROOT, leaf_hash
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.pg import follower as following
 from ledger.pg import store as pg_store
 from ledger.pg.follower import Follower
@@ -540,7 +540,7 @@ async def test_leaves_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     """Whatever the pages, every leaf once and in order, from anywhere to anywhere."""
     monkeypatch.setattr(pg_store, "REPLAY_LEAVES", 3)
     monkeypatch.setattr(pg_store, "PAGE_BYTES", 1500)
-    monkeypatch.setattr("ledger.memory.PAGE_BYTES", 1500)
+    monkeypatch.setattr("ledger.memory.store.PAGE_BYTES", 1500)
     store = place.store()
     scribe = await begun(store)
     for i in range(5):
