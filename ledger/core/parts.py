@@ -80,7 +80,7 @@ class Part:
     def concerns(
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
     ) -> bool:
-        """Whether this batch must go the road where parts are asked (core/terms.py).
+        """Whether this batch must go the road where parts are asked (core/posting.py).
 
         Asked of every batch, so it costs next to nothing where the part has no rules.
         """
