@@ -12,15 +12,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from ledger.core.amounts import AMOUNT_MAX
-from ledger.core.exchange import Exchange
+from ledger.core.exchange import Exchanges
 from ledger.core.holds import Hold
 from ledger.core.levies import given_back
 from ledger.core.lines import Beside, Fraction, Terms, Transfer
-from ledger.core.model import Action, Flag, OneSide, Phase, Side
+from ledger.core.model import NO_UPPER, Action, Flag, OneSide, Phase, Side
 from ledger.core.parts import Movement
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.room import largest
 from ledger.core.suspense import Suspended
 from ledger.core.terms import NO_TERMS, REST, Note, Past
 from ledger.core.undo import Undo
@@ -38,6 +39,16 @@ _SUSPENDABLE: Final[Mapping[RefusalCode, OneSide]] = {
     RefusalCode.CREDIT_ACCOUNT_FROZEN: "credit",
     RefusalCode.EXCEEDS_BALANCE_LIMIT: "credit",
 }
+
+
+def debited(rows: Sequence[Beside], account: int) -> int:
+    """What some rows take from an account."""
+    return sum(row.amount for row in rows if row.debit_account == account)
+
+
+def credited(rows: Sequence[Beside], account: int) -> int:
+    """What some rows bring to an account."""
+    return sum(row.amount for row in rows if row.credit_account == account)
 
 
 class Posting:
@@ -74,6 +85,7 @@ class Posting:
         self._recorded_at = recorded_at
         self._business_date = business_date
         self._past = past
+        self._exchanges = Exchanges(transfers, columns, book.currency_number)
         self._taken: dict[int, int] = {}  # By this batch, of each target.
 
     # ---- the batch
@@ -176,9 +188,9 @@ class Posting:
         if terms.expires is not UNSET and terms.expires <= self._recorded_at:
             return self._no(position, RefusalCode.HOLD_EXPIRED)
         if terms.rate is not UNSET:
-            return self._refuse_rate(position, d, amount)
+            return self._exchanges.refuse_rate(position)
         if terms.residue:
-            return self._refuse_residue(position, d, amount)
+            return self._exchanges.refuse_residue(position)
         match terms.action:
             case Action.POST | Action.VOID:
                 return self._refuse_hold(position, terms, d, c, amount)
@@ -206,52 +218,6 @@ class Posting:
     ) -> Refusal:
         return Refusal(code=code, position=position, account=account, available=available)
 
-    # ---- an exchange: what is sold, what that buys, and where there is any, the residue
-
-    def _exchange(self, position: int) -> Exchange | None:
-        """The exchange that a line is the second of; None where it is none.
-
-        The line before it moves, in the same entry, a known amount of another currency.
-        """
-        terms, before = self._terms(position), position - 1
-        if terms.rate is UNSET or before < 0:
-            return None
-        sells, (debit, _, amount) = self._terms(before), self._columns
-        is_known = sells.up_to is UNSET and sells.suspense is UNSET
-        is_sold = sells.action in (UNSET, Action.POST) and sells.rate is UNSET
-        is_one = sells.entry == terms.entry and is_known and is_sold and not sells.residue
-        currencies = {self._book.currency_number(debit[at]) for at in (before, position)}
-        return Exchange(amount[before], terms.rate) if is_one and len(currencies) > 1 else None
-
-    def _refuse_rate(self, position: int, d: int, amount: int) -> Refusal | None:
-        """Why this is not what was bought; or what bought nothing is booked nowhere."""
-        exchange = self._exchange(position)
-        if exchange is None or exchange.bought > AMOUNT_MAX:
-            return self._no(position, RefusalCode.RATE_DIFFERS)
-        if exchange.bought != amount:
-            return self._no(position, RefusalCode.RATE_DIFFERS, d, exchange.bought)
-        if exchange.residue and not self._books_residue(position):
-            taker = self._columns[1][position - 1]
-            return self._no(position, RefusalCode.RESIDUE_DIFFERS, taker, exchange.residue)
-        return None
-
-    def _books_residue(self, position: int) -> bool:
-        """Whether the line after that of a rate is for its residue."""
-        if position + 1 == len(self._transfers):
-            return False
-        following = self._terms(position + 1)
-        return following.residue and following.entry == self._terms(position).entry
-
-    def _refuse_residue(self, position: int, d: int, amount: int) -> Refusal | None:
-        """Why this is not what bought nothing of what the account took that is debited."""
-        exchange = self._exchange(position - 1)
-        if exchange is None or not self._books_residue(position - 1):
-            return self._no(position, RefusalCode.RESIDUE_DIFFERS)
-        taker = self._columns[1][position - 2]
-        if (d, amount) == (taker, exchange.residue):
-            return None
-        return self._no(position, RefusalCode.RESIDUE_DIFFERS, taker, exchange.residue)
-
     # ---- holds
 
     def _refuse_hold(
@@ -272,9 +238,9 @@ class Posting:
 
     def _hold(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
         assert terms.expires is not UNSET, "a hold has its end"
-        amount = self._allowed(terms, d, c, asked)
+        amount = self._allowed(position, terms, d, c, asked)
         movement = self._movement(position, d, c, max(amount, 1), phase=Phase.HELD)
-        refusal = self._why_not(movement)
+        refusal = self._standing(movement, amount, amount)
         if refusal is not None:
             return refusal
         self._note(position, amount, asked, flags=self._flags(d, c, amount))
@@ -292,6 +258,9 @@ class Posting:
         refusal = self._book.why_shut(position, hold.debit, hold.credit)
         if refusal is not None:
             return refusal
+        refusal = self._refuse_levies(position, terms, hold, amount)
+        if refusal is not None:
+            return refusal
         left = 0 if terms.release else hold.left - amount
         self._book.holds.resolve(self.undo, terms.target, left)
         self._row(position, hold.debit, hold.credit, amount)
@@ -302,6 +271,23 @@ class Posting:
             return passed
         self._note(position, amount, amount, flags=passed, beside=beside)
         return None
+
+    def _refuse_levies(
+        self, position: int, terms: Terms, hold: Hold, amount: int
+    ) -> Refusal | None:
+        """Why the levies on what is posted of a hold cannot be paid: they are not held."""
+        d, c = hold.debit, hold.credit
+        room = self._book.balance[d] - self._book.floor[d]
+
+        def fits(part: int) -> bool:
+            freed = hold.left - part if terms.release else 0
+            owed = debited(self._beside_of(position, d, c, part, part), d)
+            return not owed or owed <= room + freed
+
+        if fits(amount):
+            return None
+        available = largest(amount, fits)
+        return self._no(position, RefusalCode.EXCEEDS_CREDIT_LIMIT, d, available)
 
     def _void_hold(self, position: int, terms: Terms) -> None:
         assert terms.target is not UNSET
@@ -349,14 +335,13 @@ class Posting:
 
     def _move(self, position: int, terms: Terms, d: int, c: int, asked: int) -> Refusal | None:
         """Move the amount, or what the bounds allow of it, by way of what the terms name."""
-        amount = self._allowed(terms, d, c, asked)
+        amount = self._allowed(position, terms, d, c, asked)
         rest = asked - amount if terms.rest is not UNSET else 0
         back = self._back(terms, amount + rest)
-        comes_back = sum(row.amount for row in back if row.credit_account == d)
         suspense: OneSide | None = None
         if amount or not rest:
             movement = self._movement(position, d, c, max(amount, 1))
-            refusal = self._why_not(movement, comes_back)
+            refusal = self._standing(movement, amount, amount + rest)
             if refusal is not None and amount and terms.suspense is not UNSET:
                 suspense = _SUSPENDABLE.get(refusal.code)
                 if suspense is not None:
@@ -368,8 +353,7 @@ class Posting:
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
-            is_exempt = suspense is not None or terms.action is not UNSET or terms.residue
-            movement = self._movement(position, d, c, amount, is_exempt=is_exempt)
+            movement = self._movement(position, d, c, amount, is_suspense=suspense is not None)
             self._row(position, d, c, amount)
             beside += self._beside(movement)
         beside += back
@@ -377,7 +361,7 @@ class Posting:
         if isinstance(passed, Refusal):
             return passed
         flags |= passed
-        exchange = self._exchange(position)
+        exchange = self._exchanges.at(position)
         self._note(
             position,
             amount,
@@ -431,9 +415,10 @@ class Posting:
         *,
         phase: Phase = Phase.POSTED,
         of_hold: bool = False,
-        is_exempt: bool = False,
+        is_suspense: bool = False,
     ) -> Movement:
         terms = self._terms(position)
+        is_back = terms.action in (Action.REVERSE, Action.CLEAR)
         return Movement(
             position=position,
             debit=d,
@@ -445,21 +430,48 @@ class Posting:
             phase=phase,
             of_hold=of_hold,
             action=None if terms.action is UNSET else terms.action,
-            is_exempt=is_exempt,
+            is_exempt=is_suspense or is_back or terms.residue,
             is_residue=terms.residue,
         )
 
-    def _why_not(self, movement: Movement, comes_back: int = 0) -> Refusal | None:
-        """Why status, bounds or another rule keep an amount from moving.
+    def _standing(self, movement: Movement, amount: int, whole: int) -> Refusal | None:
+        """Why an amount does not pass with what goes besides; why not even 1, where it is 0.
 
-        What comes back to the debited account in the same entry counts as if it were there.
+        `whole` is what is reversed in all, with a rest.
         """
+        position, d, c = movement.position, movement.debit, movement.credit
+        rows = self._beside_of(position, d, c, movement.amount, max(whole, 1))
+        besides = debited(rows, d) - (credited(rows, d) if self._gives_back(position) else 0)
+        refusal = self._why_not(movement, besides)
+        if refusal is None:
+            if amount:
+                return None
+            return self._no(position, RefusalCode.EXCEEDS_BALANCE_LIMIT, c, 0)
+        if refusal.code is RefusalCode.EXCEEDS_CREDIT_LIMIT and besides:
+            available = self._most(position, d, c, movement.amount, Side.DEBIT)
+            return replace(refusal, available=available)
+        return refusal
+
+    def _gives_back(self, position: int) -> bool:
+        return self._terms(position).action is Action.REVERSE
+
+    def _beside_of(
+        self, position: int, d: int, c: int, amount: int, whole: int
+    ) -> list[Beside]:
+        """What goes besides: levies on an amount, or what goes back with all of a reversal."""
+        if self._gives_back(position):
+            return self._back(self._terms(position), whole)
+        movement = self._movement(position, d, c, amount)
+        return [row for part in self._book.parts for row in part.beside(movement)]
+
+    def _why_not(self, movement: Movement, besides: int = 0) -> Refusal | None:
+        """Why status, bounds or another rule keep an amount from moving."""
         refusal = self._book.why_not(
             movement.position,
             movement.debit,
             movement.credit,
             movement.amount,
-            comes_back=comes_back,
+            besides=besides,
         )
         for part in self._book.parts:
             refusal = refusal or part.why_not(movement)
@@ -523,16 +535,37 @@ class Posting:
         if terms.action is Action.CLEAR:
             book.suspense.clear(undo, target, moved)
 
-    def _allowed(self, terms: Terms, d: int, c: int, amount: int) -> int:
+    def _allowed(self, position: int, terms: Terms, d: int, c: int, amount: int) -> int:
         """The amount, or with `up_to` what the bounds allow of it; 0 where that is nothing."""
         if terms.up_to is UNSET:
             return amount
-        book = self._book
-        if terms.up_to != Side.CREDIT:
-            amount = min(amount, book.balance[d] - book.floor[d])
-        if terms.up_to != Side.DEBIT:
-            amount = min(amount, book.ceiling[c] - book.balance[c])
-        return max(0, amount)
+        return self._most(position, d, c, amount, terms.up_to)
+
+    def _most(self, position: int, d: int, c: int, asked: int, side: Side) -> int:
+        """The most of an amount that the bounds of a side allow with what goes besides.
+
+        What a reversal gives back to the debited account shrinks with the amount, so that is
+        looked for from above until it stands.
+        """
+        book, has_rest = self._book, self._terms(position).rest is not UNSET
+        out = NO_UPPER if side is Side.CREDIT else book.balance[d] - book.floor[d]
+        into = NO_UPPER if side is Side.DEBIT else book.ceiling[c] - book.balance[c]
+
+        def besides(amount: int) -> list[Beside]:
+            return self._beside_of(position, d, c, amount, asked if has_rest else amount)
+
+        amount, before = asked, asked + 1
+        while 0 < amount < before:
+            before, room = amount, out
+            if self._gives_back(position):
+                room += credited(besides(amount), d)
+
+            def fits(part: int, room: int = room) -> bool:
+                rows = besides(part)
+                return part + debited(rows, d) <= room and part + credited(rows, c) <= into
+
+            amount = largest(min(amount, room, into), fits)
+        return amount
 
     def _flags(self, d: int, c: int, amount: int) -> set[Flag]:
         """Which soft bounds an amount passes."""

@@ -156,8 +156,13 @@ class Diary:
         self.book = book
         self._history = History(range(1, 1_000))
 
-    def post(self, *transfers: AskedTransfer, mode: str = "atomic") -> Posted | Refusal:
-        """Post a batch, with what all those before it say of the rows it names."""
+    def post(
+        self, *transfers: AskedTransfer, mode: str = "atomic", keep: bool = True
+    ) -> Posted | Refusal:
+        """Post a batch, with what all those before it say of the rows it names.
+
+        Without `keep` it is only tried, and the book is as before.
+        """
         asked = batch(*transfers, mode=mode)
         columns = resolve(asked, self.book)
         assert not isinstance(columns, Refusal)
@@ -169,7 +174,9 @@ class Diary:
         outcome = self.book.post(
             manifest, lines, recorded_at=NOW, business_date=TODAY, past=self._history.past
         )
-        if isinstance(outcome, Posted):
+        if isinstance(outcome, Posted) and not keep:
+            self.book.unpost(outcome)
+        elif isinstance(outcome, Posted):
             self._history.add(write_body(manifest, lines).data, outcome)
         return outcome
 

@@ -90,7 +90,7 @@ def test_who_cannot_pay_the_levy_cannot_pay(book: Book) -> None:
     assert (outcome.code, outcome.account, outcome.available) == (
         "exceeds_credit_limit",
         ANA,
-        500,
+        99_010,  # And 9.90 of it.
     )
     assert balances(book)["ana"] == 100_000
     done(post(book, batch(pay("ana", "shop", "990.00", kind="fair"))))
