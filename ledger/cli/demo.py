@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.markup import escape
 
-from ledger.cli.books import fetch_trial_balance, print_statement
+from ledger.cli.accounts import print_statement
 from ledger.cli.client import Client, Refused, path_of
 from ledger.cli.demo_books import (
     BANK,
@@ -46,6 +46,7 @@ from ledger.cli.serve import told_to_stop
 from ledger.cli.service import Service, running_service
 from ledger.cli.settings import Settings, data_path, listen_address, read_settings
 from ledger.cli.show import Place, table
+from ledger.cli.trial import fetch_trial_balance
 from ledger.cli.words import Stop, money, t
 from ledger.journal.verify import verify_export
 

@@ -104,6 +104,15 @@ def test_what_is_held_counts(book: Book) -> None:
     assert isinstance(post(book, batch(issue("2"))), Posted)
 
 
+def test_what_is_held_of_a_reserve_backs_nothing(book: Book) -> None:
+    assert isinstance(post(book, batch(keep("2.00"))), Posted)
+    hold = AskedTerms(action=Action.HOLD, expires=LATER)
+    out = pay("cash", "bank", "0.66", terms=hold)
+    assert isinstance(post(book, batch(out)), Posted)
+    assert code(post(book, batch(issue("3")))) == ("exceeds_reserve", 2)  # 1.34 back 2.01.
+    assert isinstance(post(book, batch(issue("2"))), Posted)
+
+
 def test_a_reserve_that_cannot_be(book: Book) -> None:
     def refused(currency: str, rule: Reserve | None) -> str:
         refusal = book.refuse(line(currency, rule))
