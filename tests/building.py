@@ -39,6 +39,7 @@ from ledger.journal.checkpoints import Checkpoint, batch_origin, sign_checkpoint
 from ledger.journal.directory import Recorded
 from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.notes import Signer, signer_from_seed
+from ledger.journal.past import tell
 from ledger.journal.snapshots import chunks_of, snapshot_root
 
 ORIGIN = "example.org/caja-norte"
@@ -289,8 +290,8 @@ class Building:
             past=self.past,
         )
         assert isinstance(posted, Posted), posted
-        self._keep(transfers, posted)
         outcomes = write_outcomes(posted)
+        self._keep(transfers, posted, body.data, outcomes)
         leaf = self.header(
             batch,
             body,
@@ -304,14 +305,26 @@ class Building:
         self.put(leaf, body.data, outcomes)
         return posted
 
-    def _keep(self, transfers: Sequence[Transfer], posted: Posted) -> None:
+    def _keep(
+        self, transfers: Sequence[Transfer], posted: Posted, body: bytes, outcomes: bytes
+    ) -> None:
         """Note what later batches may take back."""
+        first = posted.first_sequence
+        told = tell(body, outcomes, first, range(first, first + len(posted.amount)))
         phases = posted.phases or [Phase.POSTED] * len(posted.amount)
         columns = zip(posted.debit, posted.credit, posted.amount, phases, strict=True)
         for sequence, (debit, credit, amount, phase) in enumerate(
             columns, posted.first_sequence
         ):
-            self.past[sequence] = Past(debit=debit, credit=credit, amount=amount, phase=phase)
+            self.past[sequence] = Past(
+                debit=debit,
+                credit=credit,
+                amount=amount,
+                phase=phase,
+                kind=told[sequence].kind,
+                beside=told[sequence].beside,
+                is_beside=told[sequence].is_beside,
+            )
         for link in links_of(transfers, posted):
             target = self.past[link.target]
             self.past[link.target] = replace(target, taken=target.taken + link.amount)
@@ -458,7 +471,7 @@ def under_terms() -> Building:
 
     Holds posted in parts, released, voided and expired; entries, one of them refused;
     reversals in parts, with a rest, and of too much; suspense cleared in two parts; an
-    exchange at its rate; soft bounds passed.
+    exchange at its rate, with its residue, and part of it taken back; soft bounds passed.
     """
     it = Building()
     it.currency("MXN", 2)
@@ -503,11 +516,13 @@ def under_terms() -> Building:
     it.poster_key("caja-2")
     it.post([it.act(Action.CLEAR, 18, bridge, ana, 4_00)], signed_by="caja-2")  # 20.
     sold = it.pay(ana, cash, 1_00, terms=Terms(entry=1))
-    bought = it.pay(dollars, eva, 5, terms=Terms(entry=1, rate=Rate(n=1, d=17)))
-    it.post([sold, bought])  # 21 and 22.
+    bought = it.pay(dollars, eva, 6, terms=Terms(entry=1, rate=Rate(n=7, d=111)))
+    residue = it.pay(cash, ana, 4, terms=Terms(entry=1, residue=True))
+    it.post([sold, bought, residue])  # 21 to 23.
+    it.post([it.act(Action.REVERSE, 22, eva, dollars, 2)])  # 24, and 25 of what was sold.
     it.limit(shop, 0, 100_00, soft=Side.BOTH)
-    it.post([it.pay(ana, shop, 1_00), it.pay(shop, cash, 400_00)])  # 23 and 24: flagged.
-    it.post([it.hold(cash, ana, 1_00, seconds=86_400)])  # 25: still open.
+    it.post([it.pay(ana, shop, 1_00), it.pay(shop, cash, 400_00)])  # 26 and 27: flagged.
+    it.post([it.hold(cash, ana, 1_00, seconds=86_400)])  # 28: still open.
     it.snapshot()
     return it
 

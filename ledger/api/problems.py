@@ -58,6 +58,7 @@ REFUSED: Final = dict.fromkeys(RefusalCode, 409) | {
     RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES: 422,
     RefusalCode.TERMS_ACCOUNT_NOT_USABLE: 422,
     RefusalCode.RATE_DIFFERS: 422,
+    RefusalCode.RESIDUE_DIFFERS: 422,
     RefusalCode.POLICY_NOT_FOUND: 404,
     RefusalCode.WORKFLOW_NOT_FOUND: 404,
     RefusalCode.WORKFLOW_NOT_POSSIBLE: 422,

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
 from ledger.api.answers.posting import (
     BatchReceipt,
     BesideAnswer,
@@ -195,6 +195,7 @@ def _done_at(position: int, rows: Sequence[int], posted: Posted, view: _View) ->
         position=position,
         sequence=posted.first_sequence + rows[0],
         amount=amount,
+        fraction=fraction_answer(note.fraction),
         **own,
         **_otherwise(note, rows, posted, view),
     )
@@ -215,6 +216,7 @@ def _otherwise(note: Note, rows: Sequence[int], posted: Posted, view: _View) -> 
                 debit_account=(debit := view.faces[beside.debit_account]).code,
                 credit_account=view.faces[beside.credit_account].code,
                 amount=show_amount(beside.amount, debit.scale),
+                currency=debit.currency,
                 kind=beside.kind,
                 **view.balances(posted, row),
             )

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from ledger.core.days import Rows, late_of
 from ledger.core.lines import Manifest, Transfer
 from ledger.core.model import Late, Mode, Phase
+from ledger.core.posting import Posting
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.running import post_rows
 from ledger.core.state import State, or_else
@@ -26,7 +27,6 @@ from ledger.core.terms import (
     NO_PAST,
     Note,
     Past,
-    Posting,
     day_of,
     is_adjusting,
     kinds_of,
@@ -73,7 +73,7 @@ class Book(State):
     """A ledger's state that takes batches.
 
     A plain transfer is two comparisons and two additions; all that asks for more goes by
-    `Posting` (terms.py).
+    `Posting` (posting.py).
     """
 
     def __init__(self) -> None:

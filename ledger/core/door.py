@@ -86,6 +86,7 @@ def write_terms(terms: AskedTerms, book: Book) -> Terms:
         rest=UNSET if terms.rest is UNSET else number(terms.rest, 0),
         suspense=UNSET if terms.suspense is UNSET else number(terms.suspense, 0),
         rate=terms.rate,
+        residue=terms.residue,
         adjusting=terms.adjusting,
     )
 

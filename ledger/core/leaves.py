@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.core.amounts import Amount, Bound, Scale
-from ledger.core.lines import Act, ControlSums, Leaf, Origin, Position
+from ledger.core.lines import BESIDE_MAX, Act, ControlSums, Leaf, Origin, Position
 from ledger.core.model import (
     BATCH_MAX,
     AccountCode,
@@ -50,7 +50,7 @@ from ledger.core.rule_leaves import (
     WorkflowSet,
 )
 
-ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
+ROWS_MAX = (1 + BESIDE_MAX) * BATCH_MAX  # Rows of one batch.
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
 RESERVED_MAX = 100  # Pairs of accounts between which a proposal keeps amounts back.

@@ -98,6 +98,7 @@ class RefusalCode(StrEnum):
     TARGET_DIFFERS = "target_differs"
     EXCEEDS_TARGET = "exceeds_target"
     RATE_DIFFERS = "rate_differs"
+    RESIDUE_DIFFERS = "residue_differs"
     DEBIT_ACCOUNT_CLOSED = "debit_account_closed"
     CREDIT_ACCOUNT_CLOSED = "credit_account_closed"
     DEBIT_ACCOUNT_FROZEN = "debit_account_frozen"

@@ -497,16 +497,19 @@ class State:
         return Refusal(code=code, position=position, account=account)
 
     def why_not(
-        self, position: int, d: int, c: int, amount: int, *, comes_back: int = 0
+        self, position: int, d: int, c: int, amount: int, *, besides: int = 0
     ) -> Refusal | None:
-        """Why this amount cannot pass between these accounts as they stand now."""
+        """Why this amount cannot pass between these accounts as they stand now.
+
+        `besides` is what the debited account pays in the same entry, or below 0 gets back.
+        """
         refusal = self.why_shut(position, d, c)
         if refusal is not None:
             return refusal
         account = c
-        if self.balance[d] + comes_back - amount < self.floor[d]:
+        if self.balance[d] - besides - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
-            available = max(0, self.balance[d] + comes_back - self.floor[d])
+            available = max(0, self.balance[d] - besides - self.floor[d])
         elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])

@@ -8,7 +8,7 @@ transfers were refused, or done otherwise than they stand, the outcomes have a t
 own, one line for every position.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -16,10 +16,10 @@ from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
 from ledger.core.leaves import BatchPosted
-from ledger.core.lines import Beside, Manifest, Outcome, Transfer
+from ledger.core.lines import Manifest, Outcome, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
-from ledger.core.terms import Link, Note, levies_at, links_of
+from ledger.core.terms import Link, Note, links_of
 from ledger.core.written import WrittenBatch
 from ledger.journal.canonical import (
     decode_leaf,
@@ -134,6 +134,7 @@ def _posted_outcome(position: int, sequence: int, note: Note | None) -> Outcome:
         sequence=sequence,
         amount=UNSET if note.amount is None else note.amount,
         suspense=UNSET if note.suspense is None else note.suspense,
+        fraction=UNSET if note.fraction is None else note.fraction,
         flags=list(note.flags) or UNSET,
         beside=list(note.beside) or UNSET,
         business_date=UNSET if note.business_date is None else note.business_date,
@@ -156,15 +157,11 @@ def read_links(body: bytes, posted: Posted) -> list[Link]:
     return links_of(read_body(body)[1], posted) if TARGET in body else []
 
 
-def read_levies(outcomes: bytes, sequence: int) -> tuple[tuple[Beside, ...], bool]:
-    """What was levied on a posted row, and whether it was levied itself on another."""
+def read_notes(outcomes: bytes) -> Iterator[tuple[int, int, Note]]:
+    """Position, first sequence and note of what a batch with outcomes posted."""
     for line in decode_outcomes(outcomes):
         if line.sequence is not UNSET:
-            note = _note(line)
-            row = sequence - line.sequence
-            if 0 <= row < (note.amount != 0) + len(note.beside):
-                return levies_at(note, row)
-    return (), False
+            yield line.position, line.sequence, _note(line)
 
 
 def read_refusals(data: bytes) -> list[Refusal]:
@@ -221,6 +218,7 @@ def _note(line: Outcome) -> Note:
     return Note(
         amount=None if line.amount is UNSET else line.amount,
         suspense=None if line.suspense is UNSET else line.suspense,
+        fraction=None if line.fraction is UNSET else line.fraction,
         flags=() if line.flags is UNSET else tuple(line.flags),
         beside=() if line.beside is UNSET else tuple(line.beside),
         business_date=None if line.business_date is UNSET else line.business_date,

@@ -16,11 +16,18 @@ from ledger.core.leaves import AnyLeaf, BatchPosted, Opening
 from ledger.core.lines import Manifest, Transfer
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal
-from ledger.core.terms import NO_NOTE, NO_PAST, Past, levies_at
-from ledger.journal.batches import read_body, read_links, root_of_lines, write_outcomes
+from ledger.core.terms import NO_PAST, Past
+from ledger.journal.batches import (
+    read_body,
+    read_links,
+    root_of_lines,
+    split_lines,
+    write_outcomes,
+)
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.checkpoints import batch_origin, parse_body, signs
 from ledger.journal.notes import parse_note
+from ledger.journal.past import lines_of, told_of
 
 
 def replay(
@@ -181,14 +188,16 @@ class History:
         first = posted.first_sequence
         start = bisect_left(self._wanted, first)
         stop = bisect_left(self._wanted, first + len(posted.amount))
+        line_at = lines_of(split_lines(body)[1:] if start < stop else [])
         for sequence in self._wanted[start:stop]:
             i = sequence - first
             position = posted.positions[i]
-            row = i - posted.positions.index(position)
-            levies, is_levy = levies_at(posted.notes.get(position, NO_NOTE), row)
+            row = i - bisect_left(posted.positions, position)
+            told = told_of(line_at, posted.notes, position, row)
             self.past[sequence] = Past(
-                levies=levies,
-                is_levy=is_levy,
+                kind=told.kind,
+                beside=told.beside,
+                is_beside=told.is_beside,
                 debit=posted.debit[i],
                 credit=posted.credit[i],
                 amount=posted.amount[i],

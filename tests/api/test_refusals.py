@@ -306,6 +306,7 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
         under("cash", "ana", "5.01", action="post", target=1),
     ),
     RefusalCode.RATE_DIFFERS: ([], exchange({"entry": 1, "rate": {"n": 1, "d": 17}})),
+    RefusalCode.RESIDUE_DIFFERS: ([], exchange({"entry": 1, "rate": {"n": 100, "d": 1997}})),
     RefusalCode.DEBIT_ACCOUNT_CLOSED: (
         [to("ana", status="closed")],
         transfer("ana", "eva", "1.00"),
