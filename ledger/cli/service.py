@@ -10,7 +10,6 @@ that was accepted, then stops what was started, in the other order.
 """
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
@@ -109,7 +108,7 @@ async def running_service(
         origin, origin_is_new = _origin(settings, state)
         postgres, url = _start_postgres(stack, settings, progress)
         if postgres is not None:
-            _run_beside(stack, _keep_running(postgres), "embedded PostgreSQL")
+            run_beside(stack, _keep_running(postgres), "embedded PostgreSQL")
         progress(t("Bringing the tables up to date", "Poniendo al día las tablas"))
         try:
             with answering():
@@ -135,7 +134,7 @@ async def running_service(
         stack.push_async_callback(desk.close)
         await desk.start()
         follower = Follower(database)
-        _run_beside(stack, follower.run(), "follower")
+        run_beside(stack, follower.run(), "follower")
 
         reads = PgReads(database, follower)
         app = api.make_app(
@@ -149,7 +148,7 @@ async def running_service(
             ),
         )
         scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
-        _run_beside(stack, scheduler.run(), "scheduler")
+        run_beside(stack, scheduler.run(), "scheduler")
         address = await _listen(stack, app, settings, listener)
         if origin_is_new:
             _write_private(state / ORIGIN_FILE, origin)
@@ -271,16 +270,13 @@ def _write_private(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _run_beside(
-    stack: AsyncExitStack, work: Coroutine[object, object, None], name: str
-) -> None:
+def run_beside(stack: AsyncExitStack, work: Coroutine[object, object, None], name: str) -> None:
     """Run it until the service stops. If it ends before, that is in the log."""
     task = asyncio.create_task(work, name=name)
 
     async def end() -> None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})  # What it raised was told when it did.
 
     def tell(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
