@@ -99,7 +99,7 @@ def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
         return True
     if not isinstance(leaf, BatchPosted | BatchRefused):
         return False
-    return leaf.poster == (call.caller.poster or call.caller.key)
+    return leaf.poster == call.caller.posts_as
 
 
 async def get_batch(call: Call) -> web.Response:

@@ -45,6 +45,7 @@ from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
+from ledger.core.written import AnyBatch
 
 T = TypeVar("T")
 
@@ -198,7 +199,7 @@ class Desk(Protocol):
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,

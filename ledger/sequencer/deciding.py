@@ -14,17 +14,26 @@ from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, Refused
 from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing, as_batch
-from ledger.core.door import chance_needed
+from ledger.core.door import in_words
 from ledger.core.faults import MalformedRequest, Overloaded, StoreUnavailable
 from ledger.core.leaves import AnyLeaf, BatchProposed, Opening, ProposalDecided, SettingsChanged
 from ledger.core.model import Role
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Workflow
 from ledger.core.store import NewBatch, NewProposal
+from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.sequencer.clock import LedgerClock
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.pending import Decide, Give, Post
-from ledger.sequencer.posting import Decided, Moment, all_refused, decide, decide_own, refuse
+from ledger.sequencer.posting import (
+    Decided,
+    Moment,
+    all_refused,
+    chance_for,
+    decide,
+    decide_own,
+    refuse,
+)
 from ledger.sequencer.proposing import Reference, Waiting, pending_alike, propose, to_wait
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
@@ -86,11 +95,11 @@ class Decider:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return self._clock.now(self.book)
 
-    def moment(self, asked: AskedBatch) -> Moment:
+    def moment(self, asked: AnyBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
         day = self.book.days.current(self._clock.day_of(now, self.book))
-        return Moment(now, day, self._chance(chance_needed(asked)))
+        return Moment(now, day, self._chance(chance_for(asked)))
 
     def clock_day(self) -> date:
         """The day of the ledger's clock, after its cut-off."""
@@ -130,6 +139,12 @@ class Decider:
         if self._refusals_left(pending.caller.key) < 1:
             pending.fail(Overloaded("too many refused batches from this key"))
             return None
+        asked = pending.asked
+        signer = asked.signer if isinstance(asked, WrittenBatch) else UNSET
+        poster = pending.caller.posts_as
+        unsigned = self.book.posters.why_unsigned(poster, signer, self.book.size)
+        if unsigned is not None:
+            return lambda: pending.give(unsigned)
         code = pending.workflow
         rule = self.book.workflows.get(code) if code else None
         try:
@@ -186,7 +201,7 @@ class Decider:
         asked = as_batch(closing, self._chance(16))
         now = closing.status.recorded_at  # Of both lines.
         day = self.book.days.current(self._clock.day_of(now, self.book))
-        moment = Moment(now, day, self._chance(chance_needed(asked)))
+        moment = Moment(now, day, self._chance(chance_for(asked)))
         return decide_own(
             self.book,
             asked,
@@ -201,7 +216,7 @@ class Decider:
     def proposals(self, book: Book) -> list[ProposalView]:
         """The open proposals with the requests that wait, the oldest first."""
         return [
-            ProposalView(proposal=proposal, request=self._waiting[batch].data)
+            ProposalView(proposal=proposal, read=_reader(self._waiting[batch], book))
             for batch, proposal in book.proposals.open.items()
             if batch in self._waiting
         ]
@@ -211,7 +226,7 @@ class Decider:
         proposal, request = book.proposals.open.get(batch), self._waiting.get(batch)
         if proposal is None or request is None:
             return None
-        return ProposalView(proposal=proposal, request=request.data)
+        return ProposalView(proposal=proposal, read=_reader(request, book))
 
     def decision(self, asked: AskedDecision, caller: Caller | None) -> Decide:
         """What somebody says of a proposal, or without a caller the ledger itself."""
@@ -322,6 +337,11 @@ class Decider:
 def _maker(line: BatchProposed) -> Caller:
     """Whoever made a proposal, as far as its batch's leaf says."""
     return Caller(key=line.key, role=Role.POSTER, poster=line.poster)
+
+
+def _reader(request: Waiting, book: Book) -> Callable[[], AskedBatch]:
+    """What reads a request that waits; the codes of accounts never change."""
+    return lambda: in_words(request.asked, book)
 
 
 def _pairs(batch: NewBatch) -> set[tuple[str, str]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
@@ -18,6 +18,7 @@ from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
+from ledger.core.written import AnyBatch
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
 from ledger.sequencer.proposing import is_same
 
@@ -159,7 +160,7 @@ class Post(Pending[PostOutcome]):
 
     def __init__(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,

@@ -25,9 +25,8 @@ from ledger.core.answered import (
     Receipt,
     RefusedReceipt,
 )
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book, Posted
-from ledger.core.door import check_form
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -48,6 +47,7 @@ from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import Head, Store, StoredBatch
 from ledger.core.terms import targets_of
+from ledger.core.written import AnyBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.clock import LedgerClock
@@ -56,7 +56,8 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Look, Pending, Post
 from ledger.sequencer.posting import (
-    poster_of,
+    check_form,
+    has_descriptions,
     preview,
     receipt_again,
 )
@@ -205,7 +206,7 @@ class Writer:
 
     async def submit_post(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,
@@ -218,7 +219,7 @@ class Writer:
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
             same = first.asked == asked and first.workflow == workflow
-            if same and poster_of(first.caller) == poster_of(caller):
+            if same and first.caller.posts_as == caller.posts_as:
                 return _replayed(await first.answer())
             await first.answered()
         post = Post(asked, caller, workflow, unless)
@@ -253,7 +254,7 @@ class Writer:
         return receipt_again(stored) if is_mine else None
 
     async def preview(
-        self, asked: AskedBatch, caller: Caller, *, is_trial: bool = False
+        self, asked: AnyBatch, caller: Caller, *, is_trial: bool = False
     ) -> Posted | Refusal:
         """What posting would do, once what it stands on is committed.
 
@@ -470,14 +471,14 @@ class Writer:
         return known
 
     async def _salts(self, post: Post, stored: StoredBatch) -> Mapping[int, bytes]:
-        if not stored.amount or not any(t.description for t in post.asked.transfers):
+        if not stored.amount or not has_descriptions(post.asked):
             return {}
         leaf = receipt_again(stored).leaf
         assert isinstance(leaf, BatchPosted)
         sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
         return await self._store.detail_salts(self.ledger_id, sequences)
 
-    async def _references_used(self, asked: AskedBatch) -> set[tuple[str, str]]:
+    async def _references_used(self, asked: AnyBatch) -> set[tuple[str, str]]:
         source = asked.source if isinstance(asked.source, str) else ""
         pairs = {(source, t.reference) for t in asked.transfers if t.reference}
         return await self._store.used_references(self.ledger_id, pairs, EVER)
