@@ -19,8 +19,14 @@ from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
 from ledger.sequencer import writer as writer_module
+from tests.simulation.auditor.batches import not_recorded
+from tests.simulation.auditor.reads import listed
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.workload import OPERATOR, Client, Outbox, _post, set_levy, trouble
+from tests.simulation.troubles import trouble
+from tests.simulation.workload.batches import send
+from tests.simulation.workload.client import OPERATOR, Client, Outbox
+from tests.simulation.workload.levies import set_levy
+from tests.simulation.workload.themes import COMMANDS
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
@@ -121,7 +127,7 @@ async def _live(world: World) -> None:
     clients = [Client(world, f"client {n + 1}", outbox) for n in range(CLIENTS)]
     async with asyncio.TaskGroup() as group:
         for client in clients:
-            group.create_task(client.live())
+            group.create_task(client.live(COMMANDS))
         group.create_task(trouble(world))
     await _settle(world, outbox)
 
@@ -255,7 +261,7 @@ async def _send_late(world: World, outbox: Outbox) -> None:
     client.is_last = True
     for one in sent:
         for _ in range(PATIENCE):
-            request = _post(client, one, "repeats")
+            request = send(client, one, "repeats")
             try:
                 text = await client.attempt(request)
             except AssertionError as error:
@@ -295,11 +301,11 @@ def _final(world: World, outbox: Outbox, process: Process) -> None:
         sent = {one.asked.id for one in outbox.sent if one.ledger == code}
         books.final(process.desk.checkpoint(code), sent)
         ledger_id = next(n for n, kept in world.database.ledgers.items() if kept.code == code)
-        books.listed(world.database.ledgers[ledger_id].rows(), None, 0)
+        listed(books, world.database.ledgers[ledger_id].rows(), None, 0)
         for one in sent:
             is_perhaps = one in outbox.perhaps_recorded
             if not is_perhaps:
-                books.not_recorded(one)
+                not_recorded(books, one)
 
 
 # ---- around it

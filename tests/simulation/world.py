@@ -25,7 +25,9 @@ from ledger.memory import MemoryDatabase, MemoryKeys, MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
-from tests.simulation.auditor import Auditor, Broken
+from tests.simulation.auditor.auditor import Auditor
+from tests.simulation.auditor.forms import Broken
+from tests.simulation.auditor.reads import lives
 from tests.simulation.loop import AtOnce, Life
 
 T = TypeVar("T")
@@ -133,7 +135,7 @@ class World:
             books = self.auditor.books(code)
             book = process.desk.facts(code)
             if books.is_at(book.size) and process.desk.writer(code).stopped is None:
-                books.lives(book)
+                lives(books, book)
 
     # ---- time
 
