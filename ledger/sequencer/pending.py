@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
@@ -25,7 +26,7 @@ from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
-from ledger.sequencer.proposing import is_same
+from ledger.sequencer.proposing import Ended, is_same
 
 T = TypeVar("T")
 
@@ -47,6 +48,10 @@ class Decider(Protocol):
 
     def post(self, pending: "Post") -> Give | None:
         """Decide a batch that is new."""
+        ...
+
+    def ended(self, batch: UUID) -> Ended | None:
+        """What became of a proposal, where no look-up may have found its batch yet."""
         ...
 
     def decide_proposal(self, pending: "Decide") -> Give | None:
@@ -212,6 +217,9 @@ class Post(Pending[PostOutcome]):
             proposal = writer.book.proposals.open.get(self.asked.id)
             if proposal is not None:
                 return self._give_again(proposal)
+            ended = writer.ended(self.asked.id)
+            if ended is not None:  # Just now: the look-up may not have seen it.
+                return self._give_ended(ended)
             refusal = None if self.unless is None else self.unless(writer.book)
             return writer.post(self) if refusal is None else lambda: self.give(refusal)
         try:
@@ -235,6 +243,14 @@ class Post(Pending[PostOutcome]):
             receipt = ProposalReceipt(
                 leaf_index=proposal.index, leaf=proposal.line, replayed=True
             )
+            return lambda: self.give(receipt)
+        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        return lambda: self.give(refusal)
+
+    def _give_ended(self, ended: Ended) -> Give:
+        """The answer to one who sends again what others decided meanwhile."""
+        if ended.is_of(self.asked, self.caller):
+            receipt = replace(ended.receipt, replayed=True)
             return lambda: self.give(receipt)
         refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
         return lambda: self.give(refusal)

@@ -18,10 +18,16 @@ from ledger.core.lines import (
     Reserved,
     Workflow,
 )
-from ledger.core.ports import Caller
+from ledger.core.ports import Caller, Receipt, RefusedReceipt
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.sequencer.posting import Moment, line_shapes, poster_of, whole_digest
+from ledger.sequencer.posting import (
+    Moment,
+    line_shapes,
+    poster_of,
+    same_refused,
+    whole_digest,
+)
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AskedBatch)
@@ -39,6 +45,19 @@ class Waiting(Struct, frozen=True):
     def asked(self) -> AskedBatch:
         """The request."""
         return _decoder.decode(self.data)
+
+
+class Ended(Struct, frozen=True):
+    """A proposal that was decided, and the receipt of its batch."""
+
+    proposal: Proposal
+    receipt: Receipt | RefusedReceipt
+
+    def is_of(self, asked: AskedBatch, caller: Caller) -> bool:
+        """Whether its batch is what is asked now."""
+        if isinstance(self.receipt, RefusedReceipt):
+            return same_refused(self.receipt.leaf, asked, caller)
+        return is_same(self.proposal, asked, caller)
 
 
 def waiting(data: bytes) -> Waiting:

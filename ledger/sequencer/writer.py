@@ -84,7 +84,14 @@ from ledger.sequencer.posting import (
     receipt_again,
     refuse,
 )
-from ledger.sequencer.proposing import Waiting, pending_alike, propose, to_wait, waiting
+from ledger.sequencer.proposing import (
+    Ended,
+    Waiting,
+    pending_alike,
+    propose,
+    to_wait,
+    waiting,
+)
 from ledger.sequencer.signed import SignedLog
 from ledger.sequencer.snapshotting import Snapshotter
 
@@ -148,6 +155,9 @@ class Writer:
         self._used: set[tuple[str, str]] = set()
         self._used_committed: set[tuple[str, str]] = set()
         self._waiting: dict[UUID, Waiting] = {}  # Requests whose proposals are open.
+        # Proposals whose batches were decided but perhaps not committed; and those that are.
+        self._ended: dict[UUID, Ended] = {}
+        self._ended_committed: set[UUID] = set()
         self._accepting: set[UUID] = set()  # Proposals that are accepted by themselves.
         self._waiters: dict[asyncio.Future[None], None] = {}  # In order, so a seed repeats.
         self._allowance: dict[str, tuple[float, int]] = {}
@@ -551,7 +561,12 @@ class Writer:
         self._take(decided, pending)
         self._open.settled.append(asked.id)
         del self._waiting[asked.id]
+        self._ended[asked.id] = Ended(ending.proposal, decided.receipt)
         return decided.receipt
+
+    def ended(self, batch: UUID) -> Ended | None:
+        """What became of a proposal, where no look-up may have found its batch yet."""
+        return self._ended.get(batch)
 
     def _refusals_left(self, key: str) -> float:
         """How many refused leaves a key may still cause just now."""
@@ -742,6 +757,9 @@ class Writer:
         # What is committed by now, the look-up finds by itself.
         self._used.difference_update(self._used_committed)
         self._used_committed.clear()
+        for batch in self._ended_committed:
+            del self._ended[batch]
+        self._ended_committed.clear()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
         if any(stored.leaf_index >= self.signed.size for stored in known.values()):
             # What is ours is signed before anybody asks for it again. So another wrote it, and
@@ -812,6 +830,7 @@ class Writer:
     def _committed(self, group: OpenGroup) -> None:
         for batch in group.batches:
             self._used_committed.update(_pairs(batch))
+        self._ended_committed.update(group.settled)
         posted = [batch.posted for batch in group.batches if batch.posted is not None]
         moved = sum(len(batch.amount) for batch in posted)
         if moved:
@@ -868,6 +887,7 @@ class Writer:
         self.book, self._edge = loaded.book, loaded.edge
         self._open, self._open_pending = OpenGroup(), []
         self._used, self._used_committed = set(), set()
+        self._ended, self._ended_committed = {}, set()
         requests = await self._store.proposals(self.ledger_id)
         lost = self.book.proposals.open.keys() - requests.keys()
         if lost:

@@ -36,6 +36,7 @@ from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import replay
 from ledger.journal.snapshots import chunks_of
+from ledger.memory import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
 from tests.sequencer.test_writer import until
@@ -176,6 +177,40 @@ async def test_two_at_once_decide_once(house: House) -> None:
         assert sum(isinstance(o, Receipt) for o in outcomes) == 1
         assert outcomes[1:] == [Refusal(code=RefusalCode.PROPOSAL_NOT_OPEN)] * 3
         assert await balance(desk, "eva") == 1000_00
+
+
+@pytest.mark.parametrize("decision", ["approved", "declined"])
+@pytest.mark.parametrize("is_committing", [False, True])
+async def test_sent_again_while_it_is_decided(
+    house: House, decision: str, is_committing: bool
+) -> None:
+    """Nothing in the database says yet that its id is spent, and nothing waits any more."""
+    committing = asyncio.Event()
+
+    async def hesitate(_: int) -> None:
+        committing.set()
+        await asyncio.sleep(0)
+
+    store = MemoryStore(house.database, before_commit=hesitate)
+    async with house.serving(store) as desk:
+        await ruled(desk)
+        await desk.post("caja", LARGE, TELLER)
+        committing.clear()
+        said = asyncio.create_task(desk.decide("caja", say(decision), BOSS))
+        if is_committing:
+            await committing.wait()
+        other = batch(10, pay("ana", "eva", "1.00"))
+        again, another = await asyncio.gather(
+            desk.post("caja", LARGE, TELLER), desk.post("caja", other, TELLER)
+        )
+        ended = await said
+        assert isinstance(ended, Receipt | RefusedReceipt)
+        assert isinstance(again, Receipt | RefusedReceipt)
+        assert again.replayed
+        assert (again.leaf_index, again.leaf) == (ended.leaf_index, ended.leaf)
+        assert another == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        assert desk.writer("caja").stopped is None
+    assert sum(isinstance(leaf, BatchProposed) for leaf in leaves(house)) == 1
 
 
 @pytest.mark.parametrize("decision", ["declined", "cancelled"])
