@@ -1,6 +1,7 @@
 """Proposing: a batch that must wait for others, as the line that says so, and what waits."""
 
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -33,6 +34,9 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AskedBatch)
 
 Reference = tuple[str, str]  # Source and reference.
+
+# Why a batch may not wait that may be otherwise in a while. It is answered, and never written.
+PASSING: Final = frozenset({RefusalCode.PROPOSAL_PENDING, RefusalCode.PROPOSALS_FULL})
 
 
 class Waiting(Struct, frozen=True):
@@ -103,7 +107,7 @@ def propose(
         seconds = min(seconds, rule.expires_after)
     holds: list[Reserved] | UnsetType = UNSET
     if wanted.hold or (rule is not None and rule.hold):
-        holds = _reserved(asked, columns)
+        holds = _reserved(book, asked, columns)
     makers = sorted({t.entered_by for t in asked.transfers} - {""})
     if len(makers) > MAKERS_MAX:
         raise MalformedRequest(f"more than {MAKERS_MAX} persons", field="entered_by")
@@ -133,15 +137,16 @@ def propose(
 
 
 def _reserved(
-    asked: AskedBatch, columns: tuple[list[int], list[int], list[int]]
+    book: Book, asked: AskedBatch, columns: tuple[list[int], list[int], list[int]]
 ) -> list[Reserved] | UnsetType:
     """What is kept back meanwhile, by pairs of accounts; nothing where they are too many.
 
-    Of what is simply posted: what a transfer under terms will move, its terms say later.
+    Of what is simply posted: what a transfer under terms will move, its terms say later. Of a
+    transfer that can never be, nothing; in an `each` batch it is refused alone.
     """
     sums: dict[tuple[int, int], int] = {}
     for t, d, c, amount in zip(asked.transfers, *columns, strict=True):
-        if t.terms is UNSET and d and c:
+        if t.terms is UNSET and book.why_never(0, d, c) is None:
             sums[d, c] = sums.get((d, c), 0) + amount
     if not 0 < len(sums) <= RESERVED_MAX:
         return UNSET

@@ -85,6 +85,7 @@ from ledger.sequencer.posting import (
     refuse,
 )
 from ledger.sequencer.proposing import (
+    PASSING,
     Ended,
     Waiting,
     pending_alike,
@@ -503,12 +504,12 @@ class Writer:
         moment = self.moment(asked)
         line = propose(book, asked, caller, moment, pending.workflow, rule)
         if isinstance(line, Refusal):
-            decided = refuse(book, asked, caller, moment, line)
-            self._take(decided, pending)
-            return lambda: pending.give(decided.receipt)
+            return self._refuse(pending, moment, line)
         refusal = pending_alike(book, asked, line, self._waiting) or book.refuse(line)
         if refusal is not None:
-            return lambda: pending.give(refusal)
+            if refusal.code in PASSING:
+                return lambda: pending.give(refusal)
+            return self._refuse(pending, moment, refusal)
         receipt = ProposalReceipt(leaf_index=book.size, leaf=line)
         self.record(line)
         self._waiting[asked.id] = request = to_wait(asked)
@@ -527,6 +528,12 @@ class Writer:
             return lambda: pending.give(receipt)
         ended = self._end(pending)
         return lambda: pending.give(ended)
+
+    def _refuse(self, pending: Post, moment: Moment, refusal: Refusal) -> Give:
+        """Refuse a batch that would wait, and spend its id."""
+        decided = refuse(self.book, pending.asked, pending.caller, moment, refusal)
+        self._take(decided, pending)
+        return lambda: pending.give(decided.receipt)
 
     def decide_proposal(self, pending: Decide) -> Give | None:
         """Take what somebody says of a proposal; the last word ends it."""

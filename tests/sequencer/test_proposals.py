@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
@@ -17,6 +18,7 @@ from ledger.core.lines import (
     BatchProposed,
     BatchRefused,
     ProposalDecided,
+    Reserved,
     Workflow,
 )
 from ledger.core.model import Role
@@ -280,10 +282,27 @@ async def test_the_same_under_another_id_does_not_wait_twice(house: House) -> No
 async def test_what_is_kept_back_must_be_there(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)
-        refusal = await desk.post("caja", batch(11, pay("ana", "eva", "5000.01")), TELLER)
-        assert isinstance(refusal, Refusal)
-        assert (refusal.code, refusal.available) == ("exceeds_credit_limit", 5000_00)
+        asked = batch(11, pay("ana", "eva", "5000.01"))
+        refused = await desk.post("caja", asked, TELLER)
+        assert isinstance(refused, RefusedReceipt)
+        assert (refused.leaf.code, refused.leaf.available) == ("exceeds_credit_limit", "500000")
         assert house.database.ledgers[1].proposals == {}
+        # Who was told so and gave up is not surprised by a late duplicate.
+        await desk.post("caja", batch(12, pay("cash", "ana", "900.00")), TELLER)
+        assert await desk.post("caja", asked, TELLER) == replace(refused, replayed=True)
+
+
+async def test_what_can_never_be_is_not_kept_back(house: House) -> None:
+    """Alone in its batch it is refused at once; in an `each` batch it waits with the others."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        asked = batch(11, pay("ana", "eva", "1000.00"), pay("ana", "ana", "7.00"), mode="each")
+        waits = await desk.post("caja", asked, TELLER)
+        assert isinstance(waits, ProposalReceipt)
+        assert waits.leaf.holds == [Reserved(amount=1000_00, credit_account=4, debit_account=2)]
+        ended = await desk.decide("caja", say("approved", 11), BOSS)
+        assert isinstance(ended, Receipt)
+        assert [refusal.code for refusal in ended.posted.refused] == ["accounts_must_differ"]
 
 
 async def test_an_approved_batch_may_still_be_refused(house: House) -> None:

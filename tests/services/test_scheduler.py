@@ -412,6 +412,23 @@ async def test_a_date_that_others_must_approve_waits_for_them(house: House) -> N
     assert len(found) > 1
 
 
+async def test_what_cannot_be_kept_back_for_approval_ends_like_any_other(house: House) -> None:
+    """It is tried again as the rule says and then over, and not offered every minute for ever."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        rule = ApprovalRule(approvals=1, expires_after=86_400, kinds=["rent"], hold=True)
+        policy = PolicySet(recorded_at=0, code="rents", by="x", reason="board", rule=rule)
+        await record(desk, policy)
+        await plan(desk, debit_account="eva", retries=1, retry_minutes=30)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        for _ in range(3):
+            await settle(desk, scheduler)
+            house.now += 31 * MINUTE
+    assert [leaf.code for leaf in own(house)] == ["exceeds_credit_limit"] * 2  # type: ignore[union-attr]
+    assert outcomes(house.book()) == [("2023-11-15", "refused", 2)]
+
+
 # ---- whatever fails
 
 
