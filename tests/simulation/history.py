@@ -7,18 +7,28 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
-from ledger.core.lines import HoldsExpired
+from ledger.core.lines import (
+    AnyLeaf,
+    BatchPosted,
+    BatchProposed,
+    BatchRefused,
+    HoldsExpired,
+    Occurrence,
+    ProposalDecided,
+)
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
+from ledger.core.schedules import SCHEDULER
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
-from ledger.sequencer import writer as writer_module
+from ledger.sequencer import writer
+from ledger.services import scheduler
 from tests.simulation.auditor.batches import not_recorded
 from tests.simulation.auditor.reads import listed
 from tests.simulation.loop import SimulatedLoop
@@ -26,6 +36,8 @@ from tests.simulation.troubles import trouble
 from tests.simulation.workload.batches import send
 from tests.simulation.workload.client import OPERATOR, Client, Outbox
 from tests.simulation.workload.levies import set_levy
+from tests.simulation.workload.policies import set_policy
+from tests.simulation.workload.schedules import plan
 from tests.simulation.workload.themes import COMMANDS
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
@@ -36,8 +48,10 @@ ALARM_S = 3700  # After which time was asked for whatever it asks for.
 SOON_US = 1_000_000  # Until what is due is in the journal, at the latest.
 PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
 
-# Limits of the writer are sometimes so low that they are reached.
-LIMITS: dict[str, list[int]] = {
+CALM_POLL_S = 60.0  # Between looks at what is due of schedules.
+
+# Limits of writer and scheduler are sometimes so low that they are reached.
+LIMITS: dict[str, list[Any]] = {
     "GROUP_TRANSFERS_MAX": [1, 5, 16_380],
     "GROUP_LEAVES_MAX": [1, 3, 8_190],
     "AHEAD_MIN": [0, 8],
@@ -45,6 +59,9 @@ LIMITS: dict[str, list[int]] = {
     "QUEUE_TRANSFERS_MAX": [20, 262_080],
     "REFUSED_BURST": [2, 2_000, 2_000],
     "SNAPSHOT_WEIGHT": [30, 200, 1_000_000],
+    "TURN_MAX": [1, 3, 256],
+    "WAVE_MAX": [1, 64],
+    "FAULT_S": [(0.02, 0.1), (1.0, 2.0, 5.0, 15.0, 60.0)],
 }
 
 
@@ -158,10 +175,11 @@ async def _furnish(world: World) -> None:
             lambda code=code: desk.open_accounts("caja", _accounts(code), OPERATOR)
         )
         assert not isinstance(opened, Refusal)
-    if chance.random() < 0.4:  # Something is levied from the beginning.
-        client = Client(world, "the assembly", Outbox())
-        client.ledger = "caja"
-        await process.ask(partial(set_levy(client).ask, desk))
+    client = Client(world, "the assembly", Outbox())
+    client.ledger = "caja"
+    for make in (set_levy, set_policy, plan):  # Something is there from the beginning.
+        if chance.random() < 0.4:
+            await process.ask(partial(make(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
         assert not isinstance(
@@ -199,6 +217,10 @@ async def _settle(world: World, outbox: Outbox) -> None:
     """All is quiet. What is alive is what the journal amounts to; nothing is lost or double."""
     world.rates = Rates()
     world.database.is_down = False
+    world.poll_s, scheduler.FAULT_S = CALM_POLL_S, (1.0, CALM_POLL_S)  # Restored by _limits.
+    for process in world.processes:
+        if process.is_ready:
+            process.keep_schedules()
     await asyncio.sleep(QUIET_S)
     await _until_served(world)
     await asyncio.sleep(ALARM_S)
@@ -282,7 +304,7 @@ async def _compare(world: World, process: Process, code: str) -> None:
     )
     ledger = next(kept for kept in world.database.ledgers.values() if kept.code == code)
     later = [decode_leaf(line) for line in ledger.lines[live[0] :]]
-    assert all(isinstance(leaf, HoldsExpired) for leaf in later), "somebody else wrote"
+    assert all(map(_is_own, later)), "somebody else wrote"
     book, references = Book(), References()
     history = Past(range(1, len(ledger.rows()) + 1))
     for index, line in enumerate(ledger.lines[: live[0]]):
@@ -293,6 +315,16 @@ async def _compare(world: World, process: Process, code: str) -> None:
             references.add(body, posted)
             history.add(body, posted)
     assert live[1] == list(book.state()), "replay differs from the live state"
+
+
+def _is_own(leaf: AnyLeaf) -> bool:
+    """Whether time asked for it, or a schedule, or it follows on what did."""
+    match leaf:
+        case HoldsExpired() | Occurrence() | ProposalDecided(by=UnsetType()) | BatchRefused():
+            return True
+        case BatchPosted() | BatchProposed():
+            return leaf.key == SCHEDULER
+    return False
 
 
 def _final(world: World, outbox: Outbox, process: Process) -> None:
@@ -313,18 +345,19 @@ def _final(world: World, outbox: Outbox, process: Process) -> None:
 
 @contextmanager
 def _limits(world: World) -> Iterator[None]:
-    """The writer's limits as this history has them."""
-    before: dict[str, Any] = {}
+    """The limits as this history has them."""
+    before: list[tuple[Any, str, Any]] = []
     for name, values in LIMITS.items():
         value = world.random.choice(values)
-        if hasattr(writer_module, name):
-            before[name] = getattr(writer_module, name)
-            setattr(writer_module, name, value)
+        for module in (writer, scheduler):
+            if hasattr(module, name):
+                before.append((module, name, getattr(module, name)))
+                setattr(module, name, value)
     try:
         yield
     finally:
-        for name, value in before.items():
-            setattr(writer_module, name, value)
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 class _Listener(logging.Handler):
@@ -336,7 +369,8 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, OSError):
+        is_own = record.name == scheduler.__name__  # What it made up itself is malformed.
+        if is_own or (error is not None and not isinstance(error, OSError)):
             self._world.complaints.append(f"{record.getMessage()} {error!r}")
 
 

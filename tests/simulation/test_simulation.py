@@ -122,10 +122,6 @@ AWAITED = {
     "demurrage",
     "fee",
     "reserve",
-    *("policy", "workflow", "whitelist"),
-    *("proposed", "decided"),
-    *("dispute", "dispute_ended"),
-    *("schedule", "occurrence", "holidays"),
 }
 
 

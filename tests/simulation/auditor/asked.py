@@ -1,17 +1,20 @@
 """What was asked for, by the auditor's numbers: whether it may be, and whether it is it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.auditor.books import Books, Entry
 from tests.simulation.auditor.forms import date_of, date_or_none, in_base64, must, terms_of
+from tests.simulation.auditor.policies import needs_of
 from tests.simulation.auditor.rules import Ruling
-from tests.simulation.auditor.state import Asked, Decided, Draft, Moment, Wanted, Why
+from tests.simulation.auditor.state import Asked, Decided, Draft, Moment, Place, Wanted, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch, AskedTransfer
+
+WAITS = Why(None, "approval_needed")  # For which it is not refused, but waits.
 
 
 def decide(
@@ -22,13 +25,27 @@ def decide(
     *,
     known: int | None = None,
     past: int | None = None,
+    but: Iterable[Place] = (),
 ) -> Decided:
     """What a batch amounts to on the state after `size` leaves.
 
     Args:
         known: of references, only those taken by so many leaves.
         past: of rows that it names, and of what was taken of them, only so many leaves'.
+        but: accounts that stand otherwise.
     """
+    return _ruling(books, asked, moment, size, known, past, but).decide()
+
+
+def _ruling(
+    books: Books,
+    asked: Asked,
+    moment: Moment,
+    size: int,
+    known: int | None,
+    past: int | None,
+    but: Iterable[Place] = (),
+) -> Ruling:
     known = size if known is None else known
     past = size if past is None else past
 
@@ -38,14 +55,16 @@ def decide(
         same = any(one.reference == reference for one in asked.wanted[:position])
         return books.is_unique and (earlier or same)
 
+    draft = Draft(books.shelf, size, past)
+    draft.changed |= {("place", place.number): place for place in but}
     return Ruling(
         asked,
         moment,
-        Draft(books.shelf, size, past),
+        draft,
         first_sequence=books.transfers[size] + 1,
         rows=books.rows[: books.transfers[past]],
         is_taken=is_taken,
-    ).decide()
+    )
 
 
 def refusal_of(
@@ -54,21 +73,23 @@ def refusal_of(
     moment: Moment,
     size: int,
     *,
+    key: str | None = None,
+    agreement: str = "",
     known: int | None = None,
     past: int | None = None,
+    but: Iterable[Place] = (),
 ) -> Why | None:
-    """Why the whole batch must be refused on the state after `size` leaves."""
-    stated = [(t.currency, books.scale(t.currency, size)) for t in asked.transfers]
-    for position, (_, scale) in enumerate(stated):
-        if scale is None:
-            return Why(position, "currency_not_found")
+    """Why the whole batch must be refused on the state after `size` leaves.
+
+    Args:
+        key: that it came with, where rules of approval are asked.
+        agreement: the code for which it is refused where else they would be asked.
+    """
+    why = misnamed(books, asked, size)
+    if why is not None:
+        return why
     batch = asked_of(books, asked, size)
     wanted = batch.wanted
-    if len([code for code in books.currencies if books.scale(code, size) is not None]) > 1:
-        for position, (one, (code, _)) in enumerate(zip(wanted, stated, strict=True)):
-            place = books.at(one.debit, size) or books.at(one.credit, size)
-            if place is not None and place.currency != code:
-                return Why(position, "currency_must_match_accounts", place.number)
     if not books.calendar(size).takes(moment.day, moment.day):
         return Why(None, "no_day_open")
     is_known = all(one.debit and one.credit for one in wanted)
@@ -77,10 +98,31 @@ def refusal_of(
         told = {code: str(minor_of(books, text, code, size)) for code, text in sums}
         if told != sums_of(books, wanted, size):
             return Why(None, "control_sums_differ")
+    ruling = _ruling(books, batch, moment, size, known, past, but)
+    if key is not None and needs_of(books, wanted, key, size).approvals:
+        is_hopeless = asked.mode == "atomic" and ruling.is_hopeless()
+        agreement = "" if is_hopeless else WAITS.code
+    if agreement:
+        return Why(None, agreement)
     if asked.mode == "each":
         return None
-    refused = decide(books, batch, moment, size, known=known, past=past).refused
+    refused = ruling.decide().refused
     return refused[0] if refused else None
+
+
+def misnamed(books: Books, asked: "AskedBatch", size: int) -> Why | None:
+    """Why what it says of its currencies cannot be."""
+    stated = [(t.currency, books.scale(t.currency, size)) for t in asked.transfers]
+    for position, (_, scale) in enumerate(stated):
+        if scale is None:
+            return Why(position, "currency_not_found")
+    wanted = asked_of(books, asked, size).wanted
+    if len([code for code in books.currencies if books.scale(code, size) is not None]) > 1:
+        for position, (one, (code, _)) in enumerate(zip(wanted, stated, strict=True)):
+            place = books.at(one.debit, size) or books.at(one.credit, size)
+            if place is not None and place.currency != code:
+                return Why(position, "currency_must_match_accounts", place.number)
+    return None
 
 
 def asked_of(books: Books, asked: "AskedBatch", size: int) -> Asked:
@@ -131,7 +173,7 @@ def terms_asked(books: Books, t: "AskedTransfer", size: int) -> dict[str, Any]:
 
 
 def is_same(books: Books, entry: Entry, asked: "AskedBatch", poster: str) -> bool:
-    """Whether a posted batch is what is asked."""
+    """Whether a posted batch is what is asked; or was, by who is named as approver besides."""
     manifest = entry.manifest
     if any(books.scale(t.currency) is None for t in asked.transfers):
         return False
@@ -149,13 +191,17 @@ def is_same(books: Books, entry: Entry, asked: "AskedBatch", poster: str) -> boo
         return False
     sequences = {leg.position: leg.sequence for leg in reversed(entry.legs)}
     return all(
-        _is_same_line(books, one, t, sequences.get(position))
+        _is_same_line(books, one, t, sequences.get(position), entry.approver)
         for position, (one, t) in enumerate(zip(entry.asked, asked.transfers, strict=True))
     )
 
 
 def _is_same_line(
-    books: Books, one: dict[str, Any], t: "AskedTransfer", sequence: int | None
+    books: Books,
+    one: dict[str, Any],
+    t: "AskedTransfer",
+    sequence: int | None,
+    approver: str,
 ) -> bool:
     """Place 0 in the line was a code unknown then, whatever it was."""
     numbers = [books.numbers.get(t.debit_account, 0), books.numbers.get(t.credit_account, 0)]
@@ -175,6 +221,8 @@ def _is_same_line(
         and one["amount"] == minor_of(books, t.amount, t.currency)
         and one["kind"] == t.kind
         and one.get("reference", "") == t.reference
+        and one.get("entered_by", "") == t.entered_by
+        and one.get("approved_by", "") == (t.approved_by or approver)
         and date_of(one, "business_date") == date_or_none(t.business_date)
         and date_of(one, "value_date") == date_or_none(t.value_date)
         and _is_same_terms(one.get("terms", {}), terms_asked(books, t, len(books.entries)))

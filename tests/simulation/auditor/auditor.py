@@ -2,15 +2,31 @@
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.auditor import accounts, batches, days, holds, keys, levies, reads
-from tests.simulation.auditor.books import Books, Entry
+from tests.simulation.auditor import (
+    accounts,
+    batches,
+    days,
+    disputes,
+    holds,
+    keys,
+    levies,
+    policies,
+    proposals,
+    reads,
+    schedules,
+)
+from tests.simulation.auditor.books import Books, Entry, Sent
 from tests.simulation.auditor.forms import Broken, must, read_line, split_lines
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
+    from ledger.core.asked import AskedBatch
     from ledger.memory import MemoryDatabase
 
 # Whoever imports the auditor has all themes: each registers its lines and checks.
-THEMES = (accounts, batches, days, holds, keys, levies, reads)
+THEMES = (
+    *(accounts, batches, days, disputes, holds, keys, levies),
+    *(policies, proposals, reads, schedules),
+)
 
 
 class Auditor:
@@ -20,12 +36,20 @@ class Auditor:
         self._database = database
         self._books: dict[int, Books] = {}
         self._size = 0
+        self._sent: Sent = {}
+
+    def sends(self, asked: "AskedBatch", workflow: str = "") -> None:
+        """Somebody is about to ask for a batch, or by a workflow for a payment."""
+        many = self._sent.setdefault(asked.id, [])
+        if (asked, workflow) not in many:
+            many.append((asked, workflow))
 
     def books(self, ledger: str) -> Books:
         """Those of the ledger with this code."""
         for ledger_id, kept in self._database.ledgers.items():
             if kept.code == ledger:
-                return self._books.setdefault(ledger_id, Books(self._database, ledger_id))
+                new = Books(self._database, ledger_id, self._sent)
+                return self._books.setdefault(ledger_id, new)
         raise Broken(f"no ledger {ledger}")
 
     def size(self, ledger: str) -> int:

@@ -1,11 +1,18 @@
 """Batches: what was posted or refused, and what their posters were told."""
 
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tests.simulation.auditor.asked import asked_of, decide, is_same, refusal_of, sums_of
+from tests.simulation.auditor.asked import (
+    asked_of,
+    decide,
+    is_same,
+    refusal_of,
+    sums_of,
+)
 from tests.simulation.auditor.books import Books, Entry, always, line
 from tests.simulation.auditor.days import check_day, count
 from tests.simulation.auditor.forms import (
@@ -19,10 +26,12 @@ from tests.simulation.auditor.forms import (
     read_line,
     split_lines,
     terms_of,
+    why_in,
     why_of,
 )
+from tests.simulation.auditor.offers import why_new
 from tests.simulation.auditor.rules import is_misplaced
-from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Wanted, Why
+from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Place, Wanted
 from tests.simulation.auditor.trees import root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
@@ -54,7 +63,7 @@ def _batch(books: Books, entry: Entry) -> None:
     must(fields["recorded_at"] <= manifest["expires"], "posted after it expired")
     must(fields["number"] == books.batches[at] + 1, "batches are numbered in order")
     must(fields["first_sequence"] == books.transfers[at] + 1, "sequences are in order")
-    wanted = list(map(_wanted_of, entry.asked))
+    wanted = entry.wanted = list(map(_wanted_of, entry.asked))
     for one in entry.asked:
         must("terms" not in one or not is_misplaced(one["terms"]), "misplaced terms", one)
     if "control_sums" in manifest:
@@ -62,7 +71,7 @@ def _batch(books: Books, entry: Entry) -> None:
         must(sums == manifest["control_sums"], "posted against its control sums")
     source = entry.source
     asked = Asked(wanted, manifest["mode"], source, manifest.get("late", ""))
-    moment = _moment_of(entry)
+    moment = moment_of(entry)
     is_open = books.calendar(at).takes(moment.day, moment.day)
     must(is_open, "posted where no day is open", moment.day)
     decided = decide(books, asked, moment, at)
@@ -173,7 +182,7 @@ def _days_of(beside: Any, count: int) -> list[date]:
     return [days] * count if isinstance(days, date) else list(days)
 
 
-def _moment_of(entry: Entry) -> Moment:
+def moment_of(entry: Entry) -> Moment:
     day = date.fromisoformat(entry.fields["business_date"])
     return Moment(entry.fields["recorded_at"], day)
 
@@ -214,33 +223,43 @@ def refused(
     entry = _answered(books, asked, poster, receipt.leaf_index, signed, "refused")
     fields = entry.fields
     must(fields["digest"] == digest_of(fields["salt"], asked), "refused something else")
-    why = refusal_of(books, asked, _moment_of(entry), entry.index)
-    available = fields.get("available")
-    told = Why(
-        fields.get("position"),
-        fields["code"],
-        fields.get("account"),
-        None if available is None else int(available),
-    )
-    must(told == why, "refused for another reason", told, why)
+    if books.entries[entry.index - 1].fields["line"] != "decided":  # Which says why.
+        ways = [way for one, way in books.sent[asked.id] if one == asked]
+        moment, key = moment_of(entry), fields["key"]
+        why = [why_new(books, asked, moment, entry.index, key, way) for way in ways]
+        must(why_in(fields) in why, "refused for another reason", why_in(fields), why)
     books.tell(asked.id, (receipt.leaf_index, receipt.leaf))
 
 
 def used_by_another(books: Books, asked: "AskedBatch", poster: str) -> None:
-    """The id is spent, and on something else."""
+    """The id is spent, or waits to be, on something else."""
     books.read()
-    must(asked.id in books.spent, "used by nobody", asked.id)
-    entry = books.entries[books.spent[asked.id]]
-    if entry.fields["line"] == "batch":
-        same = is_same(books, entry, asked, poster)
-    else:
-        digest = digest_of(entry.fields["salt"], asked)
-        same = (entry.fields["digest"], entry.fields["poster"]) == (digest, poster)
-    must(not same, "the same was refused as another", asked.id)
+    same = []
+    for _, proposal in books.shelf.stood("proposal", asked.id)[:1]:
+        fields = proposal.fields
+        digest = digest_of(fields["salt"], asked, is_whole=True)
+        same.append((fields["digest"], fields["poster"]) == (digest, poster))
+    if asked.id in books.spent:
+        entry = books.entries[books.spent[asked.id]]
+        if entry.fields["line"] == "batch":
+            same.append(is_same(books, entry, asked, poster))
+        else:
+            digest = digest_of(entry.fields["salt"], asked)
+            told = (entry.fields["digest"], entry.fields["poster"])
+            same.append(told == (digest, poster))
+    must(same, "used by nobody", asked.id)
+    must(not all(same), "the same was refused as another", asked.id)
 
 
 def previewed(
-    books: Books, asked: "AskedBatch", outcome: "Posted | Refusal", since: int, times: set[int]
+    books: Books,
+    asked: "AskedBatch",
+    outcome: "Posted | Refusal",
+    since: int,
+    times: set[int],
+    *,
+    key: str | None,
+    but: Callable[[int], Iterable[Place]] = lambda _: (),
 ) -> None:
     """A dry run says what posting would have done at some moment since it was asked.
 
@@ -249,6 +268,8 @@ def previewed(
 
     Args:
         times: when it was asked and answered, by any clock that there was.
+        key: that it would come with, if somebody may have to approve it.
+        but: accounts that stand otherwise than after so many leaves.
     """
     books.read()
     told, sizes = _told(outcome), range(since, len(books.roots))
@@ -257,7 +278,8 @@ def previewed(
         for moment in _moments(books, asked, size, times):
             for known in sizes[: size - since + 1] if books.is_unique else [size]:
                 for past in sizes[: size - since + 1] if has_targets else [size]:
-                    if _would(books, asked, moment, size, known, past) == told:
+                    stand = {"known": known, "past": past, "but": list(but(size))}
+                    if _would(books, asked, moment, size, key, stand) == told:
                         return
     raise Broken(f"a dry run of what could never be: {outcome}")
 
@@ -273,12 +295,17 @@ def _moments(books: Books, asked: "AskedBatch", size: int, times: set[int]) -> l
 
 
 def _would(
-    books: Books, asked: "AskedBatch", moment: Moment, size: int, known: int, past: int
+    books: Books,
+    asked: "AskedBatch",
+    moment: Moment,
+    size: int,
+    key: str | None,
+    stand: dict[str, Any],
 ) -> object:
-    why = refusal_of(books, asked, moment, size, known=known, past=past)
+    why = refusal_of(books, asked, moment, size, key=key, **stand)
     if why is not None:
         return why
-    decided = decide(books, asked_of(books, asked, size), moment, size, known=known, past=past)
+    decided = decide(books, asked_of(books, asked, size), moment, size, **stand)
     return decided.legs, decided.refused, decided.notes
 
 
@@ -314,7 +341,8 @@ def malformed(books: Books, asked: "AskedBatch") -> None:
 def not_recorded(books: Books, batch: UUID) -> None:
     """Nobody was told anything but that nothing was recorded, so nothing may be there."""
     books.read()
-    must(batch not in books.spent, "recorded, though it was said that it was not", batch)
+    is_there = batch in books.spent or books.shelf.stood("proposal", batch)
+    must(not is_there, "recorded, though it was said that it was not", batch)
 
 
 def _answered(

@@ -30,12 +30,16 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.simulation.auditor.calendar import Calendar
-from tests.simulation.auditor.forms import Broken, must, read_line
-from tests.simulation.auditor.state import Leg, Place, Shelf, Why
+from tests.simulation.auditor.forms import SCHEDULER, Broken, must, read_line
+from tests.simulation.auditor.state import Leg, Place, Shelf, Wanted, Why
 from tests.simulation.auditor.trees import Growing, leaf_hash, root_by, root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
+    from ledger.core.asked import AskedBatch
     from ledger.memory import MemoryDatabase
+
+# All that was ever asked to be posted, by id, and by which workflow where it is a payment.
+Sent = dict[UUID, list[tuple["AskedBatch", str]]]
 
 
 @dataclass
@@ -48,6 +52,8 @@ class Entry:
     outcomes: bytes = b""
     manifest: dict[str, Any] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    wanted: list[Wanted] = field(default_factory=list)
+    approver: str = ""  # Who approved it last, where it waited for that.
     legs: list[Leg] = field(default_factory=list)
     refused: list[Why] = field(default_factory=list)
 
@@ -110,8 +116,9 @@ def due(check: D) -> D:
 class Books:
     """One ledger, from its journal's bytes."""
 
-    def __init__(self, database: "MemoryDatabase", ledger_id: int) -> None:
+    def __init__(self, database: "MemoryDatabase", ledger_id: int, sent: "Sent") -> None:
         self.ledger = database.ledgers[ledger_id]
+        self.sent = sent
         self._seen: list[bytes] = []  # Leaves, as they were when they were read.
         self._kept: list[object] = []  # What stood beside them.
         self._broken: Broken | None = None  # What was found first.
@@ -121,7 +128,7 @@ class Books:
         self._signed: dict[bytes, int] = {}  # Checkpoints that were checked, and their size.
         self.entries: list[Entry] = []
         self.shelf = Shelf()
-        self.places: dict[int, None] = {}  # Numbers of accounts.
+        self.places: dict[int, Place] = {}  # Accounts by number, as they stand now.
         self.rows: list[Leg] = []  # By sequence, from 1.
         self.closed: set[date] = set()
         self.numbers: dict[str, int] = {}
@@ -152,7 +159,7 @@ class Books:
     def shelve(self, kind: str, name: object, value: object) -> None:
         """From the leaf on that is being read, it stands so."""
         if kind == "place":
-            self.places[cast(int, name)] = None
+            self.places[cast(int, name)] = cast(Place, value)
         if kind == "hold" and value is None:
             self.once("end of a hold", name)
         self.shelf.put((kind, name), value, len(self.entries) + 1)
@@ -164,7 +171,7 @@ class Books:
     def now(self, number: int) -> Place:
         """How an account stands after all that was read."""
         must(number in self.places, "no such account", number)
-        return cast(Place, self.shelf.stood("place", number)[-1][1])
+        return self.places[number]
 
     def one_now(self, kind: str, name: object) -> Any:
         """One of a kind after all that was read; None where it is not there."""
@@ -319,7 +326,9 @@ class Books:
         size = self.signed(note)
         must(size == len(self._seen), "not all is signed", size, len(self._seen))
         must(self.roots[-1] == root_of(self._seen), "the auditor's own roots differ")
-        must(self.spent.keys() <= sent, "batches that nobody sent")
+        keys = {batch: self.entries[at].fields["key"] for batch, at in self.spent.items()}
+        others = {batch for batch, key in keys.items() if key != SCHEDULER}
+        must(others <= sent, "batches that nobody sent", others - sent)
         must(self._told.keys() <= self.spent.keys(), "an acknowledged batch is missing")
 
 

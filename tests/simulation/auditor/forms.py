@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ledger.core.model import Account
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SCHEDULER = "tequio.schedules"  # Key, poster and source of what is posted for schedules.
 NONE = 2**63 - 1  # How the ledger shows that there is no bound, or its negative.
 
 
@@ -56,12 +57,22 @@ def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def digest_of(salt: str, asked: "AskedBatch") -> str:
-    """SHA-256 over a refused batch's salt and its request without descriptions."""
+TEXTS = ("debit_account", "credit_account", "amount", "currency", "kind", "reference")
+TEXTS += ("entered_by", "approved_by")  # Of a transfer that is asked for.
+
+
+def digest_of(
+    salt: str, asked: "AskedBatch", *, is_whole: bool = False, batch: str = ""
+) -> str:
+    """SHA-256 over a salt and a request: its descriptions only where it is whole.
+
+    Args:
+        batch: an id in place of its own.
+    """
     transfers = []
     for t in asked.transfers:
-        names = ("debit_account", "credit_account", "amount", "currency", "kind", "reference")
-        fields: dict[str, Any] = {name: getattr(t, name) for name in names}
+        fields: dict[str, Any] = {name: getattr(t, name) for name in TEXTS}
+        fields["description"] = t.description if is_whole else ""
         for name in ("business_date", "value_date"):
             fields[name] = (
                 "" if date_or_none(getattr(t, name)) is None else str(getattr(t, name))
@@ -71,7 +82,7 @@ def digest_of(salt: str, asked: "AskedBatch") -> str:
             moment = cast(Any, t.terms).expires.isoformat()
             fields["terms"]["expires"] = moment.replace("+00:00", "Z")
         transfers.append({name: value for name, value in fields.items() if value})
-    request: dict[str, object] = {"id": str(asked.id), "transfers": transfers}
+    request: dict[str, object] = {"id": batch or str(asked.id), "transfers": transfers}
     if asked.mode != "atomic":
         request["mode"] = str(asked.mode)
     for name in ("source", "late", "count", "control_sums"):
@@ -189,6 +200,17 @@ def why_of(refusal: Any) -> Why | None:
     if not hasattr(refusal, "code"):
         return None
     return Why(refusal.position, str(refusal.code), refusal.account, refusal.available)
+
+
+def why_in(fields: Mapping[str, Any]) -> Why:
+    """Why a batch was refused, as its leaf says."""
+    available = fields.get("available")
+    return Why(
+        fields.get("position"),
+        fields["code"],
+        fields.get("account"),
+        None if available is None else int(available),
+    )
 
 
 def _crossed(place: Place) -> bool:

@@ -49,6 +49,8 @@ def _kept_back(books: Books, entry: Entry) -> None:
         sum(one.pending_credits for one in places),
     ]
     held = sum(hold.left for hold in books.all_now("hold").values())
+    waiting = books.all_now("proposal").values()
+    held += sum(one["amount"] for proposal in waiting for one in proposal.reserved)
     must(found == [held, held], "kept back is not what is held", found, held)
 
 

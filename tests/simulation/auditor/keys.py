@@ -11,6 +11,9 @@ def _key(books: Books, entry: Entry) -> None:
     key = entry.fields["key"]
     if entry.fields["action"] == "grant":
         books.granted[key] = entry.fields
+        role = entry.fields["role"]
+        if role != "operator":  # As whoever has no line is.
+            books.shelve("role", key, role)
     else:
         books.revoked.add(key)
 

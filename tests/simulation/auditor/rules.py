@@ -95,6 +95,24 @@ class Ruling:
         done.changed = draft.changed
         return done
 
+    def is_hopeless(self) -> bool:
+        """Whether one is refused whoever approves it: for its accounts, reference or dates.
+
+        Which years may be adjusted is asked when it is posted.
+        """
+        return any(
+            self._refuse_accounts(position, one)
+            or self._refuse_reference(position, one)
+            or not self._is_dated(one)
+            for position, one in enumerate(self._asked.wanted)
+        )
+
+    def _is_dated(self, one: Wanted) -> bool:
+        day = (one.day or self._moment.day) if one.is_adjusting else self._day(one)
+        return day is not None and (
+            one.value_day is None or self._calendar.allows_value(one.value_day, day)
+        )
+
     def _entries(self) -> Iterator[list[int]]:
         def key(position: int) -> tuple[str, int]:
             entry = self._asked.wanted[position].terms.get("entry")
@@ -129,16 +147,7 @@ class Ruling:
         return next(filter(None, (rule(position, one) for rule in rules)), None)
 
     def _refuse_accounts(self, position: int, one: Wanted) -> Why | None:
-        debit, credit = self._draft.place(one.debit), self._draft.place(one.credit)
-        if debit is None:
-            return Why(position, "debit_account_not_found")
-        if credit is None:
-            return Why(position, "credit_account_not_found")
-        if debit.number == credit.number:
-            return Why(position, "accounts_must_differ", credit.number)
-        if debit.currency != credit.currency:
-            return Why(position, "accounts_of_different_currencies", credit.number)
-        return None
+        return refuse_accounts(position, one, self._draft.place)
 
     def _refuse_reference(self, position: int, one: Wanted) -> Why | None:
         is_used = bool(one.reference) and self._is_taken(position)
@@ -533,6 +542,22 @@ class Ruling:
             note["business_date"] = day.isoformat()
         if note:
             self._done.notes[position] = note
+
+
+def refuse_accounts(
+    position: int, one: Wanted, place: Callable[[int], Place | None]
+) -> Why | None:
+    """Why nothing can ever pass between two accounts."""
+    debit, credit = place(one.debit), place(one.credit)
+    if debit is None:
+        return Why(position, "debit_account_not_found")
+    if credit is None:
+        return Why(position, "credit_account_not_found")
+    if debit.number == credit.number:
+        return Why(position, "accounts_must_differ", credit.number)
+    if debit.currency != credit.currency:
+        return Why(position, "accounts_of_different_currencies", credit.number)
+    return None
 
 
 def keep_back(

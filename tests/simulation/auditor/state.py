@@ -206,6 +206,10 @@ class Shelf:
         after = bisect_right(history, size, key=lambda stand: stand[0])
         return history[after - 1][1] if after else None
 
+    def ever(self, kind: str) -> list[Any]:
+        """The names of all of a kind that ever were."""
+        return list(self._kinds.get(kind, {}))
+
     def all_at(self, kind: str, size: int) -> dict[Any, Any]:
         """All of a kind that were there."""
         found = {name: self.at(kind, name, size) for name in self._kinds.get(kind, {})}

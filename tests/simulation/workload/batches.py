@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch, AskedTerms
 from ledger.core.model import Action, Mode
-from ledger.core.ports import Receipt, RefusedReceipt
+from ledger.core.ports import ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import batches as audit
+from tests.simulation.auditor import proposals
 from tests.simulation.workload.client import OPERATOR, UNSURE, Client, Request, Sent, command
 from tests.simulation.workload.transfers import batch, clearing, of_hold, reversal, transfer
 from tests.simulation.world import Cut
@@ -23,28 +24,41 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     """Send a batch, or several copies of it at once."""
     asked, caller, ledger = one.asked, one.caller, one.ledger
     client.ledger = ledger
-    books = client.world.auditor.books
+    books, since = client.world.auditor.books, client.since()
     poster = caller.poster or caller.key
+    client.world.auditor.sends(asked, one.workflow)
 
     async def ask(desk: Sequencer) -> list[Any]:
-        posts = [desk.post(ledger, asked, caller) for _ in range(copies)]
-        return _all_or_fault(await asyncio.gather(*posts, return_exceptions=True))
+        posts = [
+            desk.pay(ledger, asked, one.workflow, caller)
+            if one.workflow
+            else desk.post(ledger, asked, caller)
+            for _ in range(copies)
+        ]
+        return all_or_fault(await asyncio.gather(*posts, return_exceptions=True))
 
     def tell(outcomes: list[Any], signed: int) -> str:
         for outcome in outcomes:
-            if isinstance(outcome, Receipt):
-                audit.posted(books(ledger), asked, poster, outcome, signed)
-            elif isinstance(outcome, RefusedReceipt):
-                audit.refused(books(ledger), asked, poster, outcome, signed)
-            else:
-                assert isinstance(outcome, Refusal), outcome
-                assert outcome.code is RefusalCode.ID_USED_BY_ANOTHER_BATCH
-                audit.used_by_another(books(ledger), asked, poster)
-        return _in_words(outcomes[0])
+            match outcome:
+                case Receipt():
+                    audit.posted(books(ledger), asked, poster, outcome, signed)
+                case RefusedReceipt():
+                    audit.refused(books(ledger), asked, poster, outcome, signed)
+                case ProposalReceipt():
+                    proposals.proposed(books(ledger), asked, poster, outcome, signed)
+                case Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH):
+                    audit.used_by_another(books(ledger), asked, poster)
+                case Refusal():
+                    way = one.workflow
+                    proposals.not_proposed(books(ledger), asked, poster, way, outcome, since)
+                case _:
+                    raise AssertionError(outcome)
+        return in_words(outcomes[0])
 
     many = f"{len(asked.transfers)} transfers" if len(asked.transfers) > 1 else "1 transfer"
+    by = f", by {one.workflow}" if one.workflow else ""
     return Request(
-        f"{verb} batch {asked.id.int} in {ledger}, {asked.mode.value}, {many}",
+        f"{verb} batch {asked.id.int} in {ledger}, {asked.mode.value}, {many}{by}",
         ask,
         tell,
         ledger,
@@ -53,7 +67,7 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     )
 
 
-def _all_or_fault(outcomes: Sequence[Any]) -> list[Any]:
+def all_or_fault(outcomes: Sequence[Any]) -> list[Any]:
     """The answers of several that were asked at once; a fault where any has none."""
     faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if faults and len(faults) < len(outcomes):
@@ -63,8 +77,10 @@ def _all_or_fault(outcomes: Sequence[Any]) -> list[Any]:
     return list(outcomes)
 
 
-def _in_words(outcome: Receipt | RefusedReceipt | Refusal) -> str:
+def in_words(outcome: Receipt | RefusedReceipt | ProposalReceipt | Refusal) -> str:
     again = "again " if getattr(outcome, "replayed", False) else ""
+    if isinstance(outcome, ProposalReceipt):
+        return f"{again}waits since leaf {outcome.leaf_index}"
     if isinstance(outcome, Receipt):
         count = len(outcome.posted.amount)
         return f"{again}posted {count} in leaf {outcome.leaf_index}"
@@ -113,7 +129,8 @@ def post_another(client: Client) -> Request | None:
             asked = replace(asked, transfers=lines)
         case "caller":
             caller = client.caller()
-    one = Sent(asked, caller, first.ledger)
+    workflow = first.workflow if len(asked.transfers) == 1 else ""
+    one = Sent(asked, caller, first.ledger, workflow)
     sent.append(one)
     return send(client, one, "posts something else as")
 
@@ -160,7 +177,7 @@ def take_back_at_once(client: Client) -> Request | None:
 
     async def ask(desk: Sequencer) -> list[Any]:
         asked = [one.ask(desk) for one in requests]
-        return _all_or_fault(await asyncio.gather(*asked, return_exceptions=True))
+        return all_or_fault(await asyncio.gather(*asked, return_exceptions=True))
 
     def tell(outcomes: list[Any], signed: int) -> str:
         told = [one.tell(each, signed) for one, each in zip(requests, outcomes, strict=True)]
@@ -183,16 +200,15 @@ def take_back_at_once(client: Client) -> Request | None:
 def preview(client: Client) -> Request:
     asked = batch(client, UUID(int=0))  # Would be missed by the auditor if it left a leaf.
     world, ledger = client.world, client.ledger
-    since = world.auditor.size(ledger)
-    began = world.now()
+    since, began = client.since(), world.now()
 
     async def ask(desk: Sequencer) -> Any:
         return await desk.post(ledger, asked, OPERATOR, dry_run=True)
 
     def tell(outcome: Any, signed: int) -> str:
         books = world.auditor.books(ledger)
-        times = {time + skew for time in (began, world.now()) for skew in world.skews}
-        audit.previewed(books, asked, outcome, max(1, since), times)
+        key = OPERATOR.key
+        audit.previewed(books, asked, outcome, since, client.times(began), key=key)
         return "seen"
 
     def malformed() -> None:

@@ -106,11 +106,12 @@ def command(weight: float) -> Callable[[Command], Command]:
 
 @dataclass
 class Sent:
-    """A batch that was sent, and by whom."""
+    """A batch that was sent, and by whom; or a payment, and by which workflow."""
 
     asked: AskedBatch
     caller: Caller
     ledger: str
+    workflow: str = ""
 
 
 class Outbox:
@@ -306,6 +307,19 @@ class Client:
     def rows(self) -> list[Leg]:
         """The rows of the ledger, as far as anybody can know them."""
         return self.books.rows if self.world.auditor.size(self.ledger) else []
+
+    def is_open(self) -> bool:
+        """Whether the ledger this step is about is there."""
+        return bool(self.world.auditor.size(self.ledger))
+
+    def since(self) -> int:
+        """How many leaves there are of the ledger this step is about; 1 where there is none."""
+        return max(1, self.world.auditor.size(self.ledger))
+
+    def times(self, began: int) -> set[int]:
+        """When something was asked and answered, by any clock that there was."""
+        moments = (began, self.world.now())
+        return {moment + skew for moment in moments for skew in self.world.skews}
 
     def caller(self) -> Caller:
         """The operator, or somebody with a key that works."""
