@@ -18,27 +18,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ledger.core.asked import Caller
 from ledger.core.book import Posted
-from ledger.core.faults import (
-    ClockAhead,
-    JournalBroken,
-    StoreUnavailable,
-    WriterReplaced,
-)
-from ledger.core.lines import AccountOpened, DayClosed, Snapshot
+from ledger.core.faults import ClockAhead, JournalBroken, StoreUnavailable, WriterReplaced
+from ledger.core.leaves import AccountOpened, DayClosed, Snapshot
 from ledger.core.model import Phase
-from ledger.core.ports import (
-    Caller,
-    DayBalances,
-    Group,
-    Head,
-    Movement,
-    NewBatch,
-    StoredBatch,
-    StoredLeaf,
-    StoredSnapshot,
-    TransferRow,
-)
+from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_body, read_levies
 from ledger.journal.canonical import decode_leaf
@@ -111,7 +97,7 @@ class MemoryDatabase:
 
 
 class MemoryStore:
-    """Store (core/ports.py) on a memory database. Two of them are two processes.
+    """Store (core/store.py) on a memory database. Two of them are two processes.
 
     Args:
         before_commit: called with the ledger when a group is about to take effect.

@@ -28,6 +28,7 @@ from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.trial import Moment, known, show_moment
 from ledger.api.wire import decode, decode_accounts, read_body
+from ledger.core.asked import AskedChange, AskedCurrency, AskedKey, AskedLedger
 from ledger.core.book import Book
 from ledger.core.days import A_DAY
 from ledger.core.model import (
@@ -40,7 +41,6 @@ from ledger.core.model import (
     Role,
     Status,
 )
-from ledger.core.ports import AskedChange, AskedCurrency, AskedKey, AskedLedger
 from ledger.core.refusals import Refusal
 
 SCAN_MAX: Final = 50_000  # Codes a page looks at when few of them are the caller's.

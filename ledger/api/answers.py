@@ -13,9 +13,10 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType, field
 
 from ledger.core.amounts import show_amount
+from ledger.core.answered import LedgerView, RunReport
+from ledger.core.asked import Caller, PeriodMark, SoftBounds
 from ledger.core.book import Book
 from ledger.core.changes import soft_bounds
-from ledger.core.lines import Every, Shift
 from ledger.core.model import (
     NO_LOWER,
     NO_UPPER,
@@ -34,7 +35,7 @@ from ledger.core.model import (
     Status,
 )
 from ledger.core.periods import Period
-from ledger.core.ports import Caller, LedgerView, PeriodMark, RunReport, SoftBounds
+from ledger.core.rule_leaves import Every, Shift
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NONE: Final = "none"  # A bound that is not there.

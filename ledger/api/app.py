@@ -22,9 +22,10 @@ from ledger.api.openapi import write_openapi
 from ledger.api.problems import Problem, language_of, problem_of
 from ledger.api.routes import ROUTES, Route
 from ledger.api.service import Call, Service, Settings
+from ledger.core.asked import Caller
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.model import Role
-from ledger.core.ports import Caller, Desk, Keys, Reads, Runs
+from ledger.core.ports import Desk, Keys, Reads, Runs
 
 SERVICE: Final = web.AppKey("service", Service)
 GATE: Final["web.AppKey[Gate]"] = web.AppKey("gate")

@@ -23,10 +23,11 @@ from ledger.api.problems import Problem
 from ledger.api.receipts import batch_receipt, refusal_facts, refusal_of
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.transfers import posted_leaf
+from ledger.core.answered import Receipt
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import AnyLeaf, BatchPosted, BatchRefused
+from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused
 from ledger.core.model import BATCH_MAX
-from ledger.core.ports import Receipt, StoredBatch
+from ledger.core.store import StoredBatch
 from ledger.core.texts import sentence
 from ledger.journal.batches import line_proof, read_posted
 from ledger.journal.canonical import decode_leaf, decode_manifest, decode_transfers

@@ -28,12 +28,12 @@ from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.wire import decode, read_body
 from ledger.core.amounts import show_amount
+from ledger.core.asked import AskedDays, AskedMark
 from ledger.core.book import Book
 from ledger.core.changes import DAYS_BY_CLOCK
 from ledger.core.days import A_DAY, ADJUSTMENTS
-from ledger.core.lines import DayClosed, DayTotal, SettingsChanged
+from ledger.core.leaves import DayClosed, DayTotal, SettingsChanged
 from ledger.core.model import DATE_MIN
-from ledger.core.ports import AskedDays, AskedMark
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 

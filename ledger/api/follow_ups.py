@@ -34,7 +34,8 @@ from ledger.api.wire import (
 from ledger.core.amounts import show_amount
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Posted
-from ledger.core.lines import BatchRefused, Transfer
+from ledger.core.leaves import BatchRefused
+from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX, Action, Mode, Phase, Side
 from ledger.core.refusals import RefusalCode
 from ledger.journal.batches import read_body as read_batch_body

@@ -23,8 +23,9 @@ from ledger.api.receipts import refusal_problem
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.api.wire import decode, read_body
 from ledger.core.amounts import show_amount
-from ledger.core.lines import (
-    Act,
+from ledger.core.answered import Standing
+from ledger.core.asked import AskedLimits, SoftBounds
+from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
     LimitChanged,
@@ -34,9 +35,10 @@ from ledger.core.lines import (
     PaymentLimits,
     StatusChanged,
 )
+from ledger.core.lines import Act
 from ledger.core.model import NO_LOWER, NO_UPPER, Account, Status
 from ledger.core.payments import LIMITS
-from ledger.core.ports import AskedLimits, SoftBounds, Standing, TransferRow
+from ledger.core.ports import TransferRow
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 

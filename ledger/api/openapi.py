@@ -11,7 +11,8 @@ from ledger.api.answers import DryRun
 from ledger.api.posting import PostQuery
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
 from ledger.api.routes import Route
-from ledger.core.texts import LANGUAGES, TEXTS
+from ledger.core.texts import TEXTS
+from ledger.core.texts.text import LANGUAGES
 
 VERSION: Final = "1.0.0"
 _REF: Final = "#/components/schemas/{name}"

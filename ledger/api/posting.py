@@ -13,11 +13,11 @@ from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfe
 from ledger.api.service import Call, answer
 from ledger.api.waiting import ProposalPosted, proposal_receipt
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id, read_body
+from ledger.core.answered import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.model import Action, Side
-from ledger.core.ports import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal
 
 MINIMAL: Final = "return=minimal"

@@ -12,21 +12,11 @@ from ledger.api.accounts import NoQuery
 from ledger.api.answers import DryRun
 from ledger.api.auth import READERS
 from ledger.api.batches import refused_batch
-from ledger.api.posting import (
-    PostQuery,
-    WriteQuery,
-    answer_outcome,
-    newest_checkpoint,
-    post,
-)
+from ledger.api.posting import PostQuery, WriteQuery, answer_outcome, newest_checkpoint, post
 from ledger.api.problems import Problem
 from ledger.api.receipts import batch_receipt, outcome_answers, refusal_problem, refused
 from ledger.api.service import PAGE, PAGE_MAX, Call, answer
-from ledger.api.waiting import (
-    DecisionAnswer,
-    ProposalsPage,
-    proposal_answer,
-)
+from ledger.api.waiting import DecisionAnswer, ProposalsPage, proposal_answer
 from ledger.api.wire import (
     DecisionRequest,
     PaymentRequest,
@@ -37,19 +27,19 @@ from ledger.api.wire import (
     idempotency_id,
     read_body,
 )
-from ledger.core.asked import AskedBatch, AskedTransfer, Text
-from ledger.core.book import Book, Posted
-from ledger.core.lines import ApprovalRule, Workflow
-from ledger.core.model import Decision, Role
-from ledger.core.ports import (
+from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
+from ledger.core.asked import (
+    AskedBatch,
     AskedDecision,
     AskedPolicy,
+    AskedTransfer,
     AskedWorkflow,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
+    Text,
 )
+from ledger.core.book import Book, Posted
+from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 
 # ---- rules as data
 

@@ -24,11 +24,11 @@ from ledger.api.auth import Reach
 from ledger.api.problems import Problem
 from ledger.api.service import Call
 from ledger.core.amounts import show_amount
+from ledger.core.answered import Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
-from ledger.core.lines import BatchRefused
+from ledger.core.leaves import BatchRefused
 from ledger.core.model import Phase
-from ledger.core.ports import Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_NOTE, Note
 from ledger.core.texts import sentence

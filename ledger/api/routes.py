@@ -42,7 +42,7 @@ from ledger.api.auth import (
 from ledger.api.posting import PostQuery, WriteQuery
 from ledger.api.rules import EndQuery, RemoveQuery
 from ledger.api.service import Call
-from ledger.core import ports, scheduling
+from ledger.core import answered, asked, scheduling
 from ledger.core import rules as asked_rules
 from ledger.core.model import Role
 
@@ -515,7 +515,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.AccountsPage,
         OPERATORS,
         WriteQuery,
-        (ports.AskedAccount, wire.AccountsRequest),
+        (asked.AskedAccount, wire.AccountsRequest),
         201,
         {"code": "socia-0001", "currency": "MXN", "kind": "member", "lower_bound": "0"},
     ),
@@ -550,7 +550,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.AccountAnswer,
         CHANGERS,
         WriteQuery,
-        (ports.AskedChange,),
+        (asked.AskedChange,),
         example={"reason": "board_decision", "lower_bound": "-500.00"},
     ),
     Route(
@@ -563,7 +563,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.AccountsPage,
         OPERATORS,
         WriteQuery,
-        (ports.AskedLimits,),
+        (asked.AskedLimits,),
         example={
             "accounts": ["socia-0001", "socia-0002"],
             "reason": "assembly",
@@ -640,7 +640,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.DaysSettings,
         OPERATORS,
         WriteQuery,
-        (ports.AskedDays,),
+        (asked.AskedDays,),
         example={"days": "clock", "cut_off": "16:30", "value_days_back": 3},
     ),
     Route(
@@ -709,7 +709,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.PeriodAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedMark,),
+        (asked.AskedMark,),
         example={
             "mark": "reopened",
             "act": {"number": "CA-12/2026", "date": "2026-02-10", "hash": "ab" * 32},
@@ -789,7 +789,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.CurrencyAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedCurrency,),
+        (asked.AskedCurrency,),
         201,
         {"code": "MXN", "kind": "national", "scale": 2},
     ),
@@ -906,10 +906,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Charge the demurrage of a period",
         "Cobrar la oxidación de un periodo",
-        ports.RunReport,
+        answered.RunReport,
         OPERATORS,
         WriteQuery,
-        (ports.AskedRun,),
+        (asked.AskedRun,),
         example={"period_end": "2026-11-30"},
     ),
     Route(
@@ -972,10 +972,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         "rules",
         "Charge a fee for a period",
         "Cobrar una cuota de un periodo",
-        ports.RunReport,
+        answered.RunReport,
         OPERATORS,
         WriteQuery,
-        (ports.AskedRun,),
+        (asked.AskedRun,),
         example={"period_end": "2026-11-30"},
     ),
     Route(
@@ -1133,7 +1133,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.NewKeyAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedKey,),
+        (asked.AskedKey,),
         201,
         {"role": "poster", "poster": "sucursal-norte", "accounts": ["caja", "norte-*"]},
     ),
@@ -1169,7 +1169,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers.LedgerAnswer,
         OPERATORS,
         WriteQuery,
-        (ports.AskedLedger,),
+        (asked.AskedLedger,),
         201,
         {"code": "caja-norte", "name": "Caja Norte", "time_zone": "America/Mexico_City"},
     ),

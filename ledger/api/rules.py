@@ -28,11 +28,13 @@ from ledger.api.service import Call, answer
 from ledger.api.wire import decode, read_body
 from ledger.core import rules
 from ledger.core.amounts import show_amount
+from ledger.core.answered import RunReport
+from ledger.core.asked import AskedRun
 from ledger.core.book import Book
-from ledger.core.lines import AnyLeaf, Demurrage, DemurrageSet, Fee, Levy, Reserve
+from ledger.core.leaves import AnyLeaf
 from ledger.core.model import Currency, Word
-from ledger.core.ports import AskedRun, RunReport
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Demurrage, DemurrageSet, Fee, Levy, Reserve
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedLevy, AskedReserve
 
 T = TypeVar("T")

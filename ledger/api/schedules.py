@@ -30,11 +30,12 @@ from ledger.api.wire import decode, read_body
 from ledger.core import scheduling
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
-from ledger.core.lines import AnyLeaf, Done
+from ledger.core.leaves import AnyLeaf
 from ledger.core.model import OpaqueId, Word
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.schedules import Standing
 from ledger.core.scheduling import AskedHolidays, AskedSchedule, Coming, coming
+from ledger.core.state_lines import Done
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)

@@ -21,7 +21,8 @@ from ledger.api.auth import Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
 from ledger.api.problems import Problem, language_of, shown
 from ledger.api.wire import read_query
-from ledger.core.ports import Caller, Desk, Keys, Reads, Runs
+from ledger.core.asked import Caller
+from ledger.core.ports import Desk, Keys, Reads, Runs
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)

@@ -31,9 +31,11 @@ from ledger.api.service import PAGE, PAGE_MAX, Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, Beside, Outcome, Terms, Transfer
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
-from ledger.core.ports import StoredBatch, TransferRow
+from ledger.core.ports import TransferRow
+from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers

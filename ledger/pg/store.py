@@ -34,9 +34,9 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Snapshot
+from ledger.core.leaves import Snapshot
 from ledger.core.model import Phase
-from ledger.core.ports import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
+from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
 from ledger.journal.batches import read_levies
 from ledger.journal.canonical import decode_leaf
@@ -132,7 +132,7 @@ class _Writer:
 
 
 class PgStore:
-    """Store (core/ports.py) in a database.
+    """Store (core/store.py) in a database.
 
     Args:
         before_commit: called with the ledger when all but the COMMIT is done. For tests.
@@ -220,7 +220,7 @@ class PgStore:
     # ---- one transaction for a group
 
     async def commit(self, group: Group) -> None:
-        """Commit a group (core/ports.py).
+        """Commit a group (core/store.py).
 
         Cancelling it is safe at any time: before the COMMIT nothing is recorded, and at the
         COMMIT the outcome is unknown. Either way the ledger must be taken again.

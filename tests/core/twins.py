@@ -19,8 +19,7 @@ from ledger.core.door import (
     write_lines,
     write_manifest,
 )
-from ledger.core.lines import (
-    RULES,
+from ledger.core.leaves import (
     AccountOpened,
     AnyLeaf,
     BatchPosted,
@@ -29,15 +28,13 @@ from ledger.core.lines import (
     DayTotal,
     HoldsExpired,
     LimitChanged,
-    Manifest,
     Opening,
-    Rate,
     StatusChanged,
-    Transfer,
 )
+from ledger.core.lines import RULES, Manifest, Rate, Transfer
 from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
-from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Link, Past, links_of, targets_of
 from ledger.journal.batches import Body, read_posted, root_of_lines, write_body, write_outcomes
 from ledger.journal.canonical import encode_line

@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
+from ledger.core.asked import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
     BatchProposed,
@@ -21,7 +22,6 @@ from ledger.core.lines import (
     ProposalDecided,
 )
 from ledger.core.model import CurrencyKind, Nature
-from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
 from ledger.core.schedules import SCHEDULER
 from ledger.journal.canonical import decode_leaf

@@ -17,7 +17,7 @@ from typing import get_args
 
 import pytest
 
-from ledger.core.lines import AnyLeaf
+from ledger.core.leaves import AnyLeaf
 from tests.simulation.auditor.books import LINES
 from tests.simulation.auditor.rules import GOES_WITH
 from tests.simulation.history import run

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from ledger.core.asked import Caller
 from ledger.core.faults import LedgerFault, OutcomeUnknown, StoreUnavailable
-from ledger.core.ports import Caller, Group, Head
+from ledger.core.store import Group, Head
 from ledger.journal.checkpoints import Checkpoint
 from ledger.memory import MemoryDatabase, MemoryKeys, MemoryStore
 from ledger.sequencer.desk import Sequencer

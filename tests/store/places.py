@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from ledger.core.faults import OutcomeUnknown, StoreUnavailable
-from ledger.core.ports import Group, Keys, Reads, Store
+from ledger.core.ports import Keys, Reads
+from ledger.core.store import Group, Store
 from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads, MemoryStore
 from ledger.pg.follower import Follower
 from ledger.pg.keys import PgKeys

@@ -11,6 +11,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import astuple, replace
 
+from ledger.core.asked import Caller
 from ledger.core.days import hash_of
 from ledger.core.faults import (
     ClockAhead,
@@ -19,16 +20,17 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import (
+from ledger.core.leaves import (
     DayClosed,
     DayOpened,
     LimitChanged,
     SettingsChanged,
     StatusChanged,
-    Terms,
 )
+from ledger.core.lines import Terms
 from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
-from ledger.core.ports import Caller, DayBalances, Group, Movement, NewProposal, NewTile, Store
+from ledger.core.ports import DayBalances, Movement
+from ledger.core.store import Group, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes

@@ -9,8 +9,8 @@ from tests.simulation.auditor.forms import Broken, must, place_of
 from tests.simulation.auditor.state import Place
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
+    from ledger.core.asked import AskedAccount, AskedCurrency
     from ledger.core.model import Account
-    from ledger.core.ports import AskedAccount, AskedCurrency
     from ledger.core.refusals import Refusal
 
 

@@ -35,9 +35,9 @@ from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Place
 from tests.simulation.auditor.trees import root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
+    from ledger.core.answered import Receipt, RefusedReceipt
     from ledger.core.asked import AskedBatch
     from ledger.core.book import Posted
-    from ledger.core.ports import Receipt, RefusedReceipt
     from ledger.core.refusals import Refusal
 
 

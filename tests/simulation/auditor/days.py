@@ -12,7 +12,7 @@ from tests.simulation.auditor.forms import canonical, in_base64, must
 from tests.simulation.auditor.state import POSTED, Leg
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.ports import ClosedDay
+    from ledger.core.answered import ClosedDay
     from ledger.core.refusals import Refusal
 
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.

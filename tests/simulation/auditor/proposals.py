@@ -25,15 +25,9 @@ from tests.simulation.auditor.schedules import attempt_asked, whose
 from tests.simulation.auditor.state import Moment, Place, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.asked import AskedBatch
+    from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+    from ledger.core.asked import AskedBatch, AskedDecision
     from ledger.core.book import Posted
-    from ledger.core.ports import (
-        AskedDecision,
-        ProposalReceipt,
-        ProposalView,
-        Receipt,
-        RefusedReceipt,
-    )
     from ledger.core.refusals import Refusal
 
 ENDS = ("declined", "cancelled", "expired")

@@ -8,10 +8,11 @@ from tests.simulation.auditor.books import SHOWN, Books, Entry, line
 from tests.simulation.auditor.forms import must, place_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
+    from ledger.core.answered import LedgerView
     from ledger.core.book import Book
-    from ledger.core.lines import Opening
+    from ledger.core.leaves import Opening
     from ledger.core.model import Account
-    from ledger.core.ports import LedgerView, TransferRow
+    from ledger.core.ports import TransferRow
 
 OPENING = ("code", "name", "origin", "time_zone", "unique_references", "public_key")
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ledger.core import book, levies, terms
+from ledger.core import levies, state, terms
 from ledger.core.frozen import STATUSES
 from ledger.core.holds import Holds
-from ledger.core.lines import Beside, HoldsExpired
+from ledger.core.leaves import HoldsExpired
+from ledger.core.lines import Beside
 from ledger.core.model import Status
 from ledger.core.suspense import Suspense
 from ledger.core.terms import Posting
@@ -101,13 +102,13 @@ def pass_soft_bounds_in_silence(patch: Patch) -> None:
 
 @damage(DECIDED)
 def let_the_frozen_pay(patch: Patch) -> None:
-    patch.setattr(book, "_MAY_PAY", {*book._MAY_PAY, STATUSES.index(Status.FROZEN_DEBITS)})
+    patch.setattr(state, "_MAY_PAY", {*state._MAY_PAY, STATUSES.index(Status.FROZEN_DEBITS)})
 
 
 @damage(DECIDED)
 def let_the_frozen_be_paid(patch: Patch) -> None:
     frozen = STATUSES.index(Status.FROZEN_CREDITS)
-    patch.setattr(book, "_MAY_BE_PAID", {*book._MAY_BE_PAID, frozen})
+    patch.setattr(state, "_MAY_BE_PAID", {*state._MAY_BE_PAID, frozen})
 
 
 @damage(DECIDED)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ledger.core.asked import AskedAccount, AskedChange, AskedCurrency, AskedLedger, SoftBounds
 from ledger.core.model import CurrencyKind, Nature, Status
-from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency, AskedLedger, SoftBounds
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import accounts as audit

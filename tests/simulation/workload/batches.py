@@ -8,9 +8,9 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from ledger.core.answered import ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTerms
 from ledger.core.model import Action, Mode
-from ledger.core.ports import ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import batches as audit

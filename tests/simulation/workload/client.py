@@ -28,7 +28,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ledger.core.asked import AskedBatch
+from ledger.core.asked import AskedBatch, Caller
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -40,7 +40,6 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.model import Role
-from ledger.core.ports import Caller
 from ledger.core.refusals import Refusal
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor.batches import not_recorded

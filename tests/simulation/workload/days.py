@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import UNSET
 
+from ledger.core.asked import AskedAct, AskedDays, AskedMark
 from ledger.core.model import DaysBy
-from ledger.core.ports import AskedAct, AskedDays, AskedMark
 from ledger.core.refusals import Refusal
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import days as audit

@@ -2,8 +2,8 @@
 
 from hashlib import sha256
 
+from ledger.core.asked import AskedKey, Caller
 from ledger.core.model import Role
-from ledger.core.ports import AskedKey, Caller
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import keys as audit
 from tests.simulation.workload.client import OPERATOR, Client, Request, command

@@ -5,8 +5,8 @@ from typing import Any
 from msgspec import UNSET
 
 from ledger.core.book import Book
-from ledger.core.lines import Levy, LevySet
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import Levy, LevySet
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.pending import Built, Change
 from tests.simulation.auditor import levies as audit

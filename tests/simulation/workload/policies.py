@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec import UNSET, convert
 
-from ledger.core.lines import ApprovalRule, Workflow
-from ledger.core.ports import AskedPolicy, AskedWorkflow
+from ledger.core.asked import AskedPolicy, AskedWorkflow
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import policies as audit
 from tests.simulation.workload.client import OPERATOR, Client, Request, command, outcome_of

@@ -7,9 +7,9 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
+from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.model import Decision, Role
-from ledger.core.ports import AskedDecision, Caller, ProposalView, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import batches, proposals

@@ -9,7 +9,7 @@ from msgspec import convert
 
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
-from ledger.core.lines import AnyLeaf
+from ledger.core.leaves import AnyLeaf
 from ledger.core.refusals import Refusal
 from ledger.core.scheduling import (
     AskedHolidays,
