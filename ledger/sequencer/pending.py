@@ -214,7 +214,8 @@ class Post(Pending[PostOutcome]):
             ended = writer.ended(self.asked.id)
             if ended is not None:  # Just now: the look-up may not have seen it.
                 return self._give_ended(ended)
-            refusal = None if self.unless is None else self.unless(writer.book)
+            unless = self.unless
+            refusal = None if unless is None else unless(writer.book, writer.now())
             return writer.post(self) if refusal is None else lambda: self.give(refusal)
         try:
             if self._same(stored, writer.book):
