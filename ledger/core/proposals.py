@@ -304,6 +304,12 @@ class Proposals(Part):
             self._reserve(undo, held, -1)
         self.ending = Ending(after, ENDED.get(line.decision))
 
+    def free(self, undo: Undo, batch: UUID) -> None:
+        """Give back what a proposal keeps back, while it is tried what its batch would do."""
+        proposal = self.open.get(batch)
+        for held in () if proposal is None else proposal.line.holds or ():
+            self._reserve(undo, held, -1)
+
     def _reserve(self, undo: Undo, one: Reserved, sign: int) -> None:
         self._state.holds.reserve(
             undo, one.debit_account, one.credit_account, sign * one.amount

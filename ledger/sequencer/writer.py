@@ -61,6 +61,7 @@ from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Workflow
 from ledger.core.store import Head, NewBatch, NewProposal, Store, StoredBatch
 from ledger.core.terms import targets_of
+from ledger.core.undo import Undo
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.group import OpenGroup
@@ -332,7 +333,8 @@ class Writer:
     ) -> Posted | Refusal:
         """What posting would do, once what it stands on is committed.
 
-        With `is_trial` it is said though somebody would have to approve it first.
+        With `is_trial` it is said though somebody would have to approve it first; of a batch
+        that waits for that, with what it keeps back itself.
         """
         check_form(asked)
         opening = self.book.opening
@@ -341,15 +343,21 @@ class Writer:
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
         def look(book: Book) -> Posted | Refusal:
-            return preview(
-                book,
-                asked,
-                self.moment(asked),
-                used,
-                past,
-                key=caller.key,
-                is_trial=is_trial,
-            )
+            freed = Undo()
+            if is_trial:
+                book.proposals.free(freed, asked.id)
+            try:
+                return preview(
+                    book,
+                    asked,
+                    self.moment(asked),
+                    used,
+                    past,
+                    key=caller.key,
+                    is_trial=is_trial,
+                )
+            finally:
+                freed.back_to(0)
 
         return await self.submit(Look(look))
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
 from ledger.core.asked import AskedDecision, AskedKey, AskedPolicy, AskedWorkflow, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
 from ledger.core.leaves import (
     AnyLeaf,
@@ -357,6 +357,21 @@ async def test_a_dry_run_says_what_posting_would_do(house: House) -> None:
         no = await desk.decide("caja", say("approved"), TELLER, dry_run=True)
         assert no == Refusal(code=RefusalCode.APPROVER_IS_MAKER)
         assert house.database.ledgers[1].head.size == size
+
+
+async def test_a_dry_run_knows_what_the_batch_keeps_back_itself(house: House) -> None:
+    async with house.serving() as desk:
+        await ruled(desk)
+        await desk.post("caja", batch(10, pay("ana", "eva", "5000.00")), TELLER)
+        live = await desk.read("caja", snapshot_of)
+        tried = await desk.decide("caja", say("approved"), BOSS, dry_run=True)
+        assert isinstance(tried, Posted)
+        assert tried.debit_balance == [0]
+        assert await desk.read("caja", snapshot_of) == live
+        assert await available(desk, "ana") == 0
+        done = await desk.decide("caja", say("approved"), BOSS)
+        assert isinstance(done, Receipt)
+        assert done.posted == tried
 
 
 # ---- payments by workflows
