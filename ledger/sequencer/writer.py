@@ -283,6 +283,8 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
+        if index >= self.signed.size:  # Another wrote it: see _look_up.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (

@@ -171,6 +171,17 @@ async def test_two_at_once_decide_once(house: House) -> None:
         assert await balance(desk, "eva") == 1000_00
 
 
+async def test_who_was_replaced_shows_no_receipt_that_it_cannot_prove(house: House) -> None:
+    """Said again to the old writer, which knows no proposal and has signed no such leaf."""
+    async with house.serving() as old:
+        await ruled(old)
+        async with house.serving(owner="second") as new:
+            await new.post("caja", LARGE, TELLER)
+            assert isinstance(await new.decide("caja", say("approved"), BOSS), Receipt)
+            with pytest.raises(StoreUnavailable):
+                await old.decide("caja", say("approved"), BOSS)
+
+
 @pytest.mark.parametrize("decision", ["approved", "declined"])
 @pytest.mark.parametrize("is_committing", [False, True])
 async def test_sent_again_while_it_is_decided(
