@@ -153,6 +153,8 @@ class Proposals(Part):
 
     def is_whitelisted(self, line: BatchProposed) -> bool:
         """Whether the party that would accept accepts at once what the other starts."""
+        if line.accepts is UNSET:
+            return False
         sides = (
             (line.payer, line.payee) if line.accepts == "payer" else (line.payee, line.payer)
         )

@@ -430,6 +430,18 @@ async def test_who_is_whitelisted_is_paid_at_once(house: House) -> None:
     house.book()
 
 
+async def test_a_whitelist_accepts_nothing_that_nobody_need_accept(house: House) -> None:
+    """A payment that a third party started, and that only must be approved."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        for pair in (("ana", "eva"), ("eva", "ana")):
+            assert await desk.set_whitelist("caja", *pair, True, OPERATOR) is None
+        asked = batch(20, pay("ana", "eva", "1000.00"))
+        waits = await desk.pay("caja", asked, "third_party", TELLER)
+        assert isinstance(waits, ProposalReceipt)
+        assert isinstance(await desk.decide("caja", say("approved", 20), BOSS), Receipt)
+
+
 async def test_nobody_need_accept_what_a_third_party_starts(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)
