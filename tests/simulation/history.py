@@ -178,7 +178,7 @@ async def _furnish(world: World) -> None:
     client = Client(world, "the assembly", Outbox())
     client.ledger = "caja"
     for make in (set_levy, set_policy, plan):  # Something is there from the beginning.
-        if chance.random() < 0.4:
+        if chance.random() < 0.5:
             await process.ask(partial(make(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]

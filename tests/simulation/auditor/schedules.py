@@ -222,14 +222,16 @@ def _moves_on(books: Books, entry: Entry) -> None:
     assert found is not None
     code, standing = found
     asked, now = attempt_asked(books, code, standing), fields["recorded_at"]
-    must(_shifted(books, standing, at) is not None, "posted, though it is skipped", code)
-    begins = due_at(books, standing, at)
-    must(begins <= now, "before its moment", code, begins - now)
+    is_new = books.entries[at - 1].fields["line"] != "decided"
+    if is_new:  # What waited was asked when it was offered; holidays may have come since.
+        must(_shifted(books, standing, at) is not None, "posted, though it is skipped", code)
+        begins = due_at(books, standing, at)
+        must(begins <= now, "before its moment", code, begins - now)
     if fields["line"] == "proposed":
         return
     if fields["line"] == "batch":
-        is_planned = "proposed" in fields or is_same(books, entry, asked, SCHEDULER)
-        must(is_planned, "posted what was not planned", code)  # Else what was proposed is.
+        is_planned = not is_new or is_same(books, entry, asked, SCHEDULER)
+        must(is_planned, "posted what was not planned", code)
         first = fields["first_sequence"]
         after = standing.after("posted", at, standing.refused + 1, sequence=first)
     else:

@@ -28,7 +28,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ledger.core.asked import AskedBatch, Caller
+from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -45,6 +45,7 @@ from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor.batches import not_recorded
 from tests.simulation.auditor.books import Books
 from tests.simulation.auditor.calendar import Calendar
+from tests.simulation.auditor.policies import workflow_of
 from tests.simulation.auditor.state import Leg
 from tests.simulation.world import Cut, Process, World, name_of
 
@@ -153,6 +154,7 @@ class Client:
         self.random: random.Random = world.random
         self.ledger = ""  # The one this step is about.
         self.key_numbers = 0
+        self.decisions: list[tuple[str, AskedDecision, Caller]] = []  # By ledger, as it said.
         self.is_last = False  # When all is quiet again, and only who serves is asked.
         self._unanswered: Request | None = None
 
@@ -310,6 +312,10 @@ class Client:
     def is_open(self) -> bool:
         """Whether the ledger this step is about is there."""
         return bool(self.world.auditor.size(self.ledger))
+
+    def has_workflow(self, code: str) -> bool:
+        """Whether there is such a workflow, as far as anybody can know it."""
+        return workflow_of(self.books, code, self.since()) is not None
 
     def since(self) -> int:
         """How many leaves there are of the ledger this step is about; 1 where there is none."""

@@ -15,6 +15,7 @@ from tests.simulation.workload.client import OPERATOR, Client, Request, command,
 POLICIES: list[dict[str, Any]] = [
     {"approvals": 1, "expires_after": 3600, "amount_from": 3000, "hold": True},
     {"approvals": 1, "expires_after": 86_400, "kinds": ["payroll", "rent"]},
+    {"approvals": 1, "expires_after": 86_400, "kinds": ["payroll", "rent"], "hold": True},
     {"approvals": 2, "expires_after": 10**6, "kinds": ["payroll"], "currency": "MXN"},
     {"approvals": 1, "expires_after": 1, "accounts": ["fund", "h-*"], "kinds": ["fee"]},
     {"approvals": 1, "expires_after": 600, "makers": ["poster"], "hold": True},
@@ -38,7 +39,7 @@ def set_policy(client: Client) -> Request:
     chance, ledger = client.random, client.ledger
     code = chance.choice(["large", "payroll", "odd"])
     there = sorted(client.books.all_now("policy")) if client.is_open() else []
-    rule = None if chance.random() < 0.4 else chance.choice(POLICIES)
+    rule = None if chance.random() < 0.25 else chance.choice(POLICIES)
     if rule is None and there and chance.random() < 0.8:
         code = chance.choice(there)
     asked = AskedPolicy(reason="x", rule=UNSET if rule is None else convert(rule, ApprovalRule))

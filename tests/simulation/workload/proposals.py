@@ -1,6 +1,7 @@
 """Proposals: payments that others accept, batches that others approve, and what they say."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,32 +9,48 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
-from ledger.core.model import Decision, Role
+from ledger.core.asked import AskedBatch, AskedDecision, AskedTransfer, Caller
+from ledger.core.model import Decision, Mode, Role
 from ledger.core.refusals import Refusal
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import batches, proposals
 from tests.simulation.workload.batches import all_or_fault, in_words, send
 from tests.simulation.workload.client import OPERATOR, Client, Request, Sent, command
 from tests.simulation.workload.policies import CODES
-from tests.simulation.workload.transfers import transfer
+from tests.simulation.workload.transfers import decimal, transfer
 
 APPROVERS = [Caller(key=name, role=Role.APPROVER) for name in ("luz", "teo", "pia")]
 PERSONS = ["luz", "rosa", "ines"]
 
 
-@command(4)
+@command(3)
 def pay(client: Client) -> Request:
     """A payment by a workflow; mostly one that is there."""
     chance = client.random
-    one = Sent(_payment(client), client.caller(), client.ledger, chance.choice(CODES))
+    one = Sent(_payment(client), client.caller(), client.ledger, _workflow(client))
     client.outbox.sent.append(one)
     return send(client, one, "starts", copies=chance.choice([1, 1, 1, 2]))
+
+
+def _workflow(client: Client) -> str:
+    there = [code for code in CODES if client.is_open() and client.has_workflow(code)]
+    return client.random.choice(there if there and client.random.random() < 0.9 else CODES)
+
+
+def all_there_is(client: Client, t: AskedTransfer) -> AskedTransfer:
+    """The same, of all that its payer has: to be kept back it is just enough."""
+    number = client.books.numbers.get(t.debit_account) if client.is_open() else None
+    place = client.books.now(number) if number else None
+    if place is None or place.floor is None or place.balance <= place.floor:
+        return t
+    return replace(t, amount=decimal(place.balance - place.floor, place.currency))
 
 
 def _payment(client: Client) -> AskedBatch:
     chance = client.random
     paid = transfer(client, client.currency())
+    if chance.random() < 0.3:
+        paid = all_there_is(client, paid)
     paid = replace(paid, business_date=UNSET, value_date=UNSET)
     if chance.random() < 0.4:
         paid = replace(paid, kind=chance.choice(["payroll", "rent"]))
@@ -42,30 +59,43 @@ def _payment(client: Client) -> AskedBatch:
     return AskedBatch(id=client.outbox.new_id(), transfers=[paid])
 
 
-@command(2.5)
-def post_large(client: Client) -> Request:
-    """A batch for which there is mostly a rule."""
+@command(5)
+def post_covered(client: Client) -> Request | None:
+    """A batch for which there is a rule, but for the amount perhaps."""
     chance = client.random
-    transfers = [
-        replace(
-            transfer(client, "MXN"),
-            kind=chance.choice(["payroll", "payroll", "rent"]),
-            entered_by=chance.choice([*PERSONS, "", ""]),
-            approved_by="jefa" if chance.random() < 0.1 else "",
-        )
-        for _ in range(chance.choice([1, 1, 2, 3]))
-    ]
-    asked = AskedBatch(id=client.outbox.new_id(), transfers=transfers)
+    rules = list(client.books.all_now("policy").values()) if client.is_open() else []
+    if not rules:
+        return None
+    rule = chance.choice(rules)["rule"]
+    transfers = [_covered(client, rule) for _ in range(chance.choice([1, 1, 2, 3]))]
+    if chance.random() < 0.4:
+        transfers = [all_there_is(client, transfers[0])]
+    mode = chance.choice([Mode.ATOMIC, Mode.ATOMIC, Mode.EACH])
+    asked = AskedBatch(id=client.outbox.new_id(), transfers=transfers, mode=mode)
     one = Sent(asked, client.caller(), client.ledger)
     client.outbox.sent.append(one)
     return send(client, one, "posts", copies=chance.choice([1, 1, 2]))
+
+
+def _covered(client: Client, rule: Mapping[str, Any]) -> AskedTransfer:
+    chance = client.random
+    t = transfer(client, rule.get("currency", "MXN"))
+    return replace(
+        t,
+        kind=chance.choice(rule.get("kinds", [t.kind])),
+        amount="30.00" if "amount_from" in rule else t.amount,
+        debit_account="ana" if "ana" in rule.get("accounts", ()) else t.debit_account,
+        credit_account="fund" if "fund" in rule.get("accounts", ()) else t.credit_account,
+        entered_by=chance.choice([*PERSONS, "", ""]),
+        approved_by="jefa" if chance.random() < 0.1 else "",
+    )
 
 
 @command(0.5)
 def try_to_pay(client: Client) -> Request:
     """A payment that is only tried: as if nobody had to agree."""
     world, ledger = client.world, client.ledger
-    asked, code = replace(_payment(client), id=UUID(int=0)), client.random.choice(CODES)
+    asked, code = replace(_payment(client), id=UUID(int=0)), _workflow(client)
     since, began = client.since(), world.now()
 
     async def ask(desk: Sequencer) -> Any:
@@ -84,7 +114,7 @@ def try_to_pay(client: Client) -> Request:
     )
 
 
-@command(6)
+@command(8)
 def decide(client: Client) -> Request | None:
     """What somebody says of what waits, or waited; at times two say something at once."""
     if not client.is_open():
@@ -97,7 +127,12 @@ def decide(client: Client) -> Request | None:
     batch = chance.choice(open_ones if open_ones and chance.random() < 0.85 else ever)
     copies = chance.choice([1, 1, 1, 2])
     many = [(_said(client, batch), chance.choice(_voices(client))) for _ in range(copies)]
-    dry_run = copies == 1 and chance.random() < 0.15
+    before = [(one, caller) for of, one, caller in client.decisions if of == ledger]
+    if before and chance.random() < 0.1:
+        many, copies = before[-1:], 1  # Once more, as if nobody had answered.
+        batch = many[0][0].batch
+    client.decisions += [(ledger, one, caller) for one, caller in many]
+    dry_run = copies == 1 and chance.random() < 0.25
     since, began = client.since(), world.now()
 
     async def ask(desk: Sequencer) -> list[Any]:
