@@ -36,8 +36,8 @@ from tests.simulation.troubles import trouble
 from tests.simulation.workload.batches import send
 from tests.simulation.workload.client import OPERATOR, Client, Outbox
 from tests.simulation.workload.levies import set_levy
-from tests.simulation.workload.policies import set_policy
-from tests.simulation.workload.schedules import plan
+from tests.simulation.workload.policies import set_policy, set_workflow
+from tests.simulation.workload.schedules import keep_holidays, plan
 from tests.simulation.workload.themes import COMMANDS
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
@@ -177,7 +177,8 @@ async def _furnish(world: World) -> None:
         assert not isinstance(opened, Refusal)
     client = Client(world, "the assembly", Outbox())
     client.ledger = "caja"
-    for make in (set_levy, set_policy, plan):  # Something is there from the beginning.
+    # Something is there from the beginning.
+    for make in (set_levy, set_policy, set_workflow, plan, plan, keep_holidays):
         if chance.random() < 0.5:
             await process.ask(partial(make(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.

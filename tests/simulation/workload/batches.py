@@ -67,6 +67,27 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     )
 
 
+def at_once(text: str, requests: Sequence[Request]) -> Request:
+    """Several requests, of which nobody waits for another's answer."""
+
+    async def ask(desk: Sequencer) -> list[Any]:
+        asked = [one.ask(desk) for one in requests]
+        return all_or_fault(await asyncio.gather(*asked, return_exceptions=True))
+
+    def tell(outcomes: list[Any], signed: int) -> str:
+        told = [one.tell(each, signed) for one, each in zip(requests, outcomes, strict=True)]
+        return "; ".join(told)
+
+    return Request(
+        text,
+        ask,
+        tell,
+        requests[0].ledger,
+        batches=[batch for one in requests for batch in one.batches],
+        malformed=requests[0].malformed,
+    )
+
+
 def all_or_fault(outcomes: Sequence[Any]) -> list[Any]:
     """The answers of several that were asked at once; a fault where any has none."""
     faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -156,8 +177,8 @@ def follow_up(client: Client) -> Request | None:
 @command(1)
 def take_back_at_once(client: Client) -> Request | None:
     """A payment, and twice its reversal, before anybody knows whether it is there."""
-    world, ledger, chance = client.world, client.ledger, client.random
-    if not world.auditor.size(ledger):
+    ledger, chance = client.ledger, client.random
+    if not client.is_open():
         return None
     paid = replace(transfer(client, "MXN"), business_date=UNSET)
     target = client.books.transfers[-1] + chance.choice([1, 1, 1, 2])
@@ -174,26 +195,8 @@ def take_back_at_once(client: Client) -> Request | None:
     ]
     client.outbox.sent += sent
     requests = [send(client, one, "posts") for one in sent]
-
-    async def ask(desk: Sequencer) -> list[Any]:
-        asked = [one.ask(desk) for one in requests]
-        return all_or_fault(await asyncio.gather(*asked, return_exceptions=True))
-
-    def tell(outcomes: list[Any], signed: int) -> str:
-        told = [one.tell(each, signed) for one, each in zip(requests, outcomes, strict=True)]
-        return "; ".join(told)
-
-    def malformed() -> None:
-        audit.malformed(client.world.auditor.books(ledger), sent[0].asked)
-
-    return Request(
-        f"posts batch {sent[0].asked.id.int} in {ledger} and takes {target} back twice",
-        ask,
-        tell,
-        ledger,
-        batches=[one.asked.id for one in sent],
-        malformed=malformed,
-    )
+    text = f"posts batch {sent[0].asked.id.int} in {ledger} and takes {target} back twice"
+    return at_once(text, requests)
 
 
 @command(1.5)

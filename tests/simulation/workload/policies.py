@@ -22,7 +22,7 @@ POLICIES: list[dict[str, Any]] = [
     {"approvals": 2, "expires_after": 60, "accounts": ["ana"], "amount_from": 700},
 ]
 WORKFLOWS: list[dict[str, Any]] = [
-    {"starts": "payee", "accepts": "payer", "expires_after": 600, "accept_after": 1},
+    *[{"starts": "payee", "accepts": "payer", "expires_after": 10**7, "accept_after": 60}] * 3,
     {"starts": "payer", "accepts": "payee", "expires_after": 3600, "hold": True},
     {"starts": "payee", "accepts": "payer", "expires_after": 2, "accept_after": 2},
     {"starts": "third", "expires_after": 60},

@@ -14,7 +14,7 @@ from ledger.core.model import Decision, Mode, Role
 from ledger.core.refusals import Refusal
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import batches, proposals
-from tests.simulation.workload.batches import all_or_fault, in_words, send
+from tests.simulation.workload.batches import all_or_fault, at_once, in_words, send
 from tests.simulation.workload.client import OPERATOR, Client, Request, Sent, command
 from tests.simulation.workload.policies import CODES
 from tests.simulation.workload.transfers import decimal, transfer
@@ -195,6 +195,21 @@ def _tried(
         proposals.not_said(books, one, caller.key, outcome, since, times)
     else:
         proposals.tried(books, one, outcome, since, times)
+
+
+@command(1.5)
+def decide_and_send_again(client: Client) -> Request | None:
+    """Who made a batch sends it once more, just when others say something of it."""
+    said = decide(client)
+    if said is None:
+        return None
+    waiting = client.books.all_now("proposal") if client.is_open() else {}
+    again = [one for one in client.outbox.sent if one.asked.id in waiting]
+    if not again:
+        return said
+    requests = [said, send(client, client.random.choice(again), "repeats")]
+    client.random.shuffle(requests)
+    return at_once(" and ".join(one.text for one in requests), requests)
 
 
 @command(0.7)

@@ -125,6 +125,8 @@ def keep_holidays(client: Client) -> Request:
     chance, ledger = client.random, client.ledger
     year = client.day([0, 0, 40]).year
     days = [client.day([-2, 0, 1, 2, 3, 5, 8]) for _ in range(chance.choice([0, 1, 2, 4]))]
+    plans = client.books.all_now("schedule").values() if client.is_open() else ()
+    days += [one.day for one in plans if one.day and chance.random() < 0.5]
     if chance.random() < 0.9:
         days = [day for day in days if day.year == year]
     asked = AskedHolidays(dates=days, reason="x")
