@@ -20,7 +20,8 @@ from ledger.api.auth import Bearer, Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
 from ledger.api.openapi import write_openapi
 from ledger.api.problems import Problem, language_of, problem_of
-from ledger.api.routes import ROUTES, Route
+from ledger.api.routes import ROUTES
+from ledger.api.routes.route import Route
 from ledger.api.service import Call, Service, Settings
 from ledger.core.asked import Caller
 from ledger.core.faults import LedgerFault, MalformedRequest

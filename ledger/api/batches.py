@@ -8,20 +8,21 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct
 
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.posting import (
     BatchAnswer,
     BatchesPage,
     BatchSummary,
     OutcomeProof,
     ProofAnswer,
     RefusedBatch,
-    show_time,
 )
 from ledger.api.auth import READERS
 from ledger.api.posting import newest_checkpoint
 from ledger.api.problems import Problem
+from ledger.api.queries import PAGE, Limit
 from ledger.api.receipts import batch_receipt, refusal_facts, refusal_of
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.service import Call, answer
 from ledger.api.transfers import posted_leaf
 from ledger.core.answered import Receipt
 from ledger.core.faults import JournalBroken
@@ -45,7 +46,7 @@ class BatchesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Those after a leaf index."""
 
     after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class ProofQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,7 +113,7 @@ def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
         return True
     if not isinstance(leaf, BatchPosted | BatchRefused):
         return False
-    return leaf.poster == (call.caller.poster or call.caller.key)
+    return leaf.poster == call.caller.posts_as
 
 
 async def get_batch(call: Call) -> web.Response:

@@ -15,8 +15,9 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from ledger.api.batches import find_batch
-from ledger.api.posting import PostQuery, answer_batch, answer_transfer
+from ledger.api.posting import answer_batch, answer_transfer
 from ledger.api.problems import Problem
+from ledger.api.queries import PostQuery
 from ledger.api.service import Call
 from ledger.api.transfers import Told, find_transfer
 from ledger.api.wire import (
@@ -27,9 +28,7 @@ from ledger.api.wire import (
     ReverseRequest,
     TakenFrom,
     VoidRequest,
-    decode,
     idempotency_id,
-    read_body,
 )
 from ledger.core.amounts import show_amount
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
@@ -38,8 +37,10 @@ from ledger.core.leaves import BatchRefused
 from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX, Action, Mode, Phase, Side
 from ledger.core.refusals import RefusalCode
+from ledger.core.store import StoredBatch
 from ledger.journal.batches import read_body as read_batch_body
 from ledger.journal.batches import read_posted
+from ledger.journal.past import tell
 
 REVERSAL: Final = "reversal"  # The kind of what is taken back, where no other is given.
 
@@ -48,7 +49,7 @@ F = TypeVar("F", bound=FollowUp)
 
 async def post_hold(call: Call) -> web.Response:
     """Post a hold, or a part of it. With release, what remains is given back."""
-    asked = await _read(call, PostHoldRequest)
+    asked = await call.asked(PostHoldRequest)
     told = await find_transfer(call)
     terms = AskedTerms(action=Action.POST, target=told.row.sequence, release=asked.release)
     return await _send(call, asked, _about(call, told, asked, terms, amount=asked.amount))
@@ -56,7 +57,7 @@ async def post_hold(call: Call) -> web.Response:
 
 async def void_hold(call: Call) -> web.Response:
     """Give back all that a hold still keeps."""
-    asked = await _read(call, VoidRequest)
+    asked = await call.asked(VoidRequest)
     told = await find_transfer(call)
     terms = AskedTerms(action=Action.VOID, target=told.row.sequence)
     return await _send(call, asked, _about(call, told, asked, terms))
@@ -64,7 +65,7 @@ async def void_hold(call: Call) -> web.Response:
 
 async def reverse_transfer(call: Call) -> web.Response:
     """Take back a posted transfer, or a part of it. A poster needs both its accounts."""
-    asked = await _read(call, ReverseRequest)
+    asked = await call.asked(ReverseRequest)
     told = await find_transfer(call)
     terms = AskedTerms(
         action=Action.REVERSE,
@@ -81,7 +82,7 @@ async def reverse_transfer(call: Call) -> web.Response:
 
 async def clear_suspense(call: Call) -> web.Response:
     """Move what was posted to a suspense account where it belongs."""
-    asked = await _read(call, ClearRequest)
+    asked = await call.asked(ClearRequest)
     told = await find_transfer(call)
     stood_in = UNSET if told.outcome is None else told.outcome.suspense
     if stood_in is UNSET or told.beside is not None:
@@ -112,12 +113,6 @@ class Sides(NamedTuple):
 
     debit: str
     credit: str
-
-
-async def _read(call: Call, kind: type[F]) -> F:
-    settings = call.service.settings
-    body = await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-    return decode(body, kind)
 
 
 def _sides(call: Call, told: Told) -> Sides:
@@ -176,12 +171,14 @@ async def _send(call: Call, asked: FollowUp, transfer: AskedTransfer) -> web.Res
 
 async def reverse_batch(call: Call) -> web.Response:
     """Take back all that a batch posted, as one batch, the last transfer first."""
-    asked = await _read(call, ReverseBatchRequest)
+    asked = await call.asked(ReverseBatchRequest)
     stored, leaf = await find_batch(call)
     if isinstance(leaf, BatchRefused):
         raise Problem(RefusalCode.TARGET_NOT_REVERSIBLE)
     _, lines = read_batch_body(stored.body)
-    rows = _last_first(read_posted(stored), _groups(lines))
+    posted = read_posted(stored)
+    alone = _alone(stored, posted)
+    rows = [row for row in _last_first(posted, _groups(lines)) if row.sequence in alone]
     if not rows:
         raise Problem(RefusalCode.TARGET_NOT_REVERSIBLE)
     if len(rows) > BATCH_MAX:
@@ -216,6 +213,14 @@ def _groups(lines: Sequence[Transfer]) -> list[int]:
         groups.append(groups[-1] if is_same else position)
         before = entry
     return groups
+
+
+def _alone(stored: StoredBatch, posted: Posted) -> set[int]:
+    """The rows of a batch but for those that go back with another, such as levies."""
+    first = posted.first_sequence
+    all_of_it = range(first, first + len(posted.amount))
+    told = tell(stored.body, stored.outcomes, first, all_of_it)
+    return {sequence for sequence, one in told.items() if not one.is_beside}
 
 
 def _last_first(posted: Posted, groups: Sequence[int]) -> list[Row]:

@@ -1,5 +1,6 @@
 """Proposals: payments between members, and what is said of batches that wait for others."""
 
+import asyncio
 from heapq import nsmallest
 from typing import Annotated, Final
 from uuid import UUID
@@ -8,24 +9,26 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.accounts import NoQuery
-from ledger.api.answers import DryRun
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import READERS
 from ledger.api.batches import refused_batch
-from ledger.api.posting import PostQuery, WriteQuery, answer_outcome, newest_checkpoint, post
+from ledger.api.posting import answer_outcome, newest_checkpoint, post
 from ledger.api.problems import Problem
+from ledger.api.queries import PAGE, Limit, NoQuery, PostQuery, WriteQuery
 from ledger.api.receipts import batch_receipt, outcome_answers, refusal_problem, refused
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
-from ledger.api.waiting import DecisionAnswer, ProposalsPage, proposal_answer
+from ledger.api.service import Call, answer
+from ledger.api.waiting import (
+    DecisionAnswer,
+    ProposalsPage,
+    proposal_answer,
+)
 from ledger.api.wire import (
     DecisionRequest,
     PaymentRequest,
     PolicyRequest,
     WhitelistRequest,
     WorkflowRequest,
-    decode,
     idempotency_id,
-    read_body,
 )
 from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
 from ledger.core.asked import (
@@ -40,6 +43,8 @@ from ledger.core.book import Book, Posted
 from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
+
+READ_AT_ONCE: Final = 500  # Transfers of a proposal; after more, others get their turn.
 
 # ---- rules as data
 
@@ -89,7 +94,7 @@ class WhitelistQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     after: Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}\Z")] = "0-0"
     account: Text | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class SetAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,14 +104,9 @@ class SetAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dry_run: bool = False
 
 
-async def _body(call: Call) -> bytes:
-    settings = call.service.settings
-    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-
-
 async def post_policy(call: Call) -> web.Response:
     """Set a rule of approval, or without a rule remove it."""
-    asked = decode(await _body(call), PolicyRequest)
+    asked = await call.asked(PolicyRequest)
     dry_run = call.query(WriteQuery).dry_run
     policy = AskedPolicy(reason=asked.reason, rule=asked.rule, act=asked.act)
     refusal = await call.service.undisturbed(
@@ -125,7 +125,7 @@ async def get_policies(call: Call) -> web.Response:
 
 async def post_workflow(call: Call) -> web.Response:
     """Set a workflow of payments, or without a rule remove it."""
-    asked = decode(await _body(call), WorkflowRequest)
+    asked = await call.asked(WorkflowRequest)
     dry_run = call.query(WriteQuery).dry_run
     workflow = AskedWorkflow(reason=asked.reason, rule=asked.rule)
     refusal = await call.service.undisturbed(
@@ -144,7 +144,7 @@ async def get_workflows(call: Call) -> web.Response:
 
 async def post_whitelist(call: Call) -> web.Response:
     """Accept at once what a partner starts, or no more. A member does so for its accounts."""
-    asked = decode(await _body(call), WhitelistRequest)
+    asked = await call.asked(WhitelistRequest)
     dry_run = call.query(WriteQuery).dry_run
     call.check_reach(asked.account)
     refusal = await call.service.undisturbed(
@@ -206,7 +206,7 @@ async def post_payment(call: Call) -> web.Response:
 
     With dry_run its levies, the balances after it or the refusal, which promises nothing.
     """
-    asked = decode(await _body(call), PaymentRequest)
+    asked = await call.asked(PaymentRequest)
     query = call.query(PostQuery)
     rule = await call.desk.read(call.ledger, lambda book: book.workflows.get(asked.workflow))
     if rule is None:
@@ -250,17 +250,20 @@ class ProposalsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Those after a leaf index."""
 
     after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 async def get_proposals(call: Call) -> web.Response:
     """Open proposals; a poster or member sees its own and those that touch its accounts."""
     query = call.query(ProposalsQuery)
-    found = [
-        view
-        for view in await call.desk.proposals(call.ledger)
-        if view.proposal.index > query.after and _is_seen(call, view)
-    ]
+    found: list[ProposalView] = []
+    for view in await call.desk.proposals(call.ledger):
+        if view.proposal.index > query.after and _is_seen(call, view):
+            found.append(view)
+            if len(found) > query.limit:
+                break
+        if view.proposal.line.count > READ_AT_ONCE:
+            await asyncio.sleep(0)
     page = found[: query.limit]
     return answer(
         ProposalsPage(
@@ -287,7 +290,7 @@ def _id(call: Call) -> UUID:
 
 
 def _is_mine(call: Call, view: ProposalView) -> bool:
-    return view.proposal.line.poster == (call.caller.poster or call.caller.key)
+    return view.proposal.line.poster == call.caller.posts_as
 
 
 def _is_seen(call: Call, view: ProposalView) -> bool:
@@ -328,7 +331,7 @@ _ENDS: Final = ("declined", "cancelled")
 
 
 async def _decide(call: Call, decision: Decision) -> web.Response:
-    asked = decode(await _body(call), DecisionRequest)
+    asked = await call.asked(DecisionRequest)
     dry_run = call.query(WriteQuery).dry_run
     said = AskedDecision(
         batch=_id(call), decision=decision, user=asked.user, reason=asked.reason

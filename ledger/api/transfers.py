@@ -15,19 +15,19 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
+from ledger.api.answers.rules import RateAnswer
+from ledger.api.answers.transfers import (
     DisputeAnswer,
-    Faces,
     LinkAnswer,
     Statement,
     StatementLine,
     TransferAnswer,
     TransfersPage,
-    show_time,
 )
 from ledger.api.problems import Problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.queries import PAGE, Limit
+from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
@@ -41,7 +41,6 @@ from ledger.journal.batches import split_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 DATE_MAX = date(9999, 12, 31)
 
 
@@ -90,6 +89,11 @@ class Told(NamedTuple):
         own = 0 if self.outcome.amount == 0 else 1
         place = self.row.sequence - _first_sequence(self.outcome) - own
         return self.outcome.beside[place] if place >= 0 else None
+
+    @property
+    def own(self) -> Outcome | None:
+        """What was done otherwise than asked, where this row is the transfer's own."""
+        return self.outcome if self.beside is None else None
 
     @property
     def kind(self) -> str:
@@ -257,6 +261,8 @@ def _statement(
                 recorded_at=show_time(one.leaf.recorded_at),
                 reference=one.line.reference,
                 description=one.description,
+                rate=_rate(one),
+                fraction=fraction_answer(one.own.fraction if debited and one.own else UNSET),
             )
         )
     return Statement(
@@ -333,8 +339,8 @@ async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
 
 
 def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:
-    row, line, terms, outcome = told.row, told.line, told.terms, told.outcome
-    own = outcome if told.beside is None else None  # What is said of the transfer's own row.
+    row, line, terms = told.row, told.line, told.terms
+    own = told.own
     suspense = UNSET if own is None else own.suspense
     taken = [link for link in links if link.target == row.sequence]
     debit, credit = faces[row.debit_account], faces[row.credit_account]
@@ -363,11 +369,22 @@ def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> Tr
         target=terms.target,
         expires=UNSET if terms.expires is UNSET else show_time(terms.expires),
         entry=terms.entry,
+        rate=_rate(told),
+        fraction=UNSET if own is None else fraction_answer(own.fraction),
+        residue=terms.residue,
         suspense=suspense,
         flags=UNSET if own is None else own.flags,
         reversed_by=UNSET if suspense else _taken(taken, debit.scale),
         cleared_by=_taken(taken, debit.scale) if suspense else UNSET,
     )
+
+
+def _rate(told: Told) -> RateAnswer | UnsetType:
+    """The rate of an exchange, where the row is what was bought."""
+    rate = told.terms.rate
+    if rate is UNSET or told.beside is not None:
+        return UNSET
+    return RateAnswer(n=rate.n, d=rate.d)
 
 
 def _taken(links: Sequence[Link], scale: int) -> list[LinkAnswer] | UnsetType:

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers import Answer, BatchReceipt, RefusedBatch, show_time
+from ledger.api.answers.base import Answer, show_time
+from ledger.api.answers.posting import BatchReceipt, RefusedBatch
 from ledger.api.service import Call
 from ledger.core.amounts import show_amount
 from ledger.core.answered import ProposalReceipt, ProposalView

@@ -11,19 +11,10 @@ import click
 
 from ledger.cli.acta import write_acta
 from ledger.cli.client import Client, Refused, path_of
-from ledger.cli.show import (
-    Place,
-    dry_query,
-    dry_run_option,
-    facts,
-    ledger_option,
-    print_json,
-    speaks_to_service,
-    table,
-)
+from ledger.cli.options import DAY, dry_query, dry_run_option, ledger_option, speaks_to_service
+from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import Stop, t
 
-DAY: Final = click.DateTime(["%Y-%m-%d"])
 SETTINGS: Final = ("days", "cut_off", "value_days_back")
 TOTAL: Final = ("currency", "kind", "source", "count", "amount")
 DAYS: Final = ("date", "status", "count", "closed_at", "leaf_index")

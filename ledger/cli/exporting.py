@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ledger.cli.show import Place, facts, ledger_option, print_json, speaks_to_service
+from ledger.cli.options import ledger_option, speaks_to_service
+from ledger.cli.show import Place, facts, print_json
 from ledger.cli.words import Stop, t
 
 if TYPE_CHECKING:

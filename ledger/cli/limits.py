@@ -12,21 +12,12 @@ from typing import Any, Final, TypeVar
 import click
 
 from ledger.cli.client import path_of
-from ledger.cli.show import (
-    Place,
-    dry_query,
-    dry_run_option,
-    facts,
-    ledger_option,
-    print_json,
-    speaks_to_service,
-    table,
-)
+from ledger.cli.options import DAY, dry_query, dry_run_option, ledger_option, speaks_to_service
+from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import t
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DAY: Final = click.DateTime(["%Y-%m-%d"])
 BOUNDS: Final = ("code", "currency", "balance", "lower_bound", "upper_bound", "soft_bounds")
 HISTORY: Final = (
     "leaf_index",

@@ -23,7 +23,7 @@ COMMANDS = {
     ),
     "currency": ("books:currency_group", t("A ledger's currencies.", "Monedas de un libro.")),
     "account": (
-        "books:account_group",
+        "accounts:account_group",
         t("Accounts, their limits and statements.", "Cuentas, sus límites y estados."),
     ),
     "transfer": (
@@ -33,6 +33,10 @@ COMMANDS = {
     "batch": (
         "posting:batch_group",
         t("Post batches; receipts and proofs.", "Registra lotes; recibos y pruebas."),
+    ),
+    "exchange": (
+        "exchanging:exchange",
+        t("Sell for another currency.", "Cambia a otra moneda."),
     ),
     "post-hold": (
         "follow_ups:post_hold",
@@ -102,7 +106,7 @@ COMMANDS = {
         t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
     ),
     "trial-balance": (
-        "books:trial_balance",
+        "trial:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
     "levy": (

@@ -5,17 +5,17 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import limit_option, reason_option, take
 from ledger.cli.client import path_of
-from ledger.cli.rules import act_of, act_options
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
     ledger_option,
-    print_json,
+    limit_option,
+    reason_option,
     speaks_to_service,
 )
+from ledger.cli.rules import act_of, act_options
+from ledger.cli.show import Place, print_json
 from ledger.cli.words import Stop, t
 from ledger.core.amounts import parse_amount, show_amount
 from ledger.core.model import Role
@@ -442,4 +442,4 @@ async def remove_partner(
 async def list_partners(place: Place, ledger: str, account: str | None, limit: int) -> None:
     path = path_of("ledgers", ledger, "whitelist")
     query = {} if account is None else {"account": account}
-    place.rows(await take(place, path, "whitelist", limit, query), WHITELIST)
+    place.rows(await place.take(path, "whitelist", limit, query), WHITELIST)

@@ -7,17 +7,15 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of, read_json
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
     ledger_option,
-    print_json,
+    limit_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import Stop, t
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +48,14 @@ SLIP: Final = (
     "id",
     "leaf_index",
 )
-BESIDE: Final = ("sequence", "debit_account", "credit_account", "amount", "kind")
+BESIDE: Final = (
+    "sequence",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    "kind",
+)
 BATCH: Final = (
     "id",
     "batch_number",
@@ -79,7 +84,8 @@ PROPOSAL: Final = (
     "recorded_at",
     "leaf_index",
 )
-OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "last_sequence")  # Where it is so.
+# Where it is so.
+OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "fraction", "last_sequence")
 
 
 def said_of_it(command: F) -> F:
@@ -277,7 +283,7 @@ async def list_transfers(
     query: dict[str, Any] = {"after": after}
     if reference is not None:
         query = {"reference": reference}
-    place.rows(await take(place, path, "transfers", limit, query), TRANSFER)
+    place.rows(await place.take(path, "transfers", limit, query), TRANSFER)
 
 
 # ---- batches
@@ -364,7 +370,7 @@ async def show_batch(place: Place, batch_id: uuid.UUID, ledger: str) -> None:
 @speaks_to_service
 async def list_batches(place: Place, ledger: str, limit: int) -> None:
     path = path_of("ledgers", ledger, "batches")
-    place.rows(await take(place, path, "batches", limit), BATCHES)
+    place.rows(await place.take(path, "batches", limit), BATCHES)
 
 
 @batch_group.command(

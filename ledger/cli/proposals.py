@@ -5,18 +5,16 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of
-from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
     ledger_option,
-    print_json,
+    limit_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import t
 
 TRANSFER: Final = (
@@ -53,7 +51,7 @@ reason_option = click.option("--reason", help=t("Why, a code.", "Por qué, un c�
 async def proposals(place: Place, batch_id: uuid.UUID | None, ledger: str, limit: int) -> None:
     if batch_id is None:
         path = path_of("ledgers", ledger, "proposals")
-        place.rows(await take(place, path, "proposals", limit), PROPOSAL)
+        place.rows(await place.take(path, "proposals", limit), PROPOSAL)
         return
     async with place.client() as client:
         found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
@@ -82,74 +80,40 @@ async def decide(
         place.one(answer["proposal"], PROPOSAL)
 
 
-@click.command(
+def decision(name: str, en: str, es: str) -> click.Command:
+    """A command that says something of a proposal."""
+
+    @click.command(name, help=t(en, es))
+    @batch_argument
+    @ledger_option
+    @user_option
+    @reason_option
+    @dry_run_option
+    @speaks_to_service
+    async def command(
+        place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
+    ) -> None:
+        await decide(place, ledger, batch_id, name, dry_run, **said)
+
+    return command
+
+
+approve = decision(
     "approve",
-    help=t(
-        "Approve the proposal ID that somebody else made.",
-        "Autoriza la propuesta ID que capturó otra persona.",
-    ),
+    "Approve the proposal ID that somebody else made.",
+    "Autoriza la propuesta ID que capturó otra persona.",
 )
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def approve(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "approve", dry_run, **said)
-
-
-@click.command(
+accept = decision(
     "accept",
-    help=t(
-        "Accept the payment ID that the other party started.",
-        "Acepta el pago ID que inició la otra parte.",
-    ),
+    "Accept the payment ID that the other party started.",
+    "Acepta el pago ID que inició la otra parte.",
 )
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def accept(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "accept", dry_run, **said)
-
-
-@click.command(
-    "decline",
-    help=t("Decline the proposal ID.", "Rechaza la propuesta ID."),
-)
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def decline(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "decline", dry_run, **said)
-
-
-@click.command(
+decline = decision("decline", "Decline the proposal ID.", "Rechaza la propuesta ID.")
+cancel = decision(
     "cancel",
-    help=t("Take back the proposal ID of one's own.", "Cancela la propuesta propia ID."),
+    "Take back the proposal ID of one's own.",
+    "Cancela la propuesta propia ID.",
 )
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def cancel(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "cancel", dry_run, **said)
 
 
 @click.command(
@@ -216,7 +180,7 @@ async def dispute(
 ) -> None:
     if sequence is None:
         path = path_of("ledgers", ledger, "disputes")
-        place.rows(await take(place, path, "disputes", limit), DISPUTE)
+        place.rows(await place.take(path, "disputes", limit), DISPUTE)
         return
     if (reason is None) is (outcome is None):
         raise click.UsageError(

@@ -18,8 +18,9 @@ import click
 from msgspec import Struct, field
 
 from ledger.cli.client import Client, path_of
+from ledger.cli.options import ledger_option, speaks_to_service
 from ledger.cli.rows import Reader, Reading, Unreadable, opened
-from ledger.cli.show import Place, ledger_option, print_json, speaks_to_service, table
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import Stop, t
 from ledger.core.amounts import parse_amount, show_amount
 from ledger.journal.directory import Progress, silent

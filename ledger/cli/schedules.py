@@ -6,18 +6,16 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import DAY, reason_option
 from ledger.cli.client import path_of
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
+    DAY,
     dry_query,
     dry_run_option,
-    facts,
     ledger_option,
-    print_json,
+    reason_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import Stop, t
 
 SHIFTS: Final = click.Choice(["as_is", "before", "after", "skip"])

@@ -3,9 +3,7 @@
 Where nobody looks (a pipe, a file) tables are as wide as they need to be and have no colour.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
 import click
@@ -14,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ledger.cli.client import Client, default_url, find_key
+from ledger.cli.client import Client, find_key
 from ledger.cli.words import money, t
 
 P = ParamSpec("P")
@@ -135,6 +133,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "expires": ("until", "vence"),
     "expires_after": ("waits for", "espera"),
     "first": ("first", "primera"),
+    "fraction": ("fraction kept", "fracción no entregada"),
     "file_amount": ("sum in the file", "suma del archivo"),
     "file_count": ("in the file", "en el archivo"),
     "flags": ("flags", "avisos"),
@@ -192,6 +191,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
+    "residue": ("residue", "residuo de cambio"),
     "reserve": ("reserve", "reserva"),
     "reserve_currency": ("of", "de"),
     "retries": ("retries", "reintentos"),
@@ -370,6 +370,24 @@ class Place:
     def client(self) -> Client:
         return Client(self.url, self.key)
 
+    async def take(
+        self, path: str, name: str, limit: int, query: dict[str, Any] | None = None
+    ) -> list[Any]:
+        """The first rows of a list, and a hint where there are more."""
+        found: list[Any] = []
+        asked = {**(query or {}), "limit": min(limit + 1, 1000)}
+        async with self.client() as client:
+            async for page in client.pages(path, name, asked):
+                found += page
+                if len(found) > limit:
+                    break
+        if len(found) > limit and not self.json:
+            more = t(
+                f"The first {limit}; --limit shows more.", f"Los primeros {limit}; hay más."
+            )
+            click.echo(more, err=True)
+        return found[:limit]
+
     def rows(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Print a list, in the form that was asked for."""
         if self.json:
@@ -399,61 +417,3 @@ class Place:
             self.console.print(table(found, names))
         elif isinstance(found, dict):
             self.console.print(facts(found, names))
-
-
-def speaks_to_service(
-    command: Callable[P, Coroutine[Any, Any, None]],
-) -> Callable[..., None]:
-    """Make a coroutine that takes a Place first a command with --url, --key and --json."""
-
-    @click.option(
-        "--url",
-        envvar="TEQUIO_URL",
-        help=t(
-            "The running service; also TEQUIO_URL.",
-            "El servicio en marcha; también TEQUIO_URL.",
-        ),
-        default=default_url,
-        show_default="http://127.0.0.1:8080",
-    )
-    @click.option(
-        "--key",
-        envvar="TEQUIO_KEY",
-        help=t(
-            "Your API key; better in TEQUIO_KEY, where other users do not see it. Without "
-            "one: the operator key of this machine's service, if you may read it.",
-            "Su llave; mejor en TEQUIO_KEY, donde otros usuarios no la ven. Sin ella: la del "
-            "operador del servicio de esta máquina, si usted puede leerla.",
-        ),
-    )
-    @click.option("--json", "as_json", is_flag=True, help=t("For programs.", "Para programas."))
-    @wraps(command)
-    def run(url: str, key: str | None, as_json: bool, **given: Any) -> None:
-        place = Place(url, key, as_json)
-        asyncio.run(command(place, **given))  # type: ignore[arg-type]
-
-    return run
-
-
-def dry_run_option(command: F) -> F:
-    """--dry-run of a write."""
-    return click.option(
-        "--dry-run",
-        is_flag=True,
-        help=t("Say what would happen, write nothing.", "Dice qué pasaría, no escribe nada."),
-    )(command)
-
-
-def ledger_option(command: F) -> F:
-    """--ledger, which nearly all commands need."""
-    return click.option(
-        "--ledger",
-        required=True,
-        envvar="TEQUIO_LEDGER",
-        help=t("The ledger's code; also TEQUIO_LEDGER.", "Código del libro; o TEQUIO_LEDGER."),
-    )(command)
-
-
-def dry_query(dry_run: bool) -> dict[str, str]:
-    """The query of a write."""
-    return {"dry_run": "true"} if dry_run else {}

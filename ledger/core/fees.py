@@ -1,6 +1,5 @@
 """Fees: what accounts of some kinds pay each period, such as membership, by a run."""
 
-from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,6 @@ def period_of(fee: Fee, last: date) -> Span | None:
     """The period that ends on a day, where the fee is due for it."""
     span = span_of(fee.period, last)
     return span if span.last == last and span.first >= fee.since else None
-
-
-def left_of(fee: Fee, paid: Iterable[int]) -> int:
-    """What is not paid yet, in minor units."""
-    return max(0, fee.amount - sum(paid))
 
 
 class Fees(Part):

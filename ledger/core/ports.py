@@ -3,7 +3,7 @@
     api -> Desk (the sequencer) and Reads, Keys (the database)
     sequencer -> Store (store.py: the database) and Notary (the signer)
 
-The command line wires them. PostgreSQL and memory.py are the two users of Store, Reads
+The command line wires them. PostgreSQL and memory are the two users of Store, Reads
 and Keys, held alike by a contract test.
 """
 
@@ -45,6 +45,7 @@ from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
+from ledger.core.written import AnyBatch
 
 T = TypeVar("T")
 
@@ -199,7 +200,7 @@ class Desk(Protocol):
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,

@@ -309,8 +309,8 @@ class Proposals(Part):
     def free(self, undo: Undo, batch: UUID) -> None:
         """Give back what a proposal keeps back, while it is tried what its batch would do."""
         proposal = self.open.get(batch)
-        for held in () if proposal is None else proposal.line.holds or ():
-            self._reserve(undo, held, -1)
+        for one in () if proposal is None else proposal.line.holds or ():
+            self._reserve(undo, one, -1)
 
     def _reserve(self, undo: Undo, one: Reserved, sign: int) -> None:
         self._state.holds.reserve(

@@ -73,7 +73,7 @@ def code(outcome: Posted | Refusal) -> tuple[str, int | None]:
 def test_the_last_minor_unit(book: Book) -> None:
     assert code(post(book, batch(issue("1")))) == ("exceeds_reserve", 0)
     assert isinstance(post(book, batch(keep("10.66"))), Posted)  # It backs 15.99.
-    before = list(book.balance)
+    before = book.balance[:]
     assert code(post(book, batch(issue("16")))) == ("exceeds_reserve", 15)
     assert book.balance == before
     assert isinstance(post(book, batch(issue("15"))), Posted)
@@ -101,6 +101,15 @@ def test_what_is_held_counts(book: Book) -> None:
     assert code(post(book, batch(out))) == ("exceeds_reserve", 66)
     part = AskedTerms(action=Action.POST, target=held.first_sequence, release=True)
     assert isinstance(post(book, batch(issue("1", terms=part))), Posted)
+    assert isinstance(post(book, batch(issue("2"))), Posted)
+
+
+def test_what_is_held_of_a_reserve_backs_nothing(book: Book) -> None:
+    assert isinstance(post(book, batch(keep("2.00"))), Posted)
+    hold = AskedTerms(action=Action.HOLD, expires=LATER)
+    out = pay("cash", "bank", "0.66", terms=hold)
+    assert isinstance(post(book, batch(out)), Posted)
+    assert code(post(book, batch(issue("3")))) == ("exceeds_reserve", 2)  # 1.34 back 2.01.
     assert isinstance(post(book, batch(issue("2"))), Posted)
 
 

@@ -20,7 +20,8 @@ from ledger.core.book import Book
 from ledger.core.model import CurrencyKind, Mode, Role
 from ledger.core.refusals import Refusal
 from ledger.journal.replay import History, replay
-from ledger.memory import MemoryDatabase, MemoryStore
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter

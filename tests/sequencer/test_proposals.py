@@ -28,7 +28,7 @@ from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import replay
 from ledger.journal.snapshots import chunks_of
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
 from tests.sequencer.test_writer import until

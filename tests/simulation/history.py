@@ -27,7 +27,7 @@ from ledger.core.schedules import SCHEDULER
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
-from ledger.sequencer import writer
+from ledger.sequencer import deciding, writer
 from ledger.services import scheduler
 from tests.simulation.auditor.batches import not_recorded
 from tests.simulation.auditor.reads import listed
@@ -350,10 +350,9 @@ def _limits(world: World) -> Iterator[None]:
     before: list[tuple[Any, str, Any]] = []
     for name, values in LIMITS.items():
         value = world.random.choice(values)
-        for module in (writer, scheduler):
-            if hasattr(module, name):
-                before.append((module, name, getattr(module, name)))
-                setattr(module, name, value)
+        modules = [one for one in (deciding, writer, scheduler) if hasattr(one, name)]
+        before.append((modules[0], name, getattr(modules[0], name)))
+        setattr(modules[0], name, value)
     try:
         yield
     finally:

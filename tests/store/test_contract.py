@@ -21,21 +21,23 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.leaves import (
+    CurrencyAdded,
     DayClosed,
     DayOpened,
     LimitChanged,
     SettingsChanged,
     StatusChanged,
 )
-from ledger.core.lines import Terms
-from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
+from ledger.core.lines import Beside, Rate, Terms
+from ledger.core.model import Action, CurrencyKind, DaysBy, Mode, Phase, Role, Side, Status
 from ledger.core.ports import DayBalances, Movement
+from ledger.core.rule_leaves import Levy, LevySet
 from ledger.core.store import Group, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
 from ledger.journal.merkle import EMPTY_ROOT, leaf_hash
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.pg import follower as following
 from ledger.pg import store as pg_store
 from ledger.pg.follower import Follower
@@ -538,7 +540,7 @@ async def test_leaves_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     """Whatever the pages, every leaf once and in order, from anywhere to anywhere."""
     monkeypatch.setattr(pg_store, "REPLAY_LEAVES", 3)
     monkeypatch.setattr(pg_store, "PAGE_BYTES", 1500)
-    monkeypatch.setattr("ledger.memory.PAGE_BYTES", 1500)
+    monkeypatch.setattr("ledger.memory.store.PAGE_BYTES", 1500)
     store = place.store()
     scribe = await begun(store)
     for i in range(5):
@@ -606,12 +608,60 @@ async def test_references_that_must_be_unique_are_there_with_their_batch(place: 
     assert [row.amount for row in rows] == [5, 7]
 
 
+async def test_what_goes_back_with_a_row_when_it_is_taken_back(place: Place) -> None:
+    """Levies on it; and with what was bought, what was sold, the residue, and their levies."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.put(
+        CurrencyAdded(
+            recorded_at=NOW, code="CLP", kind=CurrencyKind.NATIONAL, scale=0, by="test"
+        )
+    )
+    scribe.open_accounts(2, "CLP")
+    casa, eva = scribe.book.accounts - 1, scribe.book.accounts
+    levy = Levy(kinds=["payment"], treasury=4, n=1, d=100, payer="debit")
+    scribe.put(LevySet(recorded_at=NOW, code="fair", by="x", reason="x", levy=levy))
+    entry = {"entry": 1}
+    rate = Rate(n=1, d=1_000)
+    scribe.post(
+        FIRST,
+        transfer(1, 3, 500),  # 1, and 2 levied.
+        transfer(1, 2, 10_099, terms=Terms(**entry)),  # 3, and 4 levied.
+        transfer(casa, eva, 10, terms=Terms(**entry, rate=rate)),  # 5.
+        transfer(2, 3, 99, terms=Terms(**entry, residue=True)),  # 6.
+    )
+    await store.commit(scribe.group())
+    found = await store.past(scribe.head.ledger_id, range(1, 7), 99)
+
+    def row(debit: int, credit: int, amount: int, kind: str) -> Beside:
+        return Beside(amount=amount, credit_account=credit, debit_account=debit, kind=kind)
+
+    assert {n: past.beside for n, past in found.items() if past.beside} == {
+        1: (row(1, 4, 5, "fair"),),
+        3: (row(1, 4, 101, "fair"),),
+        5: (
+            row(2, 3, 99, "exchange"),
+            row(1, 2, 10_099, "exchange"),
+            row(1, 4, 101, "fair"),
+        ),
+    }
+    assert [n for n, past in found.items() if past.is_beside] == [2, 3, 4, 6]
+    assert [past.kind for past in found.values()] == [
+        "payment",
+        "fair",
+        "payment",
+        "fair",
+        "payment",
+        "payment",
+    ]
+
+
 async def test_what_later_transfers_took_of_earlier_ones(place: Place) -> None:
     """As it stood before a sequence, however much is recorded since."""
     store = place.store()
     scribe = await begun(store)
-    paid = Past(debit=1, credit=2, amount=100)
-    held = Past(debit=3, credit=4, amount=50, phase=HELD)
+    paid = Past(kind="payment", debit=1, credit=2, amount=100)
+    held = Past(kind="payment", debit=3, credit=4, amount=50, phase=HELD)
     back = Terms(action=Action.REVERSE, target=1)
     scribe.post(FIRST, transfer(1, 2, 100), transfer(3, 4, 50, terms=HOLD))
     scribe.post(SECOND, transfer(2, 1, 30, terms=back), past={1: paid})
@@ -619,9 +669,9 @@ async def test_what_later_transfers_took_of_earlier_ones(place: Place) -> None:
     scribe.post(THIRD, transfer(2, 1, 20, terms=back), transfer(1, 2, 7), past={1: paid})
     await store.commit(scribe.group())
     ledger_id = scribe.head.ledger_id
-    third = Past(debit=2, credit=1, amount=30, is_link=True)
-    fourth = Past(debit=2, credit=1, amount=20, is_link=True)
-    fifth = Past(debit=1, credit=2, amount=7)
+    third = Past(kind="payment", debit=2, credit=1, amount=30, is_link=True)
+    fourth = Past(kind="payment", debit=2, credit=1, amount=20, is_link=True)
+    fifth = Past(kind="payment", debit=1, credit=2, amount=7)
     all_of_it = {1: replace(paid, taken=50), 2: held, 3: third, 4: fourth, 5: fifth}
     asked = [5, 2, 3, 1, 4, 77]
     assert await store.past(ledger_id, asked, 100) == all_of_it
@@ -655,7 +705,7 @@ async def test_links_of_links_in_order_of_sequence(place: Place) -> None:
     ledger_id = scribe.head.ledger_id
     assert await place.reads.links(ledger_id, {2, 3}) == {2: links, 3: [links[1]]}
     assert await store.past(ledger_id, {2}, 9) == {
-        2: Past(debit=1, credit=2, amount=9, taken=5, is_link=True)
+        2: Past(kind="payment", debit=1, credit=2, amount=9, taken=5, is_link=True)
     }
 
 
@@ -671,7 +721,7 @@ async def test_links_stay_in_their_ledger(place: Place) -> None:
     await store.commit(norte.group())
     caja.post(FIRST, *[transfer(1, 2, 9)] * 2)
     await store.commit(_linked(Link(1, 2, 9))(caja.group()))
-    untouched = Past(debit=3, credit=4, amount=2)
+    untouched = Past(kind="payment", debit=3, credit=4, amount=2)
     assert await store.past(norte_id, [1, 2], 9) == {1: untouched, 2: untouched}
     assert await place.reads.links(norte_id, [1, 2]) == {}
     assert await store.past(caja.head.ledger_id, [3], 9) == {}

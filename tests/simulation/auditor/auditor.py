@@ -20,7 +20,7 @@ from tests.simulation.auditor.forms import Broken, must, read_line, split_lines
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch
-    from ledger.memory import MemoryDatabase
+    from ledger.memory.database import MemoryDatabase
 
 # Whoever imports the auditor has all themes: each registers its lines and checks.
 THEMES = (

@@ -36,7 +36,7 @@ from tests.simulation.auditor.trees import Growing, leaf_hash, root_by, root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch
-    from ledger.memory import MemoryDatabase
+    from ledger.memory.database import MemoryDatabase
 
 # All that was ever asked to be posted, by id, and by which workflow where it is a payment.
 Sent = dict[UUID, list[tuple["AskedBatch", str]]]

@@ -1,7 +1,7 @@
 """Business days damaged."""
 
 from ledger.core.days import Days
-from ledger.sequencer import writer
+from ledger.sequencer import clock
 from tests.simulation.damage.damage import DECIDED, Patch, damage
 
 
@@ -37,6 +37,4 @@ def adjust_an_open_year(patch: Patch) -> None:
 
 @damage("another business date|closed before it began")
 def begin_every_day_at_midnight(patch: Patch) -> None:
-    patch.setattr(
-        writer, "business_day", lambda moment, zone, _: moment.astimezone(zone).date()
-    )
+    patch.setattr(clock, "business_day", lambda moment, zone, _: moment.astimezone(zone).date())

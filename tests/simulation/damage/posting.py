@@ -12,7 +12,7 @@ from ledger.core.lines import Beside
 from ledger.core.model import Status
 from ledger.core.suspense import Suspense
 from ledger.core.terms import Posting
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.sequencer.writer import Writer
 from tests.simulation.damage.damage import DECIDED, Patch, damage
 

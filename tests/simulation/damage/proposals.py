@@ -11,7 +11,8 @@ from ledger.core.leaves import DisputeEnded
 from ledger.core.policies import NOTHING_WANTED, Policies
 from ledger.core.proposals import Proposal, Proposals
 from ledger.core.workflows import Workflows
-from ledger.sequencer import posting, writer
+from ledger.sequencer import posting
+from ledger.sequencer.deciding import Decider
 from ledger.sequencer.proposing import Waiting
 from tests.simulation.damage.damage import DECIDED, Patch, damage
 
@@ -92,7 +93,7 @@ def let_it_be_decided_again(patch: Patch) -> None:
 
 @damage("stopped without reason|a proposal twice|a batch twice")
 def forget_what_just_ended(patch: Patch) -> None:
-    patch.setattr(writer.Writer, "ended", lambda *_: None)
+    patch.setattr(Decider, "ended", lambda *_: None)
 
 
 # ---- what comes of it

@@ -3,40 +3,41 @@
 import asyncio
 from typing import Any
 
-from ledger import memory
 from ledger.core.book import Book
 from ledger.core.model import NO_LOWER
 from ledger.journal.canonical import decode_state
-from ledger.memory import MemoryStore
+from ledger.memory.database import KeptLedger
+from ledger.memory.store import MemoryStore
 from ledger.sequencer import loading, pending
+from ledger.sequencer.clock import LedgerClock
+from ledger.sequencer.deciding import Decider
 from ledger.sequencer.posting import receipt_again
 from ledger.sequencer.signed import SignedLog
-from ledger.sequencer.writer import Writer
 from tests.simulation.damage.damage import DECIDED, Patch, damage
 
 
 @damage("no lines at all|beside a leaf is gone")
 def lose_a_batch(patch: Patch) -> None:
-    record = memory._record
+    record = KeptLedger.record
 
     def lose(ledger: Any, group: Any) -> None:
         record(ledger, group)
         if len(ledger.batch_at) > 3:
             ledger.batch_at.popitem()
 
-    patch.setattr(memory, "_record", lose)
+    patch.setattr(KeptLedger, "record", lose)
 
 
 @damage("a leaf is missing, or another than it was")
 def lose_a_leaf_later(patch: Patch) -> None:
-    keep = memory._keep_checkpoint
+    keep = KeptLedger.keep_checkpoint
 
     def lose(ledger: Any, size: int, note: bytes) -> None:
         keep(ledger, size, note)
         if len(ledger.lines) > 15:
             ledger.lines[12] = ledger.lines[13]
 
-    patch.setattr(memory, "_keep_checkpoint", lose)
+    patch.setattr(KeptLedger, "keep_checkpoint", lose)
 
 
 @damage(DECIDED)
@@ -77,14 +78,14 @@ def keep_a_dry_run(patch: Patch) -> None:
 
 @damage("answered before it was")
 def answer_at_once(patch: Patch) -> None:
-    post = Writer.post
+    post = Decider.post
 
-    def at_once(self: Writer, one: Any) -> None:
+    def at_once(self: Decider, one: Any) -> None:
         give = post(self, one)
         if give is not None:
             give()
 
-    patch.setattr(Writer, "post", at_once)
+    patch.setattr(Decider, "post", at_once)
 
 
 @damage("before it was signed|a path that is too long|never stood")
@@ -152,7 +153,7 @@ def say_that_nothing_was_recorded(patch: Patch) -> None:
 def let_two_write(patch: Patch) -> None:
     async def commit(self: MemoryStore, ledger: Any, group: Any) -> None:
         await asyncio.sleep(0)
-        memory._record(ledger, group)
+        KeptLedger.record(ledger, group)
 
     patch.setattr(MemoryStore, "_commit", commit)
 
@@ -161,7 +162,7 @@ def let_two_write(patch: Patch) -> None:
 def record_twice(patch: Patch) -> None:
     """Neither the writer nor a unique key finds that a batch is there."""
     forget_what_is_spent(patch)
-    patch.setattr(memory, "_check_rows", lambda *_: None)
+    patch.setattr(KeptLedger, "check", lambda *_: None)
 
 
 @damage("the live book|live state|not as it stood")
@@ -174,7 +175,7 @@ def believe_a_snapshot(patch: Patch) -> None:
 
 @damage("time went back|stopped without reason")
 def let_time_go_back(patch: Patch) -> None:
-    patch.setattr(Writer, "now", lambda self: self._now_us())
+    patch.setattr(LedgerClock, "now", lambda self, _: self._now_us())
 
 
 @damage("Stuck|never|recorded, though it was said")

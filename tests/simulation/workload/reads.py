@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ledger.memory import MemoryReads
+from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import reads as audit
 from tests.simulation.auditor.reads import Seen, look

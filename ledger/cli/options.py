@@ -1,0 +1,113 @@
+"""What many commands have in common: --url, --key, --ledger, --dry-run and the like."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+import click
+
+from ledger.cli.client import default_url
+from ledger.cli.show import Place
+from ledger.cli.words import t
+
+P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
+
+DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help=t("At most so many.", "Cuántos como máximo."),
+)
+reason_option = click.option(
+    "--reason",
+    required=True,
+    help=t(
+        "A code such as court_order; it stays in the journal.",
+        "Un código como orden_judicial; queda en el diario.",
+    ),
+)
+known_option = click.option(
+    "--as-known-on",
+    metavar="MOMENT",
+    help=t(
+        "Count only what was recorded until then: 2026-02-05T12:00:00Z.",
+        "Cuenta sólo lo registrado hasta entonces: 2026-02-05T12:00:00Z.",
+    ),
+)
+adjustments_option = click.option(
+    "--adjustments",
+    is_flag=True,
+    help=t(
+        "With the adjustments to the year that ends on the last day.",
+        "Con los ajustes del año que termina el último día.",
+    ),
+)
+
+
+def speaks_to_service(
+    command: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[..., None]:
+    """Make a coroutine that takes a Place first a command with --url, --key and --json."""
+
+    @click.option(
+        "--url",
+        envvar="TEQUIO_URL",
+        help=t(
+            "The running service; also TEQUIO_URL.",
+            "El servicio en marcha; también TEQUIO_URL.",
+        ),
+        default=default_url,
+        show_default="http://127.0.0.1:8080",
+    )
+    @click.option(
+        "--key",
+        envvar="TEQUIO_KEY",
+        help=t(
+            "Your API key; better in TEQUIO_KEY, where other users do not see it. Without "
+            "one: the operator key of this machine's service, if you may read it.",
+            "Su llave; mejor en TEQUIO_KEY, donde otros usuarios no la ven. Sin ella: la del "
+            "operador del servicio de esta máquina, si usted puede leerla.",
+        ),
+    )
+    @click.option("--json", "as_json", is_flag=True, help=t("For programs.", "Para programas."))
+    @wraps(command)
+    def run(url: str, key: str | None, as_json: bool, **given: Any) -> None:
+        place = Place(url, key, as_json)
+        asyncio.run(command(place, **given))  # type: ignore[arg-type]
+
+    return run
+
+
+def dry_run_option(command: F) -> F:
+    """--dry-run of a write."""
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        help=t("Say what would happen, write nothing.", "Dice qué pasaría, no escribe nada."),
+    )(command)
+
+
+def ledger_option(command: F) -> F:
+    """--ledger, which nearly all commands need."""
+    return click.option(
+        "--ledger",
+        required=True,
+        envvar="TEQUIO_LEDGER",
+        help=t("The ledger's code; also TEQUIO_LEDGER.", "Código del libro; o TEQUIO_LEDGER."),
+    )(command)
+
+
+def dry_query(dry_run: bool) -> dict[str, str]:
+    """The query of a write."""
+    return {"dry_run": "true"} if dry_run else {}
+
+
+def known_query(as_known_on: str | None, adjustments: bool) -> dict[str, Any]:
+    """The query of a balance at a past moment."""
+    query: dict[str, Any] = {"adjustments": "true"} if adjustments else {}
+    return {**query, **({} if as_known_on is None else {"as_known_on": as_known_on})}
