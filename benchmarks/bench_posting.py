@@ -5,7 +5,8 @@ Question: how near does posting over HTTP, signed, come to what the database its
           (an echo)? How long is a start with a million accounts, how large is it in memory,
           and does memory grow with recorded batches?
 Expect:   on two cores, shared by client, service and database: batches of signed lines at
-          0.4 of the bare COPY or better, of JSON at a quarter, singles at a third of the echo, a hot account as fast as any.
+          0.4 of the bare COPY or better, of JSON at a quarter, singles at a third of the
+          echo, a hot account as fast as any.
           A start reads a snapshot of a million lines: some ten seconds, 300 bytes each.
           Memory is flat but for some 2 MB once, at the first snapshot after a start.
 Run:      ./run bench posting [--seconds N] [--memory-seconds 120]
