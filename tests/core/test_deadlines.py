@@ -16,7 +16,7 @@ from ledger.core.leaves import (
     SettingsChanged,
 )
 from ledger.core.model import DaysBy
-from ledger.sequencer.writer import business_day
+from ledger.sequencer.clock import business_day
 from tests.core.books import NOW, TODAY, add, batch, opened, pay, post
 
 DAY = timedelta(days=1)
