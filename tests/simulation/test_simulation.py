@@ -117,11 +117,8 @@ def test_the_auditor_shares_no_code_with_the_ledger() -> None:
 
 # Lines that no command of the workload leads to yet. A new one belongs into LINES instead.
 AWAITED = {
-    *("limit_planned", "limit_unplanned", "limit_earned"),
-    "payment_limits",
     "demurrage",
     "fee",
-    "reserve",
 }
 
 

@@ -99,6 +99,21 @@ def date_or_none(value: object) -> date | None:
     return value if isinstance(value, date) else None
 
 
+def or_none(value: Any) -> Any:
+    """A field of the ledger's; None where it says that it is not there."""
+    return value if isinstance(value, int | str | date | dict | list) else None
+
+
+def rule_of(rule: Any, *optional: str) -> dict[str, Any]:
+    """A rule as it stands in a line: without what is as it would be without being said."""
+    fields = {name: or_none(getattr(rule, name)) for name in rule.__struct_fields__}
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in fields.items()
+        if value is not None and (value or name not in optional)
+    }
+
+
 def date_of(fields: Mapping[str, Any], name: str) -> date | None:
     return date.fromisoformat(fields[name]) if name in fields else None
 

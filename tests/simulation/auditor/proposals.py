@@ -4,7 +4,7 @@ What waits is known from those who asked for it: a proposal's line has its diges
 is expected field by field.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,12 +17,22 @@ from tests.simulation.auditor.asked import (
     sums_of,
 )
 from tests.simulation.auditor.batches import moment_of, previewed
-from tests.simulation.auditor.books import Books, Entry, always, due, line, shown
+from tests.simulation.auditor.books import (
+    Books,
+    Entry,
+    always,
+    at_rest,
+    committed,
+    due,
+    line,
+    shown,
+)
 from tests.simulation.auditor.forms import SCHEDULER, digest_of, legs_of, must, why_in, why_of
 from tests.simulation.auditor.offers import offer_of, why_new
 from tests.simulation.auditor.policies import needs_of, workflow_of
+from tests.simulation.auditor.rules import keep_more
 from tests.simulation.auditor.schedules import attempt_asked, whose
-from tests.simulation.auditor.state import Moment, Place, Why
+from tests.simulation.auditor.state import Draft, Moment, Place, Stand, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
@@ -137,8 +147,7 @@ def _proposed(books: Books, entry: Entry) -> None:
     expected = _expected(books, asked, fields, at)
     must(fields == expected, "another proposal than there must be", fields, expected)
     proposal = Proposal(at, fields=fields)
-    for place in reserved(proposal, 1, books.now):
-        books.put(place)
+    keep(books, proposal, 1)
     books.shelve("proposal", batch, proposal)
 
 
@@ -176,19 +185,10 @@ def _expected(
     return expected | offer_of(books, asked, at, key, workflow).fields(now)
 
 
-def reserved(
-    proposal: Proposal, sign: int, place: Callable[[int], Place | None]
-) -> Iterable[Place]:
-    """The accounts between which a proposal keeps something back, when it begins or ends."""
-    places: dict[int, Place] = {}
+def keep(state: Stand, proposal: Proposal, sign: int) -> None:
+    """Keep back what a proposal does, or give it back when that ends."""
     for one in proposal.reserved:
-        for side, name in (("debit", "pending_debits"), ("credit", "pending_credits")):
-            number = one[f"{side}_account"]
-            old = places.get(number) or place(number)
-            assert old is not None, "it kept something back of it"
-            more = getattr(old, name) + sign * one["amount"]
-            places[number] = replace(old, **{name: more})
-    return places.values()
+        keep_more(state, one["debit_account"], one["credit_account"], sign * one["amount"])
 
 
 @line("decided")
@@ -197,7 +197,7 @@ def _decided(books: Books, entry: Entry) -> None:
     fields = entry.fields
     batch, decision = UUID(fields["batch"]), fields["decision"]
     by, user = fields.get("by", ""), fields.get("user", "")
-    proposal = books.one_now("proposal", batch)
+    proposal = books.get("proposal", batch)
     must(proposal, "decided, though it does not wait", batch)
     why = proposal.why_not(
         decision, by, user, fields["recorded_at"], _is_trusted(books, proposal, entry.index)
@@ -209,8 +209,7 @@ def _decided(books: Books, entry: Entry) -> None:
         return
     books.once("end of a proposal", batch)
     books.shelve("proposal", batch, None)
-    for place in reserved(proposal, -1, books.now):
-        books.put(place)
+    keep(books, proposal, -1)
     books.shelve("ending", "", Ending(after, decision))
 
 
@@ -290,14 +289,24 @@ def _why_after_all(
     return refusal_of(books, asked, moment, size, agreement=code)
 
 
+@committed
+def _is_whole(books: Books) -> None:
+    must(books.get("ending", "") is None, "decided, and nothing said of its batch")
+
+
 @due
 def _over(books: Books, at: int) -> None:
-    """What waits has not ended, and has not been accepted by itself."""
+    """What waits has not ended."""
     for batch, one in books.all_now("proposal").items():
         must(one.fields["expires"] > at, "waits after its end", batch)
-        if one.waits_for_acceptance:
-            accept_at = one.fields.get("accept_at", at + 1)
-            must(accept_at > at, "waits, though it is accepted by itself", batch)
+
+
+@at_rest
+def _accepted(books: Books, at: int) -> None:
+    """Nor has the time come at which it is accepted by itself."""
+    for batch, one in books.all_now("proposal").items():
+        is_time = one.waits_for_acceptance and one.fields.get("accept_at", at + 1) <= at
+        must(not is_time, "waits, though it is accepted by itself", batch)
 
 
 # ---- what was told
@@ -427,8 +436,10 @@ def tried(
     asked = asked_for(books, one.fields, one.index)
 
     def freed(size: int) -> Iterable[Place]:
-        waits = stood[size]
-        return reserved(waits, -1, lambda number: books.at(number, size)) if waits else ()
+        draft = Draft(books.shelf, size, size)
+        if stood[size] is not None:
+            keep(draft, stood[size], -1)
+        return [one for one in draft.changed.values() if isinstance(one, Place)]
 
     previewed(books, asked, outcome, since, times, key=None, but=freed)
 

@@ -14,8 +14,11 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from tests.simulation.auditor import earned, payments
+from tests.simulation.auditor.reserves import available
 from tests.simulation.auditor.state import (
     ADJUSTED,
+    AMOUNT_MAX,
     HELD,
     POSTED,
     RELEASED,
@@ -25,20 +28,20 @@ from tests.simulation.auditor.state import (
     Draft,
     Hold,
     Item,
-    Key,
     Leg,
     Moment,
     Place,
+    Stand,
     Wanted,
     Why,
 )
 
-AMOUNT_MAX = 2**53 - 1
 REST = "rest"  # The kind of a row that takes what `up_to` leaves.
 STOOD_IN_FOR = {
     "debit_account_closed": "debit",
     "debit_account_frozen": "debit",
     "exceeds_credit_limit": "debit",
+    "exceeds_payment_limit": "debit",
     "credit_account_closed": "credit",
     "credit_account_frozen": "credit",
     "exceeds_balance_limit": "credit",
@@ -73,7 +76,8 @@ class Ruling:
         self._rows = rows
         self._is_taken = is_taken
         self._calendar = draft.calendar()
-        self._levies = draft.levies()
+        self._reserves = draft.all("reserve")
+        self._levies = sorted(draft.all("levy").items())
         self._done = Decided()
 
     def decide(self) -> Decided:
@@ -257,6 +261,22 @@ class Ruling:
 
     # ---- why an amount cannot move now
 
+    def _why_stands(
+        self,
+        position: int,
+        debit: int,
+        credit: int,
+        amount: int,
+        comes_back: int = 0,
+    ) -> Why | None:
+        """All that is asked of what a transfer is about; of levies less is."""
+        why = self._why_not(position, debit, credit, amount, comes_back)
+        if why is None and self._asked.wanted[position].action not in ("reverse", "clear"):
+            left = payments.left(self._draft, debit, self._moment.day).values()
+            if left and amount > min(left):
+                return Why(position, "exceeds_payment_limit", debit, min(left))
+        return why
+
     def _why_not(
         self, position: int, debit: int, credit: int, amount: int, comes_back: int = 0
     ) -> Why | None:
@@ -270,7 +290,8 @@ class Ruling:
         if payee.ceiling is not None and payee.balance + amount > payee.ceiling:
             room = max(0, payee.ceiling - payee.balance)
             return Why(position, "exceeds_balance_limit", credit, room)
-        return None
+        backed = available(self._draft, self._reserves, debit, credit, amount)
+        return None if backed is None else Why(position, "exceeds_reserve", debit, backed)
 
     def _why_shut(self, position: int, debit: int, credit: int) -> Why | None:
         payer, payee = self._place(debit), self._place(credit)
@@ -313,7 +334,7 @@ class Ruling:
 
     def _hold(self, position: int, one: Wanted) -> Why | None:
         amount = self._allowed(one)
-        why = self._why_not(position, one.debit, one.credit, max(1, amount))
+        why = self._why_stands(position, one.debit, one.credit, max(1, amount))
         if why is not None:
             return why
         flags = self._flags(one.debit, one.credit, amount)
@@ -336,6 +357,7 @@ class Ruling:
         own = self._row(
             position, one.debit, one.credit, one.amount, hold=one.target, levies=levies
         )
+        self._count(one, one.debit, one.credit, one.amount)
         flags: set[str] = set()
         why = self._move_beside(position, levies, flags, levy_of=own.sequence)
         self._note(position, amount=one.amount, flags=flags, beside=levies)
@@ -351,9 +373,8 @@ class Ruling:
 
     def _keep_back(self, sequence: int, hold: Hold, left: int) -> None:
         """Of a hold, or a new one, so much is kept back from now on."""
-        for key, more in keep_back(self._draft.place, self._draft.hold(sequence), hold, left):
-            self._draft.changed[key] = more
-        self._draft.changed["hold", sequence] = replace(hold, left=left) if left else None
+        keep_back(self._draft, self._draft.hold(sequence), hold, left)
+        self._draft.shelve("hold", sequence, replace(hold, left=left) if left else None)
 
     def _move(self, position: int, one: Wanted) -> Why | None:
         """What is simply posted, taken back or cleared."""
@@ -363,12 +384,13 @@ class Ruling:
         debit, credit, stands_in = one.debit, one.credit, ""
         if amount or not rest:
             comes_back = sum(levy.amount for levy in back if levy.credit == debit)
-            why = self._why_not(position, debit, credit, max(1, amount), comes_back)
+            why = self._why_stands(position, debit, credit, max(1, amount), comes_back)
             if why is not None and amount and "suspense" in one.terms:
-                stands_in, stranger = STOOD_IN_FOR[why.code], one.terms["suspense"]
+                stands_in, stranger = STOOD_IN_FOR.get(why.code, ""), one.terms["suspense"]
                 debit = stranger if stands_in == "debit" else debit
                 credit = stranger if stands_in == "credit" else credit
-                why = self._why_not(position, debit, credit, amount)
+                if stands_in:
+                    why = self._why_stands(position, debit, credit, amount)
             if why is not None:
                 return why
         return self._moved(position, one, (debit, credit, amount), rest, back, stands_in)
@@ -392,6 +414,7 @@ class Ruling:
             flags = self._flags(debit, credit, amount)
             leg = self._row(position, debit, credit, amount, link=one.target, levies=levies)
             sequence = leg.sequence
+            self._count(one, debit, credit, amount)
         why = (
             self._move_beside(position, rests, flags, link=one.target)
             or self._move_beside(position, levies, flags, levy_of=sequence)
@@ -405,6 +428,8 @@ class Ruling:
             draft.changed["item", sequence] = item
         if one.target:
             draft.changed["taken", one.target] = draft.taken(one.target) + amount + rest
+        if one.action == "reverse":
+            earned.give_back(draft, one.debit, one.target, amount + rest)
         if one.action == "clear":
             cleared = draft.item(one.target)
             assert cleared is not None
@@ -453,12 +478,23 @@ class Ruling:
         self, position: int, beside: Sequence[Beside], flags: set[str], **facts: int
     ) -> Why | None:
         for one in beside:
-            why = self._why_not(position, one.debit, one.credit, one.amount)
+            is_rest = one.kind == REST  # What was asked, only of another.
+            asks = self._why_stands if is_rest else self._why_not
+            why = asks(position, one.debit, one.credit, one.amount)
             if why is not None:
                 return why
             flags |= self._flags(one.debit, one.credit, one.amount)
             self._row(position, one.debit, one.credit, one.amount, kind=one.kind, **facts)
+            if is_rest:
+                self._count(self._asked.wanted[position], one.debit, one.credit, one.amount)
         return None
+
+    def _count(self, one: Wanted, debit: int, credit: int, amount: int) -> None:
+        """Count what was paid and received for limits, unless it puts something right."""
+        if one.action not in ("reverse", "clear"):
+            payments.pay(self._draft, debit, self._moment.day, amount)
+        if one.action != "reverse":
+            earned.receive(self._draft, credit, one.kind, amount)
 
     # ---- rows and notes
 
@@ -491,6 +527,8 @@ class Ruling:
             payee = replace(payee, balance=payee.balance + amount)
             self._draft.changed["place", debit] = payer
             self._draft.changed["place", credit] = payee
+            earned.follow(self._draft, debit)
+            earned.follow(self._draft, credit)
         leg = Leg(
             position,
             self._first_sequence + len(legs),
@@ -560,22 +598,23 @@ def refuse_accounts(
     return None
 
 
-def keep_back(
-    place: Callable[[int], Place | None], before: Hold | None, hold: Hold, left: int
-) -> Iterator[tuple[Key, Place]]:
-    """The two accounts of a hold, when so much of it is left from now on."""
-    more = left - (0 if before is None else before.left)
-    payer, payee = place(hold.debit), place(hold.credit)
-    assert payer is not None
-    assert payee is not None
-    yield (
-        ("place", payer.number),
-        replace(payer, pending_debits=payer.pending_debits + more),
+def keep_back(state: Stand, before: Hold | None, hold: Hold, left: int) -> None:
+    """Change the two accounts of a hold, of which so much is left from now on."""
+    keep_more(state, hold.debit, hold.credit, left - (0 if before is None else before.left))
+
+
+def keep_more(state: Stand, debit: int, credit: int, more: int) -> None:
+    """Change two accounts, between which so much more is kept back, or less."""
+    payer: Place = state.get("place", debit)
+    state.shelve(
+        "place", payer.number, replace(payer, pending_debits=payer.pending_debits + more)
     )
-    yield (
-        ("place", payee.number),
-        replace(payee, pending_credits=payee.pending_credits + more),
+    payee: Place = state.get("place", credit)
+    state.shelve(
+        "place", payee.number, replace(payee, pending_credits=payee.pending_credits + more)
     )
+    for number in (debit, credit):
+        earned.follow(state, number)
 
 
 def levied(levy: Mapping[str, Any], amount: int) -> int:

@@ -4,11 +4,12 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from tests.simulation.auditor.calendar import Calendar
 
 POSTED, HELD, RELEASED, ADJUSTED = range(4)  # What a row says of its amount.
+AMOUNT_MAX = 2**53 - 1
 
 
 # ---- what there is
@@ -216,6 +217,16 @@ class Shelf:
         return {name: value for name, value in found.items() if value is not None}
 
 
+class Stand(Protocol):
+    """A state that can be asked and changed: the books', or one that a batch is changing."""
+
+    def get(self, kind: str, name: object) -> Any:
+        """One of a kind; None where it is not there."""
+
+    def shelve(self, kind: str, name: object, value: object) -> None:
+        """From now on it stands so; None where it is not there any more."""
+
+
 class Draft:
     """A state after `size` leaves that a batch is changing.
 
@@ -234,6 +245,13 @@ class Draft:
             return self.changed[kind, name]
         return self._shelf.at(kind, name, self._past if kind == "taken" else self._size)
 
+    def shelve(self, kind: str, name: object, value: object) -> None:
+        self.changed[kind, name] = value
+
+    def all(self, kind: str) -> dict[Any, Any]:
+        """All of a kind that no batch changes."""
+        return self._shelf.all_at(kind, self._size)
+
     def place(self, number: int) -> Place | None:
         return cast(Place | None, self.get("place", number))
 
@@ -248,6 +266,3 @@ class Draft:
 
     def calendar(self) -> Calendar:
         return cast(Calendar, self.get("calendar", "") or Calendar())
-
-    def levies(self) -> list[tuple[str, Mapping[str, Any]]]:
-        return sorted(self._shelf.all_at("levy", self._size).items())

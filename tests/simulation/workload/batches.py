@@ -203,9 +203,11 @@ def take_back_at_once(client: Client) -> Request | None:
 def preview(client: Client) -> Request:
     asked = batch(client, UUID(int=0))  # Would be missed by the auditor if it left a leaf.
     world, ledger = client.world, client.ledger
-    since, began = client.since(), world.now()
+    since, began = 0, world.now()
 
     async def ask(desk: Sequencer) -> Any:
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.post(ledger, asked, OPERATOR, dry_run=True)
 
     def tell(outcome: Any, signed: int) -> str:

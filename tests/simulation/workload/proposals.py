@@ -171,7 +171,7 @@ def _voices(client: Client) -> list[Caller]:
 def _said(client: Client, batch: UUID) -> AskedDecision:
     chance = client.random
     decisions: list[Decision] = ["approved", "approved", "approved", "accepted", "accepted"]
-    proposal = client.books.one_now("proposal", batch)
+    proposal = client.books.get("proposal", batch)
     if proposal is not None and chance.random() < 0.7:
         decisions = ["accepted" if proposal.waits_for_acceptance else "approved"]
     if chance.random() < 0.15:

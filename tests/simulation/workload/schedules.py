@@ -29,7 +29,7 @@ from tests.simulation.workload.client import (
     command,
     outcome_of,
 )
-from tests.simulation.workload.transfers import minor, transfer
+from tests.simulation.workload.transfers import decimal, minor, transfer
 
 PLANS = ["rent", "wage", "dues"]
 SHIFTS = ["as_is", "as_is", "before", "after", "skip"]
@@ -44,7 +44,7 @@ def _asked(client: Client) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "debit_account": paid.debit_account,
         "credit_account": paid.credit_account,
-        "amount": "1" if paid.amount in ("0", "1.001") else paid.amount,
+        "amount": decimal(max(1, minor(paid.amount, paid.currency)), paid.currency),
         "currency": paid.currency,
         "kind": chance.choice(["payment", "rent", "payroll"]),
         "first": first,

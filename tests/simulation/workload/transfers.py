@@ -15,11 +15,13 @@ from ledger.core.model import Action, Late, Mode, Side
 from tests.simulation.auditor.state import HELD, Leg
 from tests.simulation.workload.client import ACCOUNTS, EPOCH, SCALES, Client
 
+TOO_POOR = {"MXN": ["ana", "ben", "eva"], "HRS": ["h-eva"], "USD": ["h-eva"], "VAL": ["v-ana"]}
 # Accounts that take what is left over, stand in, or are paid levies.
 STRANGERS = {
     "MXN": [*["bridge"] * 6, "fund", "cash", "h-bridge", "nobody"],
     "HRS": [*["h-bridge"] * 6, "h-fund", "stock", "bridge"],
     "USD": ["usd-1", "usd-2"],
+    "VAL": ["v-mint", "v-box", "v-eva"],
 }
 
 
@@ -138,7 +140,7 @@ def too_much(client: Client, t: AskedTransfer) -> AskedTransfer:
     """The same, mostly of more than anybody has."""
     if client.random.random() < 0.3:
         return t
-    debit = client.random.choice({"MXN": ["ana", "ben", "eva"]}.get(t.currency, ["h-eva"]))
+    debit = client.random.choice(TOO_POOR[t.currency])
     return replace(t, debit_account=debit, amount="90")
 
 
