@@ -8,8 +8,9 @@ from typing import Any, Final
 import click
 
 from ledger.cli.client import path_of
+from ledger.cli.options import ledger_option, speaks_to_service
 from ledger.cli.posting import present, print_batch, said_of_it, send_once
-from ledger.cli.show import Place, ledger_option, speaks_to_service
+from ledger.cli.show import Place
 from ledger.cli.words import Stop, t
 from ledger.core.amounts import AMOUNT_MAX, parse_amount, show_amount
 from ledger.core.exchange import EXCHANGE, Exchange
