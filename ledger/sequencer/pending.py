@@ -7,14 +7,19 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
+from ledger.core.answered import (
+    DecisionOutcome,
+    PostOutcome,
+    ProposalReceipt,
+    Receipt,
+    RefusedReceipt,
+)
 from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import AnyLeaf, BatchRefused
 from ledger.core.ports import Unless
-from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
@@ -202,36 +207,43 @@ class Post(Pending[PostOutcome]):
 
     def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
-        if stored is None:
-            proposal = writer.book.proposals.open.get(self.asked.id)
-            if proposal is not None:
-                return self._give_again(proposal)
-            refusal = None if self.unless is None else self.unless(writer.book)
-            return writer.post(self) if refusal is None else lambda: self.give(refusal)
         try:
-            if self._same(stored, writer.book):
-                self.give(receipt_again(stored))
-            else:
-                self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
+            again = self.again(writer.book, stored)
         except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
             self.fail(fault)
+            return None
+        if again is None:
+            refusal = None if self.unless is None else self.unless(writer.book)
+            return writer.post(self) if refusal is None else lambda: self.give(refusal)
+        if stored is None:  # What waits may not be committed yet.
+            return lambda: self.give(again)
+        self.give(again)
         return None
+
+    def again(
+        self, book: Book, stored: StoredBatch | None
+    ) -> Receipt | RefusedReceipt | ProposalReceipt | Refusal | None:
+        """The answer once more, where its id is spent or waits; None where it is new.
+
+        Raises:
+            MalformedRequest: it cannot be compared with what is there.
+        """
+        if stored is not None:
+            if self._same(stored, book):
+                return receipt_again(stored)
+            return Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        proposal = book.proposals.open.get(self.asked.id)
+        if proposal is None:
+            return None
+        if is_same(proposal, self.asked, self.caller):
+            return ProposalReceipt(leaf_index=proposal.index, leaf=proposal.line, replayed=True)
+        return Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
 
     def _same(self, stored: StoredBatch, book: Book) -> bool:
         receipt = receipt_again(stored)
         if isinstance(receipt.leaf, BatchRefused):
             return same_refused(receipt.leaf, self.asked, self.caller)
         return same_posted(stored, self.asked, self.caller, book, self.salts)
-
-    def _give_again(self, proposal: Proposal) -> Give:
-        """The answer once more to one who sends again what still waits."""
-        if is_same(proposal, self.asked, self.caller):
-            receipt = ProposalReceipt(
-                leaf_index=proposal.index, leaf=proposal.line, replayed=True
-            )
-            return lambda: self.give(receipt)
-        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
-        return lambda: self.give(refusal)
 
 
 class Decide(Pending[DecisionOutcome]):
