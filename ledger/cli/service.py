@@ -60,6 +60,7 @@ log = logging.getLogger(__name__)
 ORIGIN_FILE: Final = "origin"
 STATE_LOCK: Final = "lock"
 POSTGRES_LOOK_S: Final = 0.5
+BACKLOG: Final = 1024  # Connections that wait to be taken.
 
 Progress = Callable[[str], None]  # What begins now, for people.
 
@@ -86,12 +87,18 @@ def silent(_: str) -> None:
 
 @asynccontextmanager
 async def running_service(
-    settings: Settings, *, progress: Progress = silent
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Service]:
     """Start the service, and stop it when the block is left.
 
     Call it in the main thread: the embedded PostgreSQL lives only as long as the thread
     that starts it. A block that is left by an exception or cancelled stops the same way.
+
+    Args:
+        listener: a socket that listens already; it is served instead of the setting's address.
 
     Raises:
         Stop: a setting cannot be meant, or the address is taken.
@@ -143,7 +150,7 @@ async def running_service(
         )
         scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
         _run_beside(stack, scheduler.run(), "scheduler")
-        address = await _listen(stack, app, settings)
+        address = await _listen(stack, app, settings, listener)
         if origin_is_new:
             _write_private(state / ORIGIN_FILE, origin)
         yield Service(
@@ -283,14 +290,23 @@ def _run_beside(
     stack.push_async_callback(end)
 
 
-async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings) -> str:
+async def _listen(
+    stack: AsyncExitStack,
+    app: web.Application,
+    settings: Settings,
+    listener: socket.socket | None,
+) -> str:
     """Put the application on its address, and return that as a URL."""
-    host, port = listen_address(settings)
     runner = make_runner(app)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    site: web.BaseSite
+    if listener is not None:
+        site = web.SockSite(runner, listener, backlog=BACKLOG)
+    else:
+        site = web.TCPSite(runner, *listen_address(settings), backlog=BACKLOG)
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        await site.start()
     except OSError as error:
         raise Stop(
             t(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.asked import AskedBatch
@@ -20,6 +21,8 @@ from ledger.core.leaves import (
 from ledger.core.model import Account
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
+
+_asked = msgspec.json.Decoder(AskedBatch)
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -48,10 +51,15 @@ class ProposalReceipt(Struct, frozen=True, kw_only=True):
 
 
 class ProposalView(Struct, frozen=True, kw_only=True):
-    """An open proposal, and the request that waits."""
+    """An open proposal, and the request that waits, in JSON: a list has no need to read it."""
 
     proposal: Proposal
-    asked: AskedBatch
+    request: bytes
+
+    @property
+    def asked(self) -> AskedBatch:
+        """The request, read anew each time."""
+        return _asked.decode(self.request)
 
 
 class LedgerView(Struct, frozen=True, kw_only=True):

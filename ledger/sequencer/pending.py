@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -26,35 +26,12 @@ from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
 from ledger.sequencer.proposing import is_same
 
+if TYPE_CHECKING:
+    from ledger.sequencer.deciding import Decider
+
 T = TypeVar("T")
 
 Give = Callable[[], None]  # What gives an answer once the group it waits for is committed.
-
-
-class Decider(Protocol):
-    """The writer, as what is pending sees it."""
-
-    book: Book
-
-    def now(self) -> int:
-        """The ledger's time, in microseconds since 1970."""
-        ...
-
-    def record(self, leaf: AnyLeaf) -> None:
-        """Take a leaf into the book and the open group."""
-        ...
-
-    def post(self, pending: "Post") -> Give | None:
-        """Decide a batch that is new."""
-        ...
-
-    def decide_proposal(self, pending: "Decide") -> Give | None:
-        """Take what somebody says of a proposal."""
-        ...
-
-    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
-        """Move what a closing account has, and close it; or neither, and say why."""
-        ...
 
 
 class Pending(Generic[T]):
@@ -90,7 +67,7 @@ class Pending(Generic[T]):
             raise self._fault
         return self._outcome
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         """Decide now; None when the answer was given at once."""
         raise NotImplementedError
 
@@ -126,9 +103,9 @@ class Look(Pending[T]):
         super().__init__()
         self._look = look
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
-            seen = self._look(writer.book)
+            seen = self._look(decider.book)
         except Exception as error:  # A look changes nothing, so nothing else is lost.
             self.fail(error)
             return None
@@ -163,12 +140,12 @@ class Change(Pending[T | Refusal]):
         super().__init__()
         self._build = build
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
-            built = self._build(writer.book, writer.now())
+            built = self._build(decider.book, decider.now())
             refusal = built if isinstance(built, Refusal) else None
             if isinstance(built, Moving):
-                refusal = writer.close_with(built.closing, built.caller)
+                refusal = decider.close_with(built.closing, built.caller)
         except MalformedRequest as fault:
             self.fail(fault)
             return None
@@ -177,8 +154,8 @@ class Change(Pending[T | Refusal]):
         assert not isinstance(built, Refusal)
         if isinstance(built, Built):
             for leaf in built.leaves:
-                writer.record(leaf)
-        seen = built.look(writer.book)
+                decider.record(leaf)
+        seen = built.look(decider.book)
         return lambda: self.give(seen)
 
 
@@ -205,16 +182,16 @@ class Post(Pending[PostOutcome]):
         self.targets = targets_of(asked.transfers)
         self.past: Mapping[int, Past] = NO_PAST
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
         try:
-            again = self.again(writer.book, stored)
+            again = self.again(decider.book, stored)
         except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
             self.fail(fault)
             return None
         if again is None:
-            refusal = None if self.unless is None else self.unless(writer.book)
-            return writer.post(self) if refusal is None else lambda: self.give(refusal)
+            refusal = None if self.unless is None else self.unless(decider.book)
+            return decider.post(self) if refusal is None else lambda: self.give(refusal)
         if stored is None:  # What waits may not be committed yet.
             return lambda: self.give(again)
         self.give(again)
@@ -261,5 +238,5 @@ class Decide(Pending[DecisionOutcome]):
         self.transfers = 0 if batch is None else batch.transfers
         self.targets = () if batch is None else batch.targets
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
-        return writer.decide_proposal(self)
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
+        return decider.decide_proposal(self)

@@ -130,10 +130,10 @@ def pending_alike(
     book: Book,
     asked: AskedBatch,
     line: BatchProposed,
+    mine: frozenset[Reference],
     requests: Mapping[UUID, Waiting],
 ) -> Refusal | None:
-    """A refusal where another proposal waits that is the same, or has a reference of it."""
-    mine = to_wait(asked).references
+    """A refusal where another proposal waits that is the same, or has one of its references."""
     if mine and any(not mine.isdisjoint(one.references) for one in requests.values()):
         return Refusal(code=RefusalCode.PROPOSAL_PENDING)
     if any(_is_alike(one, asked, line) for one in book.proposals.open.values()):

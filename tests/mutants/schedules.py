@@ -349,4 +349,13 @@ MUTANTS = (
         ),
         tests=("tests/core/test_schedules.py", "tests/services/test_scheduler.py"),
     ),
+    *of(
+        "ledger/sequencer/pending.py",
+        (
+            "what speaks against a post is not asked",
+            "refusal = None if self.unless is None else self.unless(writer.book)",
+            "refusal = None",
+        ),
+        tests=("tests/services/test_scheduler.py",),
+    ),
 )

@@ -18,6 +18,7 @@ from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
+from ledger.sequencer import deciding
 from ledger.sequencer import writer as writer_module
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.workload import OPERATOR, Client, Outbox, _post, set_levy, trouble
@@ -308,17 +309,17 @@ def _final(world: World, outbox: Outbox, process: Process) -> None:
 @contextmanager
 def _limits(world: World) -> Iterator[None]:
     """The writer's limits as this history has them."""
-    before: dict[str, Any] = {}
+    before: dict[str, tuple[Any, int]] = {}
     for name, values in LIMITS.items():
         value = world.random.choice(values)
-        if hasattr(writer_module, name):
-            before[name] = getattr(writer_module, name)
-            setattr(writer_module, name, value)
+        module = deciding if hasattr(deciding, name) else writer_module
+        before[name] = module, getattr(module, name)
+        setattr(module, name, value)
     try:
         yield
     finally:
-        for name, value in before.items():
-            setattr(writer_module, name, value)
+        for name, (module, value) in before.items():
+            setattr(module, name, value)
 
 
 class _Listener(logging.Handler):

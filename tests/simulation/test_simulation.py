@@ -31,7 +31,9 @@ from ledger.core.terms import Posting
 from ledger.journal.canonical import decode_state
 from ledger.memory.database import KeptLedger
 from ledger.memory.store import MemoryStore
-from ledger.sequencer import loading, pending, writer
+from ledger.sequencer import clock, loading, pending
+from ledger.sequencer.clock import LedgerClock
+from ledger.sequencer.deciding import Decider
 from ledger.sequencer.posting import receipt_again
 from ledger.sequencer.signed import SignedLog
 from ledger.sequencer.writer import Writer
@@ -185,14 +187,14 @@ def _keep_a_dry_run(patch: pytest.MonkeyPatch) -> None:
 
 
 def _answer_at_once(patch: pytest.MonkeyPatch) -> None:
-    post = Writer.post
+    post = Decider.post
 
-    def at_once(self: Writer, one: Any) -> None:
+    def at_once(self: Decider, one: Any) -> None:
         give = post(self, one)
         if give is not None:
             give()
 
-    patch.setattr(Writer, "post", at_once)
+    patch.setattr(Decider, "post", at_once)
 
 
 def _answer_unsigned(patch: pytest.MonkeyPatch) -> None:
@@ -271,7 +273,7 @@ def _believe_a_snapshot(patch: pytest.MonkeyPatch) -> None:
 
 
 def _let_time_go_back(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Writer, "now", lambda self: self._now_us())
+    patch.setattr(LedgerClock, "now", lambda self, _: self._now_us())
 
 
 def _stop_answering(patch: pytest.MonkeyPatch) -> None:
@@ -420,9 +422,7 @@ def _adjust_an_open_year(patch: pytest.MonkeyPatch) -> None:
 
 
 def _begin_every_day_at_midnight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        writer, "business_day", lambda moment, zone, _: moment.astimezone(zone).date()
-    )
+    patch.setattr(clock, "business_day", lambda moment, zone, _: moment.astimezone(zone).date())
 
 
 # What was decided, shown or refused is not what the auditor's own rules say.
