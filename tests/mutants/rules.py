@@ -270,9 +270,9 @@ MUTANTS = (
         ),
         ("all of a balance cannot be charged", "if rule.n > rule.d:", "if rule.n >= rule.d:"),
         (
-            "the last account collects nothing",
-            "if rule.account > state.accounts:",
-            "if rule.account >= state.accounts:",
+            "whoever collects demurrage may be closed",
+            "self.accounts[c] == account and self.rule(c)",
+            "False and self.rule(c)",
         ),
         tests=("tests/core/test_demurrage.py",),
     ),
@@ -294,9 +294,9 @@ MUTANTS = (
             "span.last == last and span.last >= fee.since",
         ),
         (
-            "the last account takes no fees",
-            "if fee.treasury > state.accounts:",
-            "if fee.treasury >= state.accounts:",
+            "a treasury of fees may be closed",
+            "any(fee.treasury == account",
+            "any(fee.treasury != account",
         ),
         (
             "fees are paid in another currency",
