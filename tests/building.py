@@ -24,6 +24,7 @@ from ledger.core.leaves import (
     HoldsExpired,
     LimitChanged,
     Opening,
+    PosterKey,
     Snapshot,
     StatusChanged,
 )
@@ -97,6 +98,18 @@ class Building:
         """Write a leaf that follows."""
         self.book.apply(line)
         return self.put(line)
+
+    def poster_key(self, poster: str) -> int:
+        """Register the key with which `post` signs for a poster."""
+        key = signer_of(poster).verifier.public_key
+        line = PosterKey(
+            recorded_at=self.tick(),
+            action="register",
+            poster=poster,
+            public_key=key,
+            by="op-1",
+        )
+        return self.add(line)
 
     def currency(
         self, code: str, scale: int = 2, kind: CurrencyKind = CurrencyKind.NATIONAL
@@ -285,7 +298,7 @@ class Building:
             posted,
             outcomes,
             recorded_at,
-            signed=bool(signed_by),
+            signed_by=signed_by,
             count=len(transfers),
         )
         self.book.apply(leaf)
@@ -325,28 +338,29 @@ class Building:
         outcomes: bytes,
         recorded_at: int,
         *,
-        signed: bool = False,
+        signed_by: str = "",
         count: int = 0,
     ) -> BatchPosted:
         """The leaf of a batch; without a `count`, of as many transfers as rows."""
         origin = batch_origin(ORIGIN, batch)
         count = count or len(posted.amount) + len(posted.refused)
         note: str | UnsetType = UNSET
-        if signed:
+        if signed_by:
             checkpoint = Checkpoint(origin, count + 1, body.root)
-            note = sign_checkpoint(checkpoint, [signer_of(origin)]).decode()
+            signer = signer_from_seed(origin, sha256(signed_by.encode()).digest())
+            note = sign_checkpoint(checkpoint, [signer]).decode()
         return BatchPosted(
             recorded_at=recorded_at,
             number=posted.number,
             batch=batch,
-            poster="caja-1",
+            poster=signed_by or "caja-1",
             business_date=self.day,
             count=count,
             posted=len(posted.amount),
             first_sequence=posted.first_sequence,
-            signed=signed,
-            key=UNSET if signed else "key-1",
-            root=UNSET if signed else body.root,
+            signed=bool(signed_by),
+            key="key-1",
+            root=UNSET if signed_by else body.root,
             note=note,
             outcomes=root_of_lines(outcomes) if outcomes else UNSET,
         )
@@ -445,7 +459,8 @@ def a_bit_of_everything(*, unique_references: bool = False) -> Building:
     it.snapshot()
     it.limit(sun, -6_000_000)
     it.status(ben, Status.FROZEN)
-    it.post([it.pay(bank, hour, 3), it.pay(hour, bank, 5)], signed_by="caja-1")
+    it.poster_key("caja-2")
+    it.post([it.pay(bank, hour, 3), it.pay(hour, bank, 5)], signed_by="caja-2")
     it.status(ben, Status.OPEN)
     it.snapshot()
     return it
@@ -498,7 +513,8 @@ def under_terms() -> Building:
     it.post([it.act(Action.CLEAR, 18, bridge, shop, 3_00)])  # 19.
     it.snapshot()
     it.status(ana, Status.OPEN)
-    it.post([it.act(Action.CLEAR, 18, bridge, ana, 4_00)], signed_by="caja-1")  # 20.
+    it.poster_key("caja-2")
+    it.post([it.act(Action.CLEAR, 18, bridge, ana, 4_00)], signed_by="caja-2")  # 20.
     sold = it.pay(ana, cash, 1_00, terms=Terms(entry=1))
     bought = it.pay(dollars, eva, 6, terms=Terms(entry=1, rate=Rate(n=7, d=111)))
     residue = it.pay(cash, ana, 4, terms=Terms(entry=1, residue=True))

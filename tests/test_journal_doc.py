@@ -226,6 +226,7 @@ def test_the_signature_of_the_example_by_the_library_alone() -> None:
 STRUCTS = {
     "`ledger`": leaves.Opening,
     "`key`": leaves.KeyGrant,
+    "`poster_key`": leaves.PosterKey,
     "`currency`": leaves.CurrencyAdded,
     "`account`": leaves.AccountOpened,
     "`limit`": leaves.LimitChanged,
@@ -283,6 +284,7 @@ STRUCTS = {
     "`state_account`": state_lines.StateAccount,
     "`state_hold`": state_lines.StateHold,
     "`state_suspended`": state_lines.StateSuspended,
+    "`state_poster_key`": state_lines.StatePosterKey,
     "`state_key`": state_lines.StateKey,
     "`state_policy`": state_lines.StatePolicy,
     "`state_workflow`": state_lines.StateWorkflow,

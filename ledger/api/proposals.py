@@ -290,7 +290,7 @@ def _id(call: Call) -> UUID:
 
 
 def _is_mine(call: Call, view: ProposalView) -> bool:
-    return view.proposal.line.poster == (call.caller.poster or call.caller.key)
+    return view.proposal.line.poster == call.caller.posts_as
 
 
 def _is_seen(call: Call, view: ProposalView) -> bool:

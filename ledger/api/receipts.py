@@ -23,13 +23,14 @@ from ledger.api.problems import Problem
 from ledger.api.service import Call
 from ledger.core.amounts import show_amount
 from ledger.core.answered import Receipt, RefusedReceipt
-from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.asked import AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.leaves import BatchRefused
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_NOTE, Note
 from ledger.core.texts import sentence
+from ledger.core.written import AnyBatch
 
 # ---- receipts
 
@@ -266,7 +267,7 @@ def refusal_of(leaf: BatchRefused) -> Refusal:
     )
 
 
-def refused(call: Call, batch: AskedBatch, outcome: RefusedReceipt | Refusal) -> Problem:
+def refused(call: Call, batch: AnyBatch, outcome: RefusedReceipt | Refusal) -> Problem:
     """A refused batch as a problem; where it is recorded, with its place in the journal."""
     if isinstance(outcome, Refusal):
         return refusal_problem(call, outcome)

@@ -1,6 +1,7 @@
 """Rules of a ledger over HTTP: what is asked for, read, set and removed."""
 
 import asyncio
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -300,9 +301,9 @@ async def get_circulation(call: Call) -> web.Response:
     """What of each currency was issued, and the credit outstanding, which is the same."""
     call.query(NoQuery)
 
-    def look(book: Book) -> tuple[list[int], list[Currency], dict[str, dict[str, str]]]:
+    def look(book: Book) -> "tuple[array[int], list[Currency], dict[str, dict[str, str]]]":
         backed = {code: _backing(book, rule) for code, rule in book.reserves.rules.items()}
-        return book.balance.copy(), list(book.currencies.values()), backed
+        return book.balance[:], list(book.currencies.values()), backed
 
     balances, currencies, backed = await call.desk.read(call.ledger, look)
     number_of = call.desk.facts(call.ledger).currency_number
@@ -330,7 +331,7 @@ def _backing(book: Book, rule: Reserve) -> dict[str, str]:
     reserves = book.reserves
     issued, kept = book.currency_of(rule.issuer), book.currency_of(rule.reserve)
     circulation, reserve = reserves.circulation(rule), reserves.in_reserve(rule)
-    headroom = max(0, reserves.ceiling(rule, reserve) - circulation)
+    headroom = max(0, reserves.headroom(rule))
     return {
         "circulation": show_amount(circulation, book.scales[issued]),
         "in_reserve": show_amount(reserve, book.scales[kept]),

@@ -1,9 +1,8 @@
 """What is answered: receipts, views and reports, before they become wire forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.asked import AskedBatch
@@ -21,8 +20,6 @@ from ledger.core.leaves import (
 from ledger.core.model import Account
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal
-
-_asked = msgspec.json.Decoder(AskedBatch)
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -51,15 +48,15 @@ class ProposalReceipt(Struct, frozen=True, kw_only=True):
 
 
 class ProposalView(Struct, frozen=True, kw_only=True):
-    """An open proposal, and the request that waits, in JSON: a list has no need to read it."""
+    """An open proposal, and what reads the request that waits: a list has no need of it."""
 
     proposal: Proposal
-    request: bytes
+    read: Callable[[], AskedBatch]
 
     @property
     def asked(self) -> AskedBatch:
-        """The request, read anew each time."""
-        return _asked.decode(self.request)
+        """The request in people's terms, read anew each time."""
+        return self.read()
 
 
 class LedgerView(Struct, frozen=True, kw_only=True):

@@ -150,6 +150,11 @@ class Caller(Struct, frozen=True, kw_only=True):
     poster: str = ""
     accounts: tuple[str, ...] = ()
 
+    @property
+    def posts_as(self) -> str:
+        """Whose batches these are: the poster's, or where the key names none the key's own."""
+        return self.poster or self.key
+
 
 class AskedLedger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new ledger. Its origin is made of the service's and its code."""

@@ -83,6 +83,15 @@ class KeyGrant(Leaf, frozen=True, kw_only=True, tag="key"):
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] | UnsetType = UNSET
 
 
+class PosterKey(Leaf, frozen=True, kw_only=True, tag="poster_key"):
+    """A poster's batches are from now on signed with this key too, or no more with it."""
+
+    action: Literal["register", "revoke"]
+    poster: OpaqueId
+    public_key: Hash  # The 32 bytes of an Ed25519 key.
+    by: OpaqueId
+
+
 class CurrencyAdded(Leaf, frozen=True, kw_only=True, tag="currency"):
     code: CurrencyCode
     kind: CurrencyKind
@@ -205,7 +214,7 @@ class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
     posted: Annotated[int, Meta(ge=0, le=ROWS_MAX)]  # Rows; a transfer may make several.
     first_sequence: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     signed: bool
-    key: OpaqueId | UnsetType = UNSET  # The API key, when not signed.
+    key: OpaqueId | UnsetType = UNSET  # The API key that it came by.
     root: Hash | UnsetType = UNSET  # The inner root, when not signed.
     note: str | UnsetType = UNSET  # The poster's checkpoint note, when signed.
     # Root over the outcomes, when some were refused or posted otherwise than they stand.
@@ -384,6 +393,7 @@ class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
 AnyLeaf = (
     Opening
     | KeyGrant
+    | PosterKey
     | CurrencyAdded
     | AccountOpened
     | LimitChanged

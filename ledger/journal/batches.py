@@ -10,7 +10,7 @@ own, one line for every position.
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
@@ -20,6 +20,7 @@ from ledger.core.lines import Manifest, Outcome, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link, Note, links_of
+from ledger.core.written import WrittenBatch
 from ledger.journal.canonical import (
     decode_leaf,
     decode_manifest,
@@ -28,6 +29,8 @@ from ledger.journal.canonical import (
     encode_line,
     encode_lines,
 )
+from ledger.journal.checkpoints import parse_batch_origin
+from ledger.journal.faults import BrokenProof
 from ledger.journal.merkle import inclusion_path, leaf_hashes, root_of
 
 TARGET = b'"target":'  # No code can hold a quote, so what looks like the field is the field.
@@ -63,6 +66,33 @@ def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
     if len(transfers) != manifest.count:
         raise MalformedLine(f"{len(transfers)} transfers, the manifest says {manifest.count}")
     return manifest, transfers
+
+
+def read_written(
+    data: bytes, *, note: str | UnsetType = UNSET, signer: bytes | UnsetType = UNSET
+) -> WrittenBatch:
+    """A batch from the bytes its poster wrote, under the id that its manifest names.
+
+    Args:
+        note, signer: as they were found to belong to these bytes; nothing is verified here.
+
+    Raises:
+        MalformedLine: see read_body; or the manifest names no batch.
+    """
+    manifest, transfers = read_body(data)
+    try:
+        _, batch = parse_batch_origin(manifest.origin)
+    except BrokenProof as fault:
+        raise MalformedLine("origin", *fault.facts) from None
+    return WrittenBatch(
+        id=batch,
+        data=data,
+        root=root_of_lines(data),
+        manifest=manifest,
+        transfers=transfers,
+        note=note,
+        signer=signer,
+    )
 
 
 def root_of_lines(data: bytes) -> bytes:

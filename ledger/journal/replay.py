@@ -7,7 +7,7 @@ core/book.py and leaves the lines that are read here.
 from bisect import bisect_left
 from collections.abc import Collection, Container, Mapping
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.book import NOTHING_USED, Book, Posted
@@ -25,7 +25,7 @@ from ledger.journal.batches import (
     write_outcomes,
 )
 from ledger.journal.canonical import decode_leaf
-from ledger.journal.checkpoints import batch_origin, parse_body
+from ledger.journal.checkpoints import batch_origin, parse_body, signs
 from ledger.journal.notes import parse_note
 from ledger.journal.past import lines_of, told_of
 
@@ -79,8 +79,12 @@ def _replay_batch(
     if book.opening is None:
         raise MalformedLine(f"batch {leaf.batch}", "stands before the opening")
     _check_names(book.opening, leaf, manifest, transfers)
-    if check_root and root_of_lines(body) != root_named(leaf):
-        raise MalformedLine(f"batch {leaf.batch}", "the transfers are not those of the root")
+    if check_root:
+        if root_of_lines(body) != root_named(leaf):
+            raise MalformedLine(
+                f"batch {leaf.batch}", "the transfers are not those of the root"
+            )
+        _check_signature(book, leaf)
     outcome = book.post(
         manifest,
         transfers,
@@ -111,6 +115,21 @@ def _check_names(
         note = parse_body(parse_note(leaf.note.encode()).text)
         if note.origin != manifest.origin:
             raise MalformedLine(f"batch {leaf.batch}", "the note names another batch")
+
+
+def _check_signature(book: Book, leaf: BatchPosted) -> None:
+    """That a key of its poster signed the batch, where one was registered when it came."""
+    assert book.opening is not None, "asked before"
+    at = book.size if leaf.proposed is UNSET else leaf.proposed
+    signer: bytes | UnsetType = UNSET
+    if leaf.note is not UNSET:
+        note = leaf.note.encode()
+        origin = book.opening.origin
+        keys = book.posters.keys_of(leaf.poster, at)
+        signer = next((key for key in keys if signs(key, note, origin, leaf.batch)), b"")
+    refusal = book.posters.why_unsigned(leaf.poster, signer, at)
+    if refusal is not None:
+        raise MalformedLine(f"batch {leaf.batch}", f"against the rules: {refusal.code}")
 
 
 def root_named(leaf: BatchPosted) -> bytes:

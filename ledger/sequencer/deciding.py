@@ -14,18 +14,35 @@ from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, Refused
 from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing, as_batch
-from ledger.core.door import chance_needed
+from ledger.core.door import in_words
 from ledger.core.faults import MalformedRequest, Overloaded, StoreUnavailable
 from ledger.core.leaves import AnyLeaf, BatchProposed, Opening, ProposalDecided, SettingsChanged
 from ledger.core.model import Role
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Workflow
 from ledger.core.store import NewBatch, NewProposal
+from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.sequencer.clock import LedgerClock
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.pending import Decide, Give, Post
-from ledger.sequencer.posting import Decided, Moment, all_refused, decide, decide_own, refuse
-from ledger.sequencer.proposing import Reference, Waiting, pending_alike, propose, to_wait
+from ledger.sequencer.posting import (
+    Decided,
+    Moment,
+    all_refused,
+    chance_for,
+    decide,
+    decide_own,
+    refuse,
+)
+from ledger.sequencer.proposing import (
+    PASSING,
+    Ended,
+    Reference,
+    Waiting,
+    pending_alike,
+    propose,
+    to_wait,
+)
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -45,6 +62,9 @@ class Decider:
         self._used: set[Reference] = set()
         self._used_committed: set[Reference] = set()
         self._waiting: dict[UUID, Waiting] = {}  # Requests whose proposals are open.
+        # Proposals whose batches were decided but perhaps not committed; and those that are.
+        self._ended: dict[UUID, Ended] = {}
+        self._ended_committed: set[UUID] = set()
         self._allowance: dict[str, tuple[float, int]] = {}
 
     # ---- life
@@ -55,6 +75,7 @@ class Decider:
         self.open = OpenGroup()
         self._used, self._used_committed = set(), set()
         self._waiting = dict(requests)
+        self._ended, self._ended_committed = {}, set()
         if book.opening is not None:
             self._clock.set_zone(book.opening.time_zone)
 
@@ -67,11 +88,19 @@ class Decider:
         """Note that a group is durable."""
         for batch in group.batches:
             self._used_committed.update(_pairs(batch))
+        self._ended_committed.update(group.settled)
 
     def forget_committed(self) -> None:
         """What is committed by now, a look-up finds by itself."""
         self._used.difference_update(self._used_committed)
         self._used_committed.clear()
+        for batch in self._ended_committed:
+            del self._ended[batch]
+        self._ended_committed.clear()
+
+    def ended(self, batch: UUID) -> Ended | None:
+        """What became of a proposal, where no look-up may have found its batch yet."""
+        return self._ended.get(batch)
 
     def has_room(self, transfers: int = 0, leaves: int = 0) -> bool:
         """Whether the open group may grow beyond what it has and these."""
@@ -86,11 +115,11 @@ class Decider:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return self._clock.now(self.book)
 
-    def moment(self, asked: AskedBatch) -> Moment:
+    def moment(self, asked: AnyBatch) -> Moment:
         """Time, day and chance for a decision about a batch."""
         now = self.now()
         day = self.book.days.current(self._clock.day_of(now, self.book))
-        return Moment(now, day, self._chance(chance_needed(asked)))
+        return Moment(now, day, self._chance(chance_for(asked)))
 
     def clock_day(self) -> date:
         """The day of the ledger's clock, after its cut-off."""
@@ -130,6 +159,12 @@ class Decider:
         if self._refusals_left(pending.caller.key) < 1:
             pending.fail(Overloaded("too many refused batches from this key"))
             return None
+        asked = pending.asked
+        signer = asked.signer if isinstance(asked, WrittenBatch) else UNSET
+        poster = pending.caller.posts_as
+        unsigned = self.book.posters.why_unsigned(poster, signer, self.book.size)
+        if unsigned is not None:
+            return lambda: pending.give(unsigned)
         code = pending.workflow
         rule = self.book.workflows.get(code) if code else None
         try:
@@ -186,7 +221,7 @@ class Decider:
         asked = as_batch(closing, self._chance(16))
         now = closing.status.recorded_at  # Of both lines.
         day = self.book.days.current(self._clock.day_of(now, self.book))
-        moment = Moment(now, day, self._chance(chance_needed(asked)))
+        moment = Moment(now, day, self._chance(chance_for(asked)))
         return decide_own(
             self.book,
             asked,
@@ -201,7 +236,7 @@ class Decider:
     def proposals(self, book: Book) -> list[ProposalView]:
         """The open proposals with the requests that wait, the oldest first."""
         return [
-            ProposalView(proposal=proposal, request=self._waiting[batch].data)
+            ProposalView(proposal=proposal, read=_reader(self._waiting[batch], book))
             for batch, proposal in book.proposals.open.items()
             if batch in self._waiting
         ]
@@ -211,7 +246,7 @@ class Decider:
         proposal, request = book.proposals.open.get(batch), self._waiting.get(batch)
         if proposal is None or request is None:
             return None
-        return ProposalView(proposal=proposal, request=request.data)
+        return ProposalView(proposal=proposal, read=_reader(request, book))
 
     def decision(self, asked: AskedDecision, caller: Caller | None) -> Decide:
         """What somebody says of a proposal, or without a caller the ledger itself."""
@@ -243,14 +278,14 @@ class Decider:
         moment = self.moment(asked)
         line = propose(book, asked, caller, moment, pending.workflow, rule)
         if isinstance(line, Refusal):
-            decided = refuse(book, asked, caller, moment, line)
-            self._take(decided, pending)
-            return lambda: pending.give(decided.receipt)
+            return self._refuse(pending, moment, line)
         request = to_wait(asked)
         mine = request.references
         refusal = pending_alike(book, asked, line, mine, self._waiting) or book.refuse(line)
         if refusal is not None:
-            return lambda: pending.give(refusal)
+            if refusal.code in PASSING:
+                return lambda: pending.give(refusal)
+            return self._refuse(pending, moment, refusal)
         receipt = ProposalReceipt(leaf_index=book.size, leaf=line)
         self.record(line)
         self._waiting[asked.id] = request
@@ -269,6 +304,12 @@ class Decider:
             return lambda: pending.give(receipt)
         ended = self._end(pending)
         return lambda: pending.give(ended)
+
+    def _refuse(self, pending: Post, moment: Moment, refusal: Refusal) -> Give:
+        """Refuse a batch that would wait, and spend its id."""
+        decided = refuse(self.book, pending.asked, pending.caller, moment, refusal)
+        self._take(decided, pending)
+        return lambda: pending.give(decided.receipt)
 
     def decide_proposal(self, pending: Decide) -> Give | None:
         """Take what somebody says of a proposal; the last word ends it."""
@@ -302,6 +343,7 @@ class Decider:
         self._take(decided, pending)
         self.open.settled.append(asked.id)
         del self._waiting[asked.id]
+        self._ended[asked.id] = Ended(ending.proposal, decided.receipt)
         return decided.receipt
 
     # ---- refusals, which are limited in rate
@@ -322,6 +364,11 @@ class Decider:
 def _maker(line: BatchProposed) -> Caller:
     """Whoever made a proposal, as far as its batch's leaf says."""
     return Caller(key=line.key, role=Role.POSTER, poster=line.poster)
+
+
+def _reader(request: Waiting, book: Book) -> Callable[[], AskedBatch]:
+    """What reads a request that waits; the codes of accounts never change."""
+    return lambda: in_words(request.asked, book)
 
 
 def _pairs(batch: NewBatch) -> set[tuple[str, str]]:

@@ -57,6 +57,7 @@ from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import PolicySet, WhitelistSet, WorkflowSet
 from ledger.core.store import Store
+from ledger.core.written import AnyBatch
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer
@@ -456,7 +457,7 @@ class Sequencer:
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,

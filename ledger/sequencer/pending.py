@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.core.answered import (
     DecisionOutcome,
@@ -14,7 +15,7 @@ from ledger.core.answered import (
     Receipt,
     RefusedReceipt,
 )
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
@@ -23,6 +24,7 @@ from ledger.core.ports import Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
+from ledger.core.written import AnyBatch
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
 from ledger.sequencer.proposing import is_same
 
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from ledger.sequencer.deciding import Decider
 
 T = TypeVar("T")
+
+# What is answered to one who sends again what has its id already.
+Again = Receipt | RefusedReceipt | ProposalReceipt | Refusal
+_SPENT: Final = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
 
 Give = Callable[[], None]  # What gives an answer once the group it waits for is committed.
 
@@ -164,7 +170,7 @@ class Post(Pending[PostOutcome]):
 
     def __init__(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,
@@ -185,36 +191,39 @@ class Post(Pending[PostOutcome]):
     def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
         try:
-            again = self.again(decider.book, stored)
+            again = self.again(decider, stored)
         except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
             self.fail(fault)
             return None
         if again is None:
-            refusal = None if self.unless is None else self.unless(decider.book)
+            unless = self.unless
+            refusal = None if unless is None else unless(decider.book, decider.now())
             return decider.post(self) if refusal is None else lambda: self.give(refusal)
-        if stored is None:  # What waits may not be committed yet.
+        if stored is None:  # What it is answered with may not be committed yet.
             return lambda: self.give(again)
         self.give(again)
         return None
 
-    def again(
-        self, book: Book, stored: StoredBatch | None
-    ) -> Receipt | RefusedReceipt | ProposalReceipt | Refusal | None:
-        """The answer once more, where its id is spent or waits; None where it is new.
+    def again(self, decider: "Decider", stored: StoredBatch | None) -> Again | None:
+        """The answer once more, where the id is spent or waits; None where it is new.
 
         Raises:
             MalformedRequest: it cannot be compared with what is there.
         """
         if stored is not None:
-            if self._same(stored, book):
-                return receipt_again(stored)
-            return Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
-        proposal = book.proposals.open.get(self.asked.id)
-        if proposal is None:
+            same = self._same(stored, decider.book)
+            return receipt_again(stored) if same else _SPENT
+        proposal = decider.book.proposals.open.get(self.asked.id)
+        if proposal is not None:
+            same = is_same(proposal, self.asked, self.caller)
+            index, line = proposal.index, proposal.line
+            receipt = ProposalReceipt(leaf_index=index, leaf=line, replayed=True)
+            return receipt if same else _SPENT
+        ended = decider.ended(self.asked.id)  # Just now: the look-up may not have seen it.
+        if ended is None:
             return None
-        if is_same(proposal, self.asked, self.caller):
-            return ProposalReceipt(leaf_index=proposal.index, leaf=proposal.line, replayed=True)
-        return Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        same = ended.is_of(self.asked, self.caller)
+        return replace(ended.receipt, replayed=True) if same else _SPENT
 
     def _same(self, stored: StoredBatch, book: Book) -> bool:
         receipt = receipt_again(stored)

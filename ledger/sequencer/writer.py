@@ -25,9 +25,8 @@ from ledger.core.answered import (
     Receipt,
     RefusedReceipt,
 )
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book
-from ledger.core.door import check_form
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -48,6 +47,8 @@ from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import Head, Store, StoredBatch
 from ledger.core.terms import targets_of
+from ledger.core.undo import Undo
+from ledger.core.written import AnyBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.clock import LedgerClock
@@ -56,7 +57,8 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Look, Pending, Post
 from ledger.sequencer.posting import (
-    poster_of,
+    check_form,
+    has_descriptions,
     preview,
     receipt_again,
 )
@@ -205,7 +207,7 @@ class Writer:
 
     async def submit_post(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,
@@ -218,7 +220,7 @@ class Writer:
         check_form(asked)
         while (first := self._in_flight.get(asked.id)) is not None:
             same = first.asked == asked and first.workflow == workflow
-            if same and poster_of(first.caller) == poster_of(caller):
+            if same and first.caller.posts_as == caller.posts_as:
                 return _replayed(await first.answer())
             await first.answered()
         post = Post(asked, caller, workflow, unless)
@@ -245,6 +247,8 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
+        if index >= self.signed.size:  # Another wrote it: see _look_up.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (
@@ -254,7 +258,7 @@ class Writer:
 
     async def preview(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         is_trial: bool = False,
@@ -263,8 +267,8 @@ class Writer:
         """What posting would do, once what it stands on is committed.
 
         Where the id is spent it is the answer that posting would give. With `is_trial` it is
-        said though somebody would have to approve it first; with `of_proposal` the batch is
-        one that waits.
+        said though somebody would have to approve it first; `of_proposal`, of a batch that
+        waits for that, with what it keeps back itself.
         """
         check_form(asked)
         post = Post(asked, caller)
@@ -275,18 +279,24 @@ class Writer:
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
         def look(book: Book) -> PostOutcome:
-            again = None if of_proposal else post.again(book, stored)
+            again = None if of_proposal else post.again(self.decider, stored)
             if again is not None:
                 return again
-            return preview(
-                book,
-                asked,
-                self.decider.moment(asked),
-                used,
-                past,
-                key=caller.key,
-                is_trial=is_trial,
-            )
+            freed = Undo()
+            if of_proposal:
+                book.proposals.free(freed, asked.id)
+            try:
+                return preview(
+                    book,
+                    asked,
+                    self.decider.moment(asked),
+                    used,
+                    past,
+                    key=caller.key,
+                    is_trial=is_trial,
+                )
+            finally:
+                freed.back_to(0)
 
         return await self.submit(Look(look))
 
@@ -372,8 +382,8 @@ class Writer:
         try:
             while True:
                 if committing is not None and committing.done():
-                    committing.result()
-                    committing = None
+                    done, committing = committing, None
+                    done.result()
                 self._record_due()
                 if committing is None and self.decider.open:
                     committing = asyncio.create_task(self._commit_groups())
@@ -391,7 +401,11 @@ class Writer:
             if committing is not None:
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
-                committing.exception()
+                if (fault := committing.exception()) is not None:
+                    log.warning(
+                        "A commit failed besides",
+                        extra={"ledger": self.code, "why": str(fault)},
+                    )
 
     def _may_decide(self, committing: asyncio.Task[None] | None) -> bool:
         """Whether to decide what waits now.
@@ -484,13 +498,13 @@ class Writer:
             return {}
         self.decider.forget_committed()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        for stored in known.values():
-            self._check_signed(stored)
+        for found in known.values():
+            self._check_signed(found)
         opening = self.book.opening
         for post in posts:
-            found = known.get(post.asked.id)
-            if found is not None:
-                post.salts = await self._salts(post, found)
+            stored = known.get(post.asked.id)
+            if stored is not None:
+                post.salts = await self._salts(post, stored)
                 continue
             if opening is not None and opening.unique_references:
                 post.used = await self._references_used(post.asked)
@@ -500,14 +514,14 @@ class Writer:
         return known
 
     async def _salts(self, post: Post, stored: StoredBatch) -> Mapping[int, bytes]:
-        if not stored.amount or not any(t.description for t in post.asked.transfers):
+        if not stored.amount or not has_descriptions(post.asked):
             return {}
         leaf = receipt_again(stored).leaf
         assert isinstance(leaf, BatchPosted)
         sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
         return await self._store.detail_salts(self.ledger_id, sequences)
 
-    async def _references_used(self, asked: AskedBatch) -> set[tuple[str, str]]:
+    async def _references_used(self, asked: AnyBatch) -> set[tuple[str, str]]:
         source = asked.source if isinstance(asked.source, str) else ""
         pairs = {(source, t.reference) for t in asked.transfers if t.reference}
         return await self._store.used_references(self.ledger_id, pairs, EVER)

@@ -562,7 +562,7 @@ def test_terms_that_do_not_go_together_are_malformed(
 def test_a_look_at_what_would_happen_leaves_nothing(book: Book) -> None:
     done(post(book, batch(hold("ana", "shop", "10.00"))))
     before = list(book.state())
-    floors = book.floor.copy(), book.ceiling.copy()
+    floors = book.floor[:], book.ceiling[:]
     asked = [
         hold("ana", "shop", "10.00"),
         under("ana", "shop", "1.00", action=Action.POST, target=2),

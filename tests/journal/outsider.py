@@ -5,12 +5,14 @@ refuses a whole batch (control sums, times, references, no open day) is not in i
 """
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import date
 from fractions import Fraction
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NONE_LOWER, NONE_UPPER = -(2**63 - 1), 2**63 - 1
 STANDING_IN = {
@@ -52,6 +54,7 @@ class Outsider:
         self.closed_through = self.opened_through = ""
         self.totals: dict[tuple[str, str, str, str], list[int]] = {}
         self.periods: dict[tuple[int, int], str] = {}
+        self.poster_keys: dict[str, dict[str, Line]] = {}
         self.size = self.batches = self.recorded_at = 0
 
     def read(self, leaf: bytes, body: bytes = b"") -> list[Line]:
@@ -60,6 +63,12 @@ class Outsider:
         self.recorded_at, outcomes = line["recorded_at"], []
         account = self.accounts.get(line.get("account", 0), {})
         match line["line"]:
+            case "poster_key":
+                spans = self.poster_keys.setdefault(line["poster"], {})
+                if line["action"] == "register":
+                    spans[line["public_key"]] = {"since": self.size}
+                else:
+                    spans[line["public_key"]]["until"] = self.size
             case "currency":
                 self.currencies.append(line)
             case "account":
@@ -118,6 +127,10 @@ class Outsider:
         for kind, part in (("state_hold", self.holds), ("state_suspended", self.suspense)):
             lines += [{**part[n], "line": kind, "sequence": n} for n in sorted(part)]
         lines += self.state_of_days()
+        for poster, spans in sorted(self.poster_keys.items()):
+            for key in sorted(spans, key=b64decode):
+                head = {"line": "state_poster_key", "poster": poster, "public_key": key}
+                lines.append(head | spans[key])
         return [canonical(line) for line in lines]
 
     # ---- days
@@ -201,10 +214,36 @@ class Outsider:
 
     # ---- a batch
 
+    def check_signature(self, leaf: Line) -> None:
+        """By a key of the poster that counted, where there was one; else by none."""
+        at = leaf.get("proposed", self.size)
+        spans = self.poster_keys.get(leaf["poster"], {})
+        counting = [
+            b64decode(key)
+            for key, span in spans.items()
+            if span["since"] <= at < span.get("until", at + 1)
+        ]
+        assert bool(counting) is leaf["signed"]
+        if not counting:
+            return
+        text, _, below = leaf["note"].rpartition("\n\n")
+        name = self.manifest["origin"]
+        assert text.splitlines()[:2] == [name, str(leaf["count"] + 1)]
+        for key in counting:
+            key_id = sha256(f"{name}\n\x01".encode() + key).digest()[:4]
+            for line in below.splitlines():
+                signature = b64decode(line.rpartition(" ")[2])
+                if line.startswith(f"\u2014 {name} ") and signature[:4] == key_id:
+                    public = Ed25519PublicKey.from_public_bytes(key)
+                    public.verify(signature[4:], f"{text}\n".encode())
+                    return
+        raise AssertionError("signed by no key of the poster")
+
     def batch(self, leaf: Line, body: list[Line]) -> list[Line]:
         manifest, *self.lines = body
         self.leaf, self.manifest = leaf, manifest
         self.first = len(self.rows) + 1
+        self.check_signature(leaf)
         outcomes: list[Line] = []
 
         def entry(position: int) -> tuple[int, int]:

@@ -101,8 +101,8 @@ MUTANTS = (
         ),
         (
             "of two that are barred only the last is",
-            "islice(columns, min(barred))",
-            "islice(columns, max(barred))",
+            "islice(rows, min(barred))",
+            "islice(rows, max(barred))",
         ),
         (
             "with each, the balance limit is forgotten",
@@ -530,7 +530,7 @@ MUTANTS = (
     ),
     *of(
         "ledger/core/frozen.py",
-        ("a frozen book goes on", "state.balance.copy()", "state.balance"),
+        ("a frozen book goes on", "state.balance[:]", "state.balance"),
         (
             "the last account is not in the snapshot",
             "min(stop - offset, self.accounts + 1)",

@@ -192,7 +192,7 @@ async def test_nothing_decided_on_a_failed_commit_is_answered(
         receipts = await asyncio.gather(first, second)
         assert all(isinstance(receipt, Receipt) for receipt in receipts)
         assert await look == 500
-    assert house.book().balance[1:] == [-500, 0, 0, 500]
+    assert house.book().balance[1:].tolist() == [-500, 0, 0, 500]
 
 
 async def test_while_the_database_is_away_nobody_waits_in_vain(house: House) -> None:

@@ -28,6 +28,40 @@ TEXTS: Final[dict[str, Texts]] = {
             "this is a new one, send it with a new id.",
         ),
     ),
+    "signature_missing": (
+        Text(
+            "Falta la firma",
+            "Este remitente firma sus lotes, y este no viene firmado. Envíelo firmado; nada se "
+            "registró.",
+        ),
+        Text(
+            "Falta a assinatura",
+            "Este remetente assina seus lotes, e este não vem assinado. Envie-o assinado; nada "
+            "foi registrado.",
+        ),
+        Text(
+            "The signature is missing",
+            "This poster signs its batches, and this one is not signed. Send it signed; "
+            "nothing was recorded.",
+        ),
+    ),
+    "signature_not_accepted": (
+        Text(
+            "La firma no vale",
+            "La firma no es de una llave registrada de este remitente, o no es de este lote. "
+            "Nada se registró.",
+        ),
+        Text(
+            "A assinatura não vale",
+            "A assinatura não é de uma chave registrada deste remetente, ou não é deste lote. "
+            "Nada foi registrado.",
+        ),
+        Text(
+            "The signature is not accepted",
+            "The signature is by no registered key of this poster, or over another batch. "
+            "Nothing was recorded.",
+        ),
+    ),
     "batch_expired": (
         Text("El lote venció", "El lote llegó después de la hora hasta la que valía."),
         Text("O lote venceu", "O lote chegou depois da hora até a qual valia."),
