@@ -7,9 +7,7 @@ from ledger.core.leaves import DisputeEnded
 from tests.simulation.damage.damage import Patch, damage
 
 
-@damage(
-    "a dispute (while one is open|about nothing)|the end of no dispute|without reason|by nothing"
-)
+@damage("a dispute (while one|about nothing)|the end of no dispute|without reason|by nothing")
 def dispute_anything(patch: Patch) -> None:
     patch.setattr(Disputes, "refuse", lambda *_: None)
 
