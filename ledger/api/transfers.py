@@ -45,7 +45,7 @@ DATE_MAX = date(9999, 12, 31)
 
 
 class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Those after a sequence, waiting for new ones if asked; or those of a reference.
+    """Those after a sequence, waiting for new ones if asked; or just those of a reference.
 
     With `business_date` only those that count for that day.
     """
@@ -109,10 +109,13 @@ class Told(NamedTuple):
 
 
 async def get_transfers(call: Call) -> web.Response:
-    """Transfers after a sequence, or those of a reference."""
+    """Transfers after a sequence, or those of a reference, which goes with limit alone."""
     query = call.query(FeedQuery)
     ledger_id = await call.service.ledger_id(call.ledger)
     if query.reference is not UNSET:
+        if query.after or query.wait or query.business_date is not UNSET:
+            reason = "goes with limit alone"
+            raise Problem("malformed_request", field="reference", reason=reason)
         rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
         return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
     rows = await _rows(call, ledger_id, query)

@@ -280,9 +280,9 @@ async def list_transfers(
     place: Place, ledger: str, after: int, reference: str | None, limit: int
 ) -> None:
     path = path_of("ledgers", ledger, "transfers")
-    query: dict[str, Any] = {"after": after}
+    query: dict[str, Any] = {"after": after} if after else {}
     if reference is not None:
-        query = {"reference": reference}
+        query["reference"] = reference
     place.rows(await place.take(path, "transfers", limit, query), TRANSFER)
 
 

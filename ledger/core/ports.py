@@ -364,10 +364,10 @@ class Reads(Protocol):
         ...
 
     async def batch(self, ledger_id: int, batch: UUID) -> StoredBatch | None: ...
-    async def batch_ids(
+    async def batch_leaves(
         self, ledger_id: int, *, after: int, limit: int
-    ) -> list[tuple[int, UUID]]:
-        """Leaf index and id of spent batch ids, in order, those after a leaf index."""
+    ) -> list[tuple[int, bytes]]:
+        """Leaves that spent an id, with their indexes, in order, those after a leaf index."""
         ...
 
     async def batches_by_number(

@@ -351,8 +351,8 @@ class Writer:
         try:
             while True:
                 if committing is not None and committing.done():
-                    committing.result()
-                    committing = None
+                    done, committing = committing, None
+                    done.result()
                 self._record_due()
                 if committing is None and self.decider.open:
                     committing = asyncio.create_task(self._commit_groups())
@@ -370,7 +370,11 @@ class Writer:
             if committing is not None:
                 # A COMMIT is never cancelled: what it did must be known before going on.
                 await asyncio.wait({committing})
-                committing.exception()
+                if (fault := committing.exception()) is not None:
+                    log.warning(
+                        "A commit failed besides",
+                        extra={"ledger": self.code, "why": str(fault)},
+                    )
 
     def _may_decide(self, committing: asyncio.Task[None] | None) -> bool:
         """Whether to decide what waits now.

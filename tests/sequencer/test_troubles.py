@@ -202,7 +202,9 @@ async def test_a_malformed_batch_under_a_spent_id_costs_nothing(house: House) ->
         assert house.database.ledgers[1].head.epoch == epoch, "the ledger was read again"
 
 
-async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> None:
+async def test_nothing_recorded_is_said_only_where_it_is_sure(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     """The group on its way may be recorded when the database goes; the next one is not."""
     store = HeldStore(house)
     async with house.serving(store) as desk:
@@ -216,8 +218,8 @@ async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> N
             desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
         )
         await until(lambda: desk.facts("caja").balance[2] == 200)
-        store.fail_next_commit(after=OutcomeUnknown("cut"))
-        store.lookup_fault = StoreUnavailable("cut")  # Whichever is noticed first.
+        store.fail_next_commit(after=OutcomeUnknown("the answer"))
+        store.lookup_fault = StoreUnavailable("the look-up")  # Whichever is noticed first.
         third = asyncio.create_task(
             desk.post("caja", batch(3, pay("cash", "ana", "1.00")), OPERATOR)
         )
@@ -232,6 +234,9 @@ async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> N
             StoreUnavailable,
         ]
         house.database.is_down, store.lookup_fault = False, None
+    told = " ".join(str(vars(record).get("why")) for record in caplog.records)
+    assert "the answer" in told, "what came of the commit is lost"
+    assert "the look-up" in told
 
 
 async def test_recorded_but_not_signed_is_not_called_unrecorded(house: House) -> None:

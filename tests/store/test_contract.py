@@ -87,7 +87,7 @@ async def everything(place: Place, store: Store, ledger_id: int) -> list[object]
     return [
         [leaf async for page in store.leaves_from(ledger_id, 0, 10**6) for leaf in page],
         await place.reads.transfers(ledger_id, after=0, limit=1000),
-        await place.reads.batch_ids(ledger_id, after=-1, limit=1000),
+        await place.reads.batch_leaves(ledger_id, after=-1, limit=1000),
         await store.snapshots(ledger_id),
         await store.checkpoint(ledger_id),
         await place.reads.links(ledger_id, range(10)),
@@ -223,7 +223,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
     await store.commit(group)
     after = await everything(place, store, ledger_id)
     assert seen == [before]
-    leaves, rows, ids, snapshots, checkpoint, _ = after
+    leaves, rows, spent, snapshots, checkpoint, _ = after
     assert isinstance(leaves, list)
     assert [leaf.line for leaf in leaves] == scribe.leaves
     assert [leaf.body for leaf in leaves[6:]] == [
@@ -232,7 +232,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
         group.batches[2].body,
         b"",
     ]
-    assert ids == [(6, FIRST), (7, SECOND), (8, THIRD)]
+    assert spent == list(enumerate(scribe.leaves[6:9], 6))
     assert isinstance(rows, list)
     assert [(r.sequence, r.batch_number, r.position) for r in rows] == [
         (1, 1, 0),
@@ -1074,9 +1074,10 @@ async def test_batches_by_id_number_and_page(place: Place) -> None:
     assert by_number[1].line == scribe.leaves[6]
     assert by_number[1].body.startswith(b'{"count":2,')
     assert list(by_number[1].amount) == []
-    ids = await place.reads.batch_ids(ledger_id, after=-1, limit=2)
-    assert ids == [(6, FIRST), (7, SECOND)]
-    assert await place.reads.batch_ids(ledger_id, after=7, limit=2) == [(8, THIRD)]
+    first, second, third = enumerate(scribe.leaves[6:9], 6)
+    leaves = await place.reads.batch_leaves(ledger_id, after=-1, limit=2)
+    assert leaves == [first, second]
+    assert await place.reads.batch_leaves(ledger_id, after=7, limit=2) == [third]
 
 
 # ---- keys

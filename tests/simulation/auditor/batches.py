@@ -272,12 +272,12 @@ def previewed(
         but: accounts that stand otherwise than after so many leaves.
     """
     books.read()
-    told, sizes = _told(outcome), range(since, len(books.roots))
+    told, sizes = _told(outcome), books.sizes(since)
     has_targets = any(terms_of(t).get("action") == "reverse" for t in asked.transfers)
     for size in sizes:
         for moment in _moments(books, asked, size, times):
-            for known in sizes[: size - since + 1] if books.is_unique else [size]:
-                for past in sizes[: size - since + 1] if has_targets else [size]:
+            for known in sizes[: size - sizes.start + 1] if books.is_unique else [size]:
+                for past in sizes[: size - sizes.start + 1] if has_targets else [size]:
                     stand = {"known": known, "past": past, "but": list(but(size))}
                     if _would(books, asked, moment, size, key, stand) == told:
                         return
