@@ -30,8 +30,8 @@ from tests.simulation.auditor.forms import (
     why_of,
 )
 from tests.simulation.auditor.offers import why_new
-from tests.simulation.auditor.rules import is_misplaced
 from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Place, Wanted
+from tests.simulation.auditor.terms import is_misplaced
 from tests.simulation.auditor.trees import root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
@@ -155,10 +155,10 @@ def _rows(books: Books, entry: Entry) -> None:
     for target in {leg.link for leg in entry.legs if leg.link}:
         row = books.rows[target - 1]
         links = [leg.amount for leg in books.rows if leg.link == target]
-        back = sum(leg.amount for leg in books.rows if leg.levy_back == target)
-        owed = sum(levy.amount * sum(links) // row.amount for levy in row.levies)
+        back = sum(leg.amount for leg in books.rows if leg.goes_back == target)
+        owed = sum(each.amount * sum(links) // row.amount for each in row.beside)
         must(sum(links) <= row.amount, "more was taken back than there was", row)
-        must(back == owed, "not as much of a levy went back", back, owed)
+        must(back == owed, "not as much went back with it", back, owed)
     for target in {leg.hold for leg in entry.legs if leg.hold}:
         parts = [leg.amount for leg in books.rows if leg.hold == target]
         must(sum(parts) <= books.rows[target - 1].amount, "more than was held", target)
