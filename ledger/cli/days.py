@@ -386,8 +386,6 @@ def _hash_of(file: Path) -> str:
 @ledger_option
 @speaks_to_service
 async def list_periods(place: Place, ledger: str) -> None:
-    found: list[Any] = []
     async with place.client() as client:
-        async for page in client.pages(path_of("ledgers", ledger, "periods"), "periods"):
-            found += page
+        found = await client.every(path_of("ledgers", ledger, "periods"), "periods")
     place.rows(found, PERIOD)

@@ -303,14 +303,6 @@ async def limit_history(place: Place, code: str, ledger: str) -> None:
 
 
 async def all_changes(place: Place, ledger: str, code: str, what: str) -> list[Any]:
-    """The whole history of an account, page by page."""
-    path = path_of("ledgers", ledger, "accounts", code, what)
-    found: list[Any] = []
-    query: dict[str, Any] = {"limit": 1000}
+    """The whole history of an account."""
     async with place.client() as client:
-        while True:
-            page = await client.get(path, query)
-            found += page["changes"]
-            if "next" not in page:
-                return found
-            query["after"] = page["next"]
+        return await client.every(path_of("ledgers", ledger, "accounts", code, what), "changes")

@@ -127,12 +127,6 @@ def policy_group() -> None:
     pass
 
 
-async def _scales(place: Place, ledger: str) -> dict[str, int]:
-    async with place.client() as client:
-        found = await client.get(path_of("ledgers", ledger, "currencies"))
-    return {one["code"]: one["scale"] for one in found["currencies"]}
-
-
 def _policy_row(code: str, rule: dict[str, Any], scales: dict[str, int]) -> dict[str, Any]:
     """A rule as people read it: its amount in the currency's units, times as 2d."""
     least, currency = rule.get("amount_from", 1), rule.get("currency")
@@ -219,7 +213,8 @@ async def set_policy(
     **given: Any,
 ) -> None:
     rule: dict[str, Any] = {name: value for name, value in given.items() if value}
-    scales = await _scales(place, ledger)
+    async with place.client() as client:
+        scales = await client.scales(ledger)
     if currency is not None:
         rule["currency"] = currency
     if least is not None:
@@ -241,10 +236,10 @@ async def set_policy(
 async def list_policies(place: Place, ledger: str) -> None:
     async with place.client() as client:
         found = (await client.get(path_of("ledgers", ledger, "policies")))["policies"]
+        scales = await client.scales(ledger)
     if place.json:
         print_json(found)
         return
-    scales = await _scales(place, ledger)
     place.rows([_policy_row(one["code"], one["rule"], scales) for one in found], POLICY)
 
 

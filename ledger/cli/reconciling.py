@@ -215,8 +215,7 @@ async def compare(
     progress: Progress = silent,
 ) -> tuple[Comparison, Compared, dict[str, int]]:
     """A file beside a business day of the ledger. What only held an amount is no transfer."""
-    pages = client.pages(path_of("ledgers", ledger, "currencies"), "currencies")
-    scales = {c["code"]: c["scale"] async for page in pages for c in page}
+    scales = await client.scales(ledger)
     comparison = Comparison(scales)
     for row, entry in read_file(path, reading, scales, progress):
         comparison.add_row(row, entry)
