@@ -7,6 +7,8 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    act_of,
+    act_options,
     dry_query,
     dry_run_option,
     ledger_option,
@@ -14,7 +16,6 @@ from ledger.cli.options import (
     reason_option,
     speaks_to_service,
 )
-from ledger.cli.rules import act_of, act_options
 from ledger.cli.show import Place, print_json
 from ledger.cli.words import Stop, t
 from ledger.core.amounts import parse_amount, show_amount
@@ -206,12 +207,10 @@ async def set_policy(
     currency: str | None,
     least: str | None,
     reason: str,
-    act: str | None,
-    act_date: Any,
-    act_hash: str | None,
     dry_run: bool,
     **given: Any,
 ) -> None:
+    cited = act_of(given)
     rule: dict[str, Any] = {name: value for name, value in given.items() if value}
     async with place.client() as client:
         scales = await client.scales(ledger)
@@ -225,7 +224,7 @@ async def set_policy(
         if currency not in scales:
             raise Stop(t(f"There is no {currency} here.", f"Aquí no hay {currency}."))
         rule["amount_from"] = parse_amount(least, scales[currency])
-    asked = {"code": code, "reason": reason, "rule": rule, **act_of(act, act_date, act_hash)}
+    asked = {"code": code, "reason": reason, "rule": rule, **cited}
     path = path_of("ledgers", ledger, "policies")
     await _set(place, path, asked, dry_run, _policy_row(code, rule, scales), POLICY)
 
@@ -261,12 +260,10 @@ async def remove_policy(
     code: str,
     ledger: str,
     reason: str,
-    act: str | None,
-    act_date: Any,
-    act_hash: str | None,
     dry_run: bool,
+    **act: Any,
 ) -> None:
-    asked = {"code": code, "reason": reason, **act_of(act, act_date, act_hash)}
+    asked = {"code": code, "reason": reason, **act_of(act)}
     await _remove(place, path_of("ledgers", ledger, "policies"), asked, dry_run)
 
 
