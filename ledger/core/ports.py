@@ -50,7 +50,8 @@ from ledger.core.written import AnyBatch
 T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
-Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
+# What speaks against posting, as things stand, and by the ledger's time.
+Unless = Callable[[Book, int], Refusal | None]
 
 
 class Runs(Protocol):
@@ -207,8 +208,8 @@ class Desk(Protocol):
     ) -> PostOutcome:
         """Post a batch once, however often it is sent.
 
-        `unless` is asked of the book as the batch is decided, where its id is not spent: if it
-        refuses, the batch leaves no trace.
+        `unless` is asked of the book and its time as the batch is decided, where its id is not
+        spent: if it refuses, the batch leaves no trace.
 
         Raises MalformedRequest or MalformedAmount, which leave no trace.
         """

@@ -34,7 +34,15 @@ from ledger.sequencer.posting import (
     decide_own,
     refuse,
 )
-from ledger.sequencer.proposing import Reference, Waiting, pending_alike, propose, to_wait
+from ledger.sequencer.proposing import (
+    PASSING,
+    Ended,
+    Reference,
+    Waiting,
+    pending_alike,
+    propose,
+    to_wait,
+)
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -54,6 +62,9 @@ class Decider:
         self._used: set[Reference] = set()
         self._used_committed: set[Reference] = set()
         self._waiting: dict[UUID, Waiting] = {}  # Requests whose proposals are open.
+        # Proposals whose batches were decided but perhaps not committed; and those that are.
+        self._ended: dict[UUID, Ended] = {}
+        self._ended_committed: set[UUID] = set()
         self._allowance: dict[str, tuple[float, int]] = {}
 
     # ---- life
@@ -64,6 +75,7 @@ class Decider:
         self.open = OpenGroup()
         self._used, self._used_committed = set(), set()
         self._waiting = dict(requests)
+        self._ended, self._ended_committed = {}, set()
         if book.opening is not None:
             self._clock.set_zone(book.opening.time_zone)
 
@@ -76,11 +88,19 @@ class Decider:
         """Note that a group is durable."""
         for batch in group.batches:
             self._used_committed.update(_pairs(batch))
+        self._ended_committed.update(group.settled)
 
     def forget_committed(self) -> None:
         """What is committed by now, a look-up finds by itself."""
         self._used.difference_update(self._used_committed)
         self._used_committed.clear()
+        for batch in self._ended_committed:
+            del self._ended[batch]
+        self._ended_committed.clear()
+
+    def ended(self, batch: UUID) -> Ended | None:
+        """What became of a proposal, where no look-up may have found its batch yet."""
+        return self._ended.get(batch)
 
     def has_room(self, transfers: int = 0, leaves: int = 0) -> bool:
         """Whether the open group may grow beyond what it has and these."""
@@ -258,14 +278,14 @@ class Decider:
         moment = self.moment(asked)
         line = propose(book, asked, caller, moment, pending.workflow, rule)
         if isinstance(line, Refusal):
-            decided = refuse(book, asked, caller, moment, line)
-            self._take(decided, pending)
-            return lambda: pending.give(decided.receipt)
+            return self._refuse(pending, moment, line)
         request = to_wait(asked)
         mine = request.references
         refusal = pending_alike(book, asked, line, mine, self._waiting) or book.refuse(line)
         if refusal is not None:
-            return lambda: pending.give(refusal)
+            if refusal.code in PASSING:
+                return lambda: pending.give(refusal)
+            return self._refuse(pending, moment, refusal)
         receipt = ProposalReceipt(leaf_index=book.size, leaf=line)
         self.record(line)
         self._waiting[asked.id] = request
@@ -284,6 +304,12 @@ class Decider:
             return lambda: pending.give(receipt)
         ended = self._end(pending)
         return lambda: pending.give(ended)
+
+    def _refuse(self, pending: Post, moment: Moment, refusal: Refusal) -> Give:
+        """Refuse a batch that would wait, and spend its id."""
+        decided = refuse(self.book, pending.asked, pending.caller, moment, refusal)
+        self._take(decided, pending)
+        return lambda: pending.give(decided.receipt)
 
     def decide_proposal(self, pending: Decide) -> Give | None:
         """Take what somebody says of a proposal; the last word ends it."""
@@ -317,6 +343,7 @@ class Decider:
         self._take(decided, pending)
         self.open.settled.append(asked.id)
         del self._waiting[asked.id]
+        self._ended[asked.id] = Ended(ending.proposal, decided.receipt)
         return decided.receipt
 
     # ---- refusals, which are limited in rate

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
 from ledger.core.asked import AskedDecision, Caller
@@ -20,7 +21,7 @@ from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.core.written import AnyBatch
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
-from ledger.sequencer.proposing import is_same
+from ledger.sequencer.proposing import Ended, is_same
 
 if TYPE_CHECKING:
     from ledger.sequencer.deciding import Decider
@@ -184,7 +185,11 @@ class Post(Pending[PostOutcome]):
             proposal = decider.book.proposals.open.get(self.asked.id)
             if proposal is not None:
                 return self._give_again(proposal)
-            refusal = None if self.unless is None else self.unless(decider.book)
+            ended = decider.ended(self.asked.id)
+            if ended is not None:  # Just now: the look-up may not have seen it.
+                return self._give_ended(ended)
+            unless = self.unless
+            refusal = None if unless is None else unless(decider.book, decider.now())
             return decider.post(self) if refusal is None else lambda: self.give(refusal)
         try:
             if self._same(stored, decider.book):
@@ -207,6 +212,14 @@ class Post(Pending[PostOutcome]):
             receipt = ProposalReceipt(
                 leaf_index=proposal.index, leaf=proposal.line, replayed=True
             )
+            return lambda: self.give(receipt)
+        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        return lambda: self.give(refusal)
+
+    def _give_ended(self, ended: Ended) -> Give:
+        """The answer to one who sends again what others decided meanwhile."""
+        if ended.is_of(self.asked, self.caller):
+            receipt = replace(ended.receipt, replayed=True)
             return lambda: self.give(receipt)
         refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
         return lambda: self.give(refusal)

@@ -1,12 +1,14 @@
 """Proposing: a batch that must wait for others, as the line that says so, and what waits."""
 
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from ledger.core.answered import Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, Caller
 from ledger.core.book import Book
 from ledger.core.faults import MalformedRequest
@@ -20,6 +22,7 @@ from ledger.sequencer.posting import (
     Moment,
     columns_of,
     line_shapes,
+    same_refused,
     whole_digest,
 )
 
@@ -41,6 +44,10 @@ class _Lines(Struct, frozen=True, omit_defaults=True):
 _lines_decoder = msgspec.json.Decoder(_Lines)
 
 
+# Why a batch may not wait that may be otherwise in a while. It is answered, and never written.
+PASSING: Final = frozenset({RefusalCode.PROPOSAL_PENDING, RefusalCode.PROPOSALS_FULL})
+
+
 class Waiting(Struct, frozen=True):
     """A request that waits, as it is kept in memory: its bytes, and the references in it."""
 
@@ -51,6 +58,19 @@ class Waiting(Struct, frozen=True):
     def asked(self) -> AnyBatch:
         """The request."""
         return _read(self.data)
+
+
+class Ended(Struct, frozen=True):
+    """A proposal that was decided, and the receipt of its batch."""
+
+    proposal: Proposal
+    receipt: Receipt | RefusedReceipt
+
+    def is_of(self, asked: AnyBatch, caller: Caller) -> bool:
+        """Whether its batch is what is asked now."""
+        if isinstance(self.receipt, RefusedReceipt):
+            return same_refused(self.receipt.leaf, asked, caller)
+        return is_same(self.proposal, asked, caller)
 
 
 def waiting(data: bytes) -> Waiting:
@@ -108,7 +128,7 @@ def propose(
         seconds = min(seconds, rule.expires_after)
     holds: list[Reserved] | UnsetType = UNSET
     if wanted.hold or (rule is not None and rule.hold):
-        holds = _reserved(asked, columns)
+        holds = _reserved(book, asked, columns)
     makers = sorted({t.entered_by for t in asked.transfers} - {""})
     if len(makers) > MAKERS_MAX:
         raise MalformedRequest(f"more than {MAKERS_MAX} persons", field="entered_by")
@@ -138,16 +158,17 @@ def propose(
 
 
 def _reserved(
-    asked: AnyBatch, columns: tuple[list[int], list[int], list[int]]
+    book: Book, asked: AnyBatch, columns: tuple[list[int], list[int], list[int]]
 ) -> list[Reserved] | UnsetType:
     """What is kept back meanwhile, by pairs of accounts; nothing where they are too many.
 
-    Of what is simply posted: what a transfer under terms will move, its terms say later.
+    Of what is simply posted: what a transfer under terms will move, its terms say later. Of a
+    transfer that can never be, nothing; in an `each` batch it is refused alone.
     """
     sums: dict[tuple[int, int], int] = {}
     terms = [t.terms for t in asked.transfers]
     for under, d, c, amount in zip(terms, *columns, strict=True):
-        if under is UNSET and d and c:
+        if under is UNSET and book.why_never(0, d, c) is None:
             sums[d, c] = sums.get((d, c), 0) + amount
     if not 0 < len(sums) <= RESERVED_MAX:
         return UNSET

@@ -47,6 +47,7 @@ from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import Head, Store, StoredBatch
 from ledger.core.terms import targets_of
+from ledger.core.undo import Undo
 from ledger.core.written import AnyBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
@@ -246,6 +247,8 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
+        if index >= self.signed.size:  # Another wrote it: see _look_up.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (
@@ -258,7 +261,8 @@ class Writer:
     ) -> Posted | Refusal:
         """What posting would do, once what it stands on is committed.
 
-        With `is_trial` it is said though somebody would have to approve it first.
+        With `is_trial` it is said though somebody would have to approve it first; of a batch
+        that waits for that, with what it keeps back itself.
         """
         check_form(asked)
         opening = self.book.opening
@@ -267,15 +271,21 @@ class Writer:
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
         def look(book: Book) -> Posted | Refusal:
-            return preview(
-                book,
-                asked,
-                self.decider.moment(asked),
-                used,
-                past,
-                key=caller.key,
-                is_trial=is_trial,
-            )
+            freed = Undo()
+            if is_trial:
+                book.proposals.free(freed, asked.id)
+            try:
+                return preview(
+                    book,
+                    asked,
+                    self.decider.moment(asked),
+                    used,
+                    past,
+                    key=caller.key,
+                    is_trial=is_trial,
+                )
+            finally:
+                freed.back_to(0)
 
         return await self.submit(Look(look))
 

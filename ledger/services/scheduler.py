@@ -173,7 +173,7 @@ class Scheduler:
     async def _post(self, ledger: str, due: Due) -> None:
         asked = batch_of(self._desk.facts(ledger), due)
         outcome = await self._desk.post(
-            ledger, asked, CALLER, unless=lambda book: no_more_due(book, due)
+            ledger, asked, CALLER, unless=lambda book, now: no_more_due(book, due, now)
         )
         late = max(0, self._clock() - due.at) / 1e6
         match outcome:
@@ -201,7 +201,7 @@ class Scheduler:
         """Record what became of a date without a batch."""
 
         def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], bool] | Refusal:
-            refusal = no_more_due(book, due)
+            refusal = no_more_due(book, due, now)
             return refusal or ([replace(line, recorded_at=now)], True)
 
         if await self._desk.change_rule(ledger, build) is True:

@@ -101,8 +101,8 @@ MUTANTS = (
         ),
         (
             "of two that are barred only the last is",
-            "islice(columns, min(barred))",
-            "islice(columns, max(barred))",
+            "islice(rows, min(barred))",
+            "islice(rows, max(barred))",
         ),
         (
             "with each, the balance limit is forgotten",
@@ -231,8 +231,8 @@ MUTANTS = (
         ),
         (
             "less than nothing is available",
-            "available = max(0, self.balance[d] + comes_back - self.floor[d])",
-            "available = self.balance[d] + comes_back - self.floor[d]",
+            "available = max(0, self.balance[d] - besides - self.floor[d])",
+            "available = self.balance[d] - besides - self.floor[d]",
         ),
         (
             "what is held does not count where a bound is soft",
@@ -241,7 +241,7 @@ MUTANTS = (
         ),
     ),
     *of(
-        "ledger/core/terms.py",
+        "ledger/core/posting.py",
         (
             "a hold may end now",
             "terms.expires <= self._recorded_at",
@@ -326,18 +326,13 @@ MUTANTS = (
         ),
         (
             "up to both looks at one side",
-            "if terms.up_to != Side.CREDIT:",
-            "if terms.up_to == Side.DEBIT:",
+            "out = NO_UPPER if side is Side.CREDIT else",
+            "out = NO_UPPER if side is not Side.DEBIT else",
         ),
         (
             "up to the last unit but one",
-            "book.ceiling[c] - book.balance[c])",
-            "book.ceiling[c] - book.balance[c] - 1)",
-        ),
-        (
-            "less than nothing is allowed",
-            "return max(0, amount)",
-            "return amount",
+            "else book.ceiling[c] - book.balance[c]\n",
+            "else book.ceiling[c] - book.balance[c] - 1\n",
         ),
         (
             "a soft bound is passed when it is reached",
@@ -362,11 +357,6 @@ MUTANTS = (
             "",
         ),
         (
-            "an exchange is rounded up",
-            "terms.rate.n // terms.rate.d",
-            "terms.rate.n // terms.rate.d + 1",
-        ),
-        (
             "an entry that falls leaves its balances",
             "            self.undo.back_to(mark)\n",
             "",
@@ -381,6 +371,17 @@ MUTANTS = (
             "return (0, position) if entry is UNSET",
             "return (0, 0) if entry is UNSET",
         ),
+    ),
+    *of(
+        "ledger/core/exchange.py",
+        (
+            "an exchange is rounded up",
+            "return self.sold * self.rate.n // self.rate.d",
+            "return self.sold * self.rate.n // self.rate.d + 1",
+        ),
+    ),
+    *of(
+        "ledger/core/terms.py",
         (
             "the rest of a reversal can be reversed",
             "own, *(row.amount",
@@ -443,7 +444,7 @@ MUTANTS = (
     ),
     *of(
         "ledger/core/frozen.py",
-        ("a frozen book goes on", "state.balance.copy()", "state.balance"),
+        ("a frozen book goes on", "state.balance[:]", "state.balance"),
         (
             "the last account is not in the snapshot",
             "min(stop - offset, self.accounts + 1)",

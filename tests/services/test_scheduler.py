@@ -340,6 +340,28 @@ async def test_cancelled_during_a_try_nothing_is_posted(house: House) -> None:
         assert len(own(house)) == 1
 
 
+async def test_a_clock_that_was_wrong_brings_nothing_about_too_early(house: House) -> None:
+    """Set right after the scheduler looked: the ledger's own time has the last word."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, "rent")
+        await plan(desk, "dues", miss_after_minutes=5)
+        at(house, TOMORROW, 370)
+        scheduler = scheduler_of(desk, house)
+        (missed, posted) = (await due_of(desk, house)).due
+        assert missed.line is not None
+        at(house, TOMORROW, 359)
+        await scheduler._attempt("caja", posted)
+        at(house, TOMORROW, 364)
+        await scheduler._attempt("caja", missed)
+        assert own(house) == []
+        assert not any(isinstance(leaf, Occurrence) for leaf in leaves(house))
+        await settle(desk, scheduler)
+    assert [outcomes(house.book(), code) for code in ("rent", "dues")] == [
+        [("2023-11-15", "posted", 1)]
+    ] * 2
+
+
 async def test_cancelled_while_it_is_noted_as_missed_nothing_is_noted(house: House) -> None:
     async with house.serving() as desk:
         await furnish(desk)
@@ -424,6 +446,23 @@ async def test_a_date_that_others_must_approve_waits_for_them(house: House) -> N
     found = [outcome for _, outcome, _ in outcomes(house.book())]
     assert found == ["posted", "missed", "missed"][: len(found)]
     assert len(found) > 1
+
+
+async def test_what_cannot_be_kept_back_for_approval_ends_like_any_other(house: House) -> None:
+    """Tried again as the rule says, then over; and not offered every minute for ever."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        rule = ApprovalRule(approvals=1, expires_after=86_400, kinds=["rent"], hold=True)
+        policy = PolicySet(recorded_at=0, code="rents", by="x", reason="board", rule=rule)
+        await record(desk, policy)
+        await plan(desk, debit_account="eva", retries=1, retry_minutes=30)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        for _ in range(3):
+            await settle(desk, scheduler)
+            house.now += 31 * MINUTE
+    assert [leaf.code for leaf in own(house)] == ["exceeds_credit_limit"] * 2  # type: ignore[union-attr]
+    assert outcomes(house.book()) == [("2023-11-15", "refused", 2)]
 
 
 # ---- whatever fails
@@ -662,9 +701,9 @@ async def test_a_refusal_of_the_precondition_leaves_no_trace(house: House) -> No
         size = house.database.ledgers[1].head.size
         no = Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
         asked = batch(1, pay("cash", "ana", "1.00"))
-        assert await desk.post("caja", asked, OPERATOR, unless=lambda _: no) == no
+        assert await desk.post("caja", asked, OPERATOR, unless=lambda _, __: no) == no
         assert house.database.ledgers[1].head.size == size
         assert isinstance(await desk.post("caja", asked, OPERATOR), Receipt)
-        receipt = await desk.post("caja", asked, OPERATOR, unless=lambda _: no)
+        receipt = await desk.post("caja", asked, OPERATOR, unless=lambda _, __: no)
         assert isinstance(receipt, Receipt)
         assert receipt.replayed
