@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from ledger.api.app import make_app
+from ledger.api.app import SERVICE, make_app
 from ledger.api.auth import make_key
 from ledger.api.server import Runner, make_runner
 from ledger.api.service import Settings
@@ -27,6 +27,7 @@ from ledger.memory.reads import MemoryReads
 from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.services.runs import Runs
+from ledger.services.scheduler import Scheduler
 from tests.sequencer.houses import House, furnish
 
 CAJA = "/v1/ledgers/caja"
@@ -162,6 +163,9 @@ async def open_office(
             draw=house.random.randbytes,
             now=lambda: house.now / 1e6,
             runs=Runs(sequencer, MemoryReads(house.database)),
+        )
+        app[SERVICE].schedule_runs = Scheduler(
+            sequencer, registry=app[SERVICE].metrics.registry, clock=house.clock
         )
         runner = make_runner(app)
         await runner.setup()
