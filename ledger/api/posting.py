@@ -110,6 +110,8 @@ async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "")
     """
     if not workflow:
         _check_debited(call, batch)
+        if dry_run:
+            _check_looked_at(call, batch)
     metrics = call.service.metrics
     count = len(batch.transfers)
     started = perf_counter()
@@ -175,6 +177,21 @@ def _debited(transfer: AskedTransfer) -> Iterator[str]:
         yield terms.rest
     if terms.suspense is not UNSET:
         yield terms.suspense
+
+
+def _check_looked_at(call: Call, batch: AskedBatch) -> None:
+    """Raise Problem unless all bounds that `up_to` asks for may be read.
+
+    Whoever posts so much leaves a trace; a look leaves none, and would tell a balance.
+    """
+    for position, transfer in enumerate(batch.transfers):
+        terms = transfer.terms
+        if terms is UNSET or terms.up_to not in (Side.CREDIT, Side.BOTH):
+            continue
+        if transfer.credit_account not in call.reach:
+            raise Problem(
+                "account_not_yours", position=position, account=transfer.credit_account
+            )
 
 
 def is_minimal(call: Call) -> bool:
