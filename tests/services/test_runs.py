@@ -15,7 +15,7 @@ from ledger.core.answered import PostOutcome, Receipt, RunReport
 from ledger.core.asked import AskedAccount, AskedBatch, AskedChange, AskedRun
 from ledger.core.faults import StoreUnavailable
 from ledger.core.leaves import SettingsChanged
-from ledger.core.model import DaysBy
+from ledger.core.model import DaysBy, Status
 from ledger.core.refusals import Refusal
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedRate
 from ledger.memory.reads import MemoryReads
@@ -225,7 +225,8 @@ async def test_when_a_run_is_refused(bank: Bank) -> None:
     assert await bank.refused(ENDS[0]) == "period_not_over"
 
 
-async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
+async def fee(bank: Bank) -> None:
+    """30.00 a month of every member, to oxi."""
     asked = AskedFee(
         amount="30.00",
         currency="MXN",
@@ -239,11 +240,28 @@ async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
         "caja", lambda book, now: rules.set_fee(book, "club", asked, recorded_at=now, by="x")
     )
 
+
+async def run_fee(bank: Bank) -> RunReport:
+    report = await bank.runs.fee("caja", "club", AskedRun(period_end=ENDS[0]), OPERATOR)
+    assert isinstance(report, RunReport)
+    return report
+
+
+async def test_who_left_owes_no_fee(bank: Bank) -> None:
+    await fee(bank)
+    left = AskedChange(reason="left", status=Status.CLOSED)
+    assert not isinstance(
+        await bank.desk.change_account("caja", "ana", left, OPERATOR), Refusal
+    )
+    assert not any(one.account == "ana" for one in (await run_fee(bank)).unpaid_accounts)
+    assert [one.account for one in (await run_fee(bank)).unpaid_accounts][:1] == ["eva"]
+
+
+async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
+    await fee(bank)
+
     async def run() -> RunReport:
-        run = AskedRun(period_end=ENDS[0])
-        report = await bank.runs.fee("caja", "club", run, OPERATOR)
-        assert isinstance(report, RunReport)
-        return report
+        return await run_fee(bank)
 
     first = await run()
     # cash and ben can pay it all, ana and eva nothing, each of seven down to -20.00.
