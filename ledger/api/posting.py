@@ -7,15 +7,29 @@ from typing import Final
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from ledger.api.answers.base import show_time
 from ledger.api.answers.dry_run import DryRun
-from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted
+from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted, WaitsAnswer
 from ledger.api.problems import Problem
 from ledger.api.queries import PostQuery
-from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
+from ledger.api.receipts import (
+    batch_receipt,
+    is_told,
+    outcome_answers,
+    refusal_problem,
+    refused,
+    transfer_receipt,
+)
 from ledger.api.service import Call, answer
 from ledger.api.waiting import ProposalPosted, proposal_receipt
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id
-from ledger.core.answered import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    PostOutcome,
+    ProposalReceipt,
+    Receipt,
+    RefusedReceipt,
+    WouldWait,
+)
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
@@ -46,9 +60,8 @@ async def answer_outcome(
 ) -> web.Response:
     """Answer as for a transfer what became of a batch of one."""
     match outcome:
-        case Posted():
-            outcomes = outcome_answers(outcome, call, call.faces())
-            return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case Posted() | WouldWait():
+            return _looked(call, outcome)
         case ProposalReceipt():
             return await _waits(call, outcome, query)
         case Receipt():
@@ -77,9 +90,8 @@ async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.R
     """Post a batch and answer what became of it."""
     outcome = await post(call, batch, query.dry_run)
     match outcome:
-        case Posted():
-            outcomes = outcome_answers(outcome, call, call.faces())
-            return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case Posted() | WouldWait():
+            return _looked(call, outcome)
         case ProposalReceipt():
             return await _waits(call, outcome, query)
         case Receipt():
@@ -91,6 +103,28 @@ async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.R
             )
             return answer(posted, 201, replayed=outcome.replayed)
     raise refused(call, batch, outcome)
+
+
+def _looked(call: Call, outcome: Posted | WouldWait) -> web.Response:
+    """Answer a dry run; of what would wait also what would come of it once all agreed.
+
+    That it would be refused even then is said of the caller's own accounts only.
+    """
+    if isinstance(outcome, Posted):
+        outcomes = outcome_answers(outcome, call, call.faces())
+        return answer(DryRun(dry_run=True, outcomes=outcomes))
+    line, then = outcome.line, outcome.outcome
+    if isinstance(then, Refusal) and is_told(call, then):
+        raise refusal_problem(call, then)
+    waits = WaitsAnswer(
+        approvals=line.approvals,
+        accepts=line.accepts,
+        accept_at=UNSET if line.accept_at is UNSET else show_time(line.accept_at),
+        held=line.holds is not UNSET,
+        expires=show_time(line.expires),
+    )
+    outcomes = [] if isinstance(then, Refusal) else outcome_answers(then, call, call.faces())
+    return answer(DryRun(dry_run=True, waits=waits, outcomes=outcomes or UNSET))
 
 
 async def _waits(call: Call, outcome: ProposalReceipt, query: PostQuery) -> web.Response:

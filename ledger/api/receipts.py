@@ -248,13 +248,18 @@ def refusal_facts(call: Call, refusal: Refusal) -> dict[str, Any]:
     """
     if refusal.account is None:
         return {}
-    face = call.faces()[refusal.account]
-    if face.code not in call.reach:
+    if not is_told(call, refusal):
         return {}
+    face = call.faces()[refusal.account]
     facts = {"account": face.code, "currency": face.currency}
     if refusal.available is not None:
         facts["available"] = show_amount(refusal.available, face.scale)
     return facts
+
+
+def is_told(call: Call, refusal: Refusal) -> bool:
+    """Whether the account of a refusal, if it has one, is one that the caller may read."""
+    return refusal.account is None or call.faces()[refusal.account].code in call.reach
 
 
 def refusal_of(leaf: BatchRefused) -> Refusal:

@@ -482,7 +482,7 @@ class Sequencer:
         """Start a payment by a workflow."""
         writer = self._writers[ledger]
         if dry_run:
-            return await writer.preview(asked, caller, is_trial=True)
+            return await writer.preview(asked, caller, workflow)
         return await writer.submit_post(asked, caller, workflow)
 
     async def proposals(self, ledger: str) -> list[ProposalView]:
@@ -515,7 +515,7 @@ class Sequencer:
         if asked.decision not in ("approved", "accepted"):
             return view
         maker = Caller(key=view.proposal.line.key, role=Role.POSTER)
-        return await writer.preview(view.asked, maker, is_trial=True)
+        return await writer.preview_agreed(view.asked, maker)
 
     async def set_policy(
         self,

@@ -28,6 +28,7 @@ from ledger.core.answered import (
     ProposalView,
     Receipt,
     RefusedReceipt,
+    WouldWait,
 )
 from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.book import Book, Posted
@@ -77,7 +78,14 @@ from ledger.sequencer.posting import (
     receipt_again,
     refuse,
 )
-from ledger.sequencer.proposing import Waiting, pending_alike, propose, to_wait, waiting
+from ledger.sequencer.proposing import (
+    Waiting,
+    look_ahead,
+    pending_alike,
+    propose,
+    to_wait,
+    waiting,
+)
 from ledger.sequencer.signed import SignedLog
 from ledger.sequencer.snapshotting import Snapshotter
 
@@ -317,30 +325,44 @@ class Writer:
         )
 
     async def preview(
-        self, asked: AskedBatch, caller: Caller, *, is_trial: bool = False
-    ) -> Posted | Refusal:
-        """What posting would do, once what it stands on is committed.
+        self, asked: AskedBatch, caller: Caller, workflow: str = ""
+    ) -> Posted | Refusal | WouldWait:
+        """What posting would do, or starting a payment, once what it stands on is committed."""
+        look = await self._preview(asked, caller)
 
-        With `is_trial` it is said though somebody would have to approve it first.
-        """
+        def ahead(book: Book) -> Posted | Refusal | WouldWait:
+            return look_ahead(
+                book,
+                asked,
+                caller,
+                self.moment(asked),
+                workflow,
+                lambda is_trial: look(book, is_trial),
+                self._waiting,
+            )
+
+        return await self.submit(Look(ahead))
+
+    async def preview_agreed(self, asked: AskedBatch, caller: Caller) -> Posted | Refusal:
+        """What posting would do though somebody would have to agree to it first."""
+        look = await self._preview(asked, caller)
+        return await self.submit(Look(lambda book: look(book, True)))
+
+    async def _preview(
+        self, asked: AskedBatch, caller: Caller
+    ) -> Callable[[Book, bool], Posted | Refusal]:
+        """Look up what a preview needs of the past."""
         check_form(asked)
         opening = self.book.opening
         is_unique = opening is not None and opening.unique_references
         used = await self._references_used(asked) if is_unique else set[tuple[str, str]]()
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
-        def look(book: Book) -> Posted | Refusal:
-            return preview(
-                book,
-                asked,
-                self.moment(asked),
-                used,
-                past,
-                key=caller.key,
-                is_trial=is_trial,
-            )
+        def look(book: Book, is_trial: bool) -> Posted | Refusal:
+            moment = self.moment(asked)
+            return preview(book, asked, moment, used, past, key=caller.key, is_trial=is_trial)
 
-        return await self.submit(Look(look))
+        return look
 
     async def wait_for(self, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""
