@@ -14,6 +14,7 @@ from ledger.api.answers.transfers import HoldsPage, SuspensePage, TransferAnswer
 from ledger.api.auth import EVERYBODY, POSTERS
 from ledger.api.queries import PostQuery
 from ledger.api.routes.route import ID, L, Route
+from ledger.api.waiting import ProposalPosted
 
 _TRANSFER: Final = {
     "debit_account": "caja",
@@ -38,6 +39,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.TransferRequest,),
         201,
         {"id": ID, **_TRANSFER},
+        waits=ProposalPosted,
     ),
     Route(
         "POST",
@@ -58,6 +60,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "control_sums": {"MXN": "250.00"},
             "transfers": [_TRANSFER],
         },
+        waits=ProposalPosted,
     ),
     Route(
         "GET",
@@ -94,6 +97,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.PostHoldRequest,),
         201,
         {"id": ID, "amount": "180.00", "release": True},
+        waits=ProposalPosted,
     ),
     Route(
         "POST",
@@ -108,6 +112,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.VoidRequest,),
         201,
         {"id": ID},
+        waits=ProposalPosted,
     ),
     Route(
         "GET",
@@ -134,6 +139,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.ReverseRequest,),
         201,
         {"id": ID, "amount": "50.00"},
+        waits=ProposalPosted,
     ),
     Route(
         "POST",
@@ -148,6 +154,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.ClearRequest,),
         201,
         {"id": ID, "credit_account": "socia-0001"},
+        waits=ProposalPosted,
     ),
     Route(
         "GET",
@@ -194,6 +201,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.ReverseBatchRequest,),
         201,
         {"id": ID, "mode": "each", "when_spent": {"rest": "cartera-vencida"}},
+        waits=ProposalPosted,
     ),
     Route(
         "GET",
