@@ -1,6 +1,6 @@
 """Posting: transfers and batches in, receipts or refusals out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from ledger.api.answers.base import show_time
 from ledger.api.answers.dry_run import DryRun
 from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted, WaitsAnswer
+from ledger.api.lines import are_lines, read_lines
 from ledger.api.problems import Problem
 from ledger.api.queries import PostQuery
 from ledger.api.receipts import (
@@ -31,10 +32,12 @@ from ledger.core.answered import (
     WouldWait,
 )
 from ledger.core.asked import AskedBatch, AskedTransfer
-from ledger.core.book import Posted
+from ledger.core.book import Book, Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
+from ledger.core.lines import Transfer
 from ledger.core.model import Action, Side
 from ledger.core.refusals import Refusal
+from ledger.core.written import AnyBatch
 
 MINIMAL: Final = "return=minimal"
 
@@ -78,7 +81,10 @@ async def answer_outcome(
 
 
 async def post_batch(call: Call) -> web.Response:
-    """Post a batch."""
+    """Post a batch: in people's terms, or as the lines that are to be kept."""
+    if are_lines(call.request):
+        query = call.query(PostQuery)
+        return await answer_batch(call, await read_lines(call), query)
     body = await call.large_body()
     query = call.query(PostQuery)
     asked = decode(body, BatchRequest)
@@ -86,7 +92,7 @@ async def post_batch(call: Call) -> web.Response:
     return await answer_batch(call, batch, query)
 
 
-async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.Response:
+async def answer_batch(call: Call, batch: AnyBatch, query: PostQuery) -> web.Response:
     """Post a batch and answer what became of it."""
     outcome = await post(call, batch, query.dry_run)
     match outcome:
@@ -137,15 +143,13 @@ async def _waits(call: Call, outcome: ProposalReceipt, query: PostQuery) -> web.
     return answer(proposed, 202, replayed=outcome.replayed)
 
 
-async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "") -> PostOutcome:
+async def post(call: Call, batch: AnyBatch, dry_run: bool, workflow: str = "") -> PostOutcome:
     """Ask the desk, once the caller may debit every account, and count what came of it.
 
     Who may start a payment by a workflow was asked before.
     """
     if not workflow:
-        _check_debited(call, batch)
-        if dry_run:
-            _check_looked_at(call, batch)
+        _check_debited(call, batch, dry_run)
     metrics = call.service.metrics
     count = len(batch.transfers)
     started = perf_counter()
@@ -153,6 +157,7 @@ async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "")
         # No task of its own: a client that goes away cancels nothing here, and what the
         # desk has taken it carries to its end even when this wait is cut short.
         if workflow:
+            assert isinstance(batch, AskedBatch), "a payment is no lines"
             outcome = await call.desk.pay(
                 call.ledger, batch, workflow, call.caller, dry_run=dry_run
             )
@@ -179,53 +184,47 @@ async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "")
     return outcome
 
 
-def _check_debited(call: Call, batch: AskedBatch) -> None:
+def _check_debited(call: Call, batch: AnyBatch, dry_run: bool) -> None:
     """Raise Problem unless all that may be debited is the caller's."""
     reach = call.reach
     if reach.all:
         return
-    codes = [t.debit_account for t in batch.transfers]
-    codes += [c for t in batch.transfers if t.terms is not UNSET for c in _debited(t)]
-    outside = reach.outside(codes)
+    named: set[str | int] = {t.debit_account for t in batch.transfers}
+    named |= {a for t in batch.transfers if t.terms is not UNSET for a in _debited(t, dry_run)}
+    book = call.desk.facts(call.ledger)
+    code_of = {a: a if isinstance(a, str) else _code_of(book, a) for a in named}
+    outside = reach.outside(code_of.values()) - {""}  # What is not there is refused later.
     if not outside:
         return
-    for position, transfer in enumerate(batch.transfers):
-        for code in _debited(transfer):
-            if code in outside:
-                raise Problem("account_not_yours", position=position, account=code)
+    transfers: Sequence[AskedTransfer | Transfer] = batch.transfers
+    for position, transfer in enumerate(transfers):
+        for account in _debited(transfer, dry_run):
+            if code_of[account] in outside:
+                raise Problem("account_not_yours", position=position, account=code_of[account])
 
 
-def _debited(transfer: AskedTransfer) -> Iterator[str]:
+def _code_of(book: Book, number: int) -> str:
+    return book.codes[number] if 0 < number <= book.accounts else ""
+
+
+def _debited(transfer: AskedTransfer | Transfer, dry_run: bool) -> Iterator[str | int]:
     """The accounts a transfer may debit, and those that need the same right.
 
     Whoever takes back a transfer must have been able to make it: a reversal needs both of
-    its accounts. What may stand on a suspense account must be one's own on either side.
+    its accounts. What may stand on a suspense account must be one's own on either side. Whoever
+    posts what the credited account has room for leaves a trace; a look would tell it for none.
     """
     yield transfer.debit_account
     terms = transfer.terms
     if terms is UNSET:
         return
-    if terms.action is Action.REVERSE:
+    is_asked = dry_run and terms.up_to in (Side.CREDIT, Side.BOTH)
+    if terms.action is Action.REVERSE or is_asked:
         yield transfer.credit_account
     if terms.rest is not UNSET and terms.up_to != Side.CREDIT:
         yield terms.rest
     if terms.suspense is not UNSET:
         yield terms.suspense
-
-
-def _check_looked_at(call: Call, batch: AskedBatch) -> None:
-    """Raise Problem unless all bounds that `up_to` asks for may be read.
-
-    Whoever posts so much leaves a trace; a look leaves none, and would tell a balance.
-    """
-    for position, transfer in enumerate(batch.transfers):
-        terms = transfer.terms
-        if terms is UNSET or terms.up_to not in (Side.CREDIT, Side.BOTH):
-            continue
-        if transfer.credit_account not in call.reach:
-            raise Problem(
-                "account_not_yours", position=position, account=transfer.credit_account
-            )
 
 
 def is_minimal(call: Call) -> bool:

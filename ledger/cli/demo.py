@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import click
 import uvloop
-from msgspec.structs import replace
 from rich.console import Console
 from rich.markup import escape
 
@@ -122,8 +121,6 @@ async def _demo(settings: Settings, console: Console, *, stay: bool) -> None:
             "Una caja de ahorro y una moneda social, ambas inventadas, en un libro de verdad.",
         )
     )
-    if stay and not _is_free(settings):
-        settings = replace(settings, listen=ANY_PORT)
     status = console.status("")
 
     def say(what: str) -> None:
@@ -131,9 +128,9 @@ async def _demo(settings: Settings, console: Console, *, stay: bool) -> None:
         status.start()
 
     began = time.perf_counter()
-    with told_to_stop() as stop:
+    with taken_address(settings) as listener, told_to_stop() as stop:
         try:
-            async with running_service(settings, progress=say) as service:
+            async with running_service(settings, progress=say, listener=listener) as service:
                 status.stop()
                 story = Story(console, service)
                 story.done(
@@ -156,15 +153,29 @@ async def _demo(settings: Settings, console: Console, *, stay: bool) -> None:
             status.stop()
 
 
-def _is_free(settings: Settings) -> bool:
-    """Whether the usual address can be had."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(listen_address(settings))
-        except OSError:
-            return False
-    return True
+def taken_address(settings: Settings) -> socket.socket:
+    """A socket that listens on the usual address; where somebody has that, on any free port.
+
+    It listens from now on: whoever asks meanwhile waits until the service is up, and nobody
+    else can take the address.
+    """
+    address = listen_address(settings)
+    try:
+        return _listening(address)
+    except OSError:
+        return _listening((address[0], 0))
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class Story:

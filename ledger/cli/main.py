@@ -34,6 +34,10 @@ COMMANDS = {
         "posting:batch_group",
         t("Post batches; receipts and proofs.", "Registra lotes; recibos y pruebas."),
     ),
+    "exchange": (
+        "exchanging:exchange",
+        t("Sell for another currency.", "Cambia a otra moneda."),
+    ),
     "post-hold": (
         "follow_ups:post_hold",
         t("Post a hold, or a part of it.", "Aplica una retención, o una parte."),

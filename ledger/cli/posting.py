@@ -48,7 +48,14 @@ SLIP: Final = (
     "id",
     "leaf_index",
 )
-BESIDE: Final = ("sequence", "debit_account", "credit_account", "amount", "kind")
+BESIDE: Final = (
+    "sequence",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    "kind",
+)
 BATCH: Final = (
     "id",
     "batch_number",
@@ -77,7 +84,8 @@ PROPOSAL: Final = (
     "recorded_at",
     "leaf_index",
 )
-OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "last_sequence")  # Where it is so.
+# Where it is so.
+OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "fraction", "last_sequence")
 
 
 def said_of_it(command: F) -> F:
@@ -286,9 +294,9 @@ async def list_transfers(
     place: Place, ledger: str, after: int, reference: str | None, limit: int
 ) -> None:
     path = path_of("ledgers", ledger, "transfers")
-    query: dict[str, Any] = {"after": after}
+    query: dict[str, Any] = {"after": after} if after else {}
     if reference is not None:
-        query = {"reference": reference}
+        query["reference"] = reference
     place.rows(await place.take(path, "transfers", limit, query), TRANSFER)
 
 

@@ -65,7 +65,8 @@ class AskedTerms(
     Transfers that follow each other with the same `entry` number stand or fall together.
     `up_to` posts as much as the bounds of that side allow, and `rest` is the account that
     takes what is left. `suspense` is the account that stands in where the other refuses.
-    `rate` says that the amount is n/d of the one before it in the entry, rounded down.
+    `rate` says that the amount is n/d of the one before it in the entry, rounded down, and
+    `residue` that it is what bought nothing of that one, and goes back or elsewhere.
     `adjusting` is for the last day of a year, when that is closed: its thirteenth month.
     """
 
@@ -78,6 +79,7 @@ class AskedTerms(
     rest: Text | UnsetType = UNSET
     suspense: Text | UnsetType = UNSET
     rate: Rate | UnsetType = UNSET
+    residue: bool = False
     adjusting: bool = False
 
 
@@ -147,6 +149,11 @@ class Caller(Struct, frozen=True, kw_only=True):
     ledger: str = ""
     poster: str = ""
     accounts: tuple[str, ...] = ()
+
+    @property
+    def posts_as(self) -> str:
+        """Whose batches these are: the poster's, or where the key names none the key's own."""
+        return self.poster or self.key
 
 
 class AskedLedger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

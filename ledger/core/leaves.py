@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.core.amounts import Amount, Bound, Scale
-from ledger.core.lines import Act, ControlSums, Leaf, Origin, Position
+from ledger.core.lines import BESIDE_MAX, Act, ControlSums, Leaf, Origin, Position
 from ledger.core.model import (
     BATCH_MAX,
     AccountCode,
@@ -50,7 +50,7 @@ from ledger.core.rule_leaves import (
     WorkflowSet,
 )
 
-ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
+ROWS_MAX = (1 + BESIDE_MAX) * BATCH_MAX  # Rows of one batch.
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
 RESERVED_MAX = 100  # Pairs of accounts between which a proposal keeps amounts back.
@@ -81,6 +81,15 @@ class KeyGrant(Leaf, frozen=True, kw_only=True, tag="key"):
     role: Role | UnsetType = UNSET
     poster: OpaqueId | UnsetType = UNSET
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] | UnsetType = UNSET
+
+
+class PosterKey(Leaf, frozen=True, kw_only=True, tag="poster_key"):
+    """A poster's batches are from now on signed with this key too, or no more with it."""
+
+    action: Literal["register", "revoke"]
+    poster: OpaqueId
+    public_key: Hash  # The 32 bytes of an Ed25519 key.
+    by: OpaqueId
 
 
 class CurrencyAdded(Leaf, frozen=True, kw_only=True, tag="currency"):
@@ -205,7 +214,7 @@ class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
     posted: Annotated[int, Meta(ge=0, le=ROWS_MAX)]  # Rows; a transfer may make several.
     first_sequence: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     signed: bool
-    key: OpaqueId | UnsetType = UNSET  # The API key, when not signed.
+    key: OpaqueId | UnsetType = UNSET  # The API key that it came by.
     root: Hash | UnsetType = UNSET  # The inner root, when not signed.
     note: str | UnsetType = UNSET  # The poster's checkpoint note, when signed.
     # Root over the outcomes, when some were refused or posted otherwise than they stand.
@@ -384,6 +393,7 @@ class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
 AnyLeaf = (
     Opening
     | KeyGrant
+    | PosterKey
     | CurrencyAdded
     | AccountOpened
     | LimitChanged

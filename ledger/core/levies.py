@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.leaves import AnyLeaf
-from ledger.core.lines import BESIDE_MAX, Beside, Transfer
+from ledger.core.lines import LEVIES_MAX, Beside, Transfer
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Levy, LevySet
@@ -16,8 +16,6 @@ from ledger.core.state_lines import AnyState, StateLevy
 
 if TYPE_CHECKING:
     from ledger.core.state import State
-
-LEVIES_MAX: Final = BESIDE_MAX - 1  # For one kind; a transfer may have a rest besides.
 
 
 def levied(levy: Levy, amount: int) -> int:

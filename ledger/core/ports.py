@@ -45,11 +45,13 @@ from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
+from ledger.core.written import AnyBatch
 
 T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
-Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
+# What speaks against posting, as things stand, and by the ledger's time.
+Unless = Callable[[Book, int], Refusal | None]
 
 
 class Runs(Protocol):
@@ -198,7 +200,7 @@ class Desk(Protocol):
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,
@@ -206,8 +208,8 @@ class Desk(Protocol):
     ) -> PostOutcome:
         """Post a batch once, however often it is sent.
 
-        `unless` is asked of the book as the batch is decided, where its id is not spent: if it
-        refuses, the batch leaves no trace.
+        `unless` is asked of the book and its time as the batch is decided, where its id is not
+        spent: if it refuses, the batch leaves no trace.
 
         Raises MalformedRequest or MalformedAmount, which leave no trace.
         """
@@ -362,10 +364,10 @@ class Reads(Protocol):
         ...
 
     async def batch(self, ledger_id: int, batch: UUID) -> StoredBatch | None: ...
-    async def batch_ids(
+    async def batch_leaves(
         self, ledger_id: int, *, after: int, limit: int
-    ) -> list[tuple[int, UUID]]:
-        """Leaf index and id of spent batch ids, in order, those after a leaf index."""
+    ) -> list[tuple[int, bytes]]:
+        """Leaves that spent an id, with their indexes, in order, those after a leaf index."""
         ...
 
     async def batches_by_number(

@@ -153,6 +153,8 @@ class Proposals(Part):
 
     def is_whitelisted(self, line: BatchProposed) -> bool:
         """Whether the party that would accept accepts at once what the other starts."""
+        if line.accepts is UNSET:
+            return False
         sides = (
             (line.payer, line.payee) if line.accepts == "payer" else (line.payee, line.payer)
         )
@@ -303,6 +305,12 @@ class Proposals(Part):
         for held in before.line.holds or ():
             self._reserve(undo, held, -1)
         self.ending = Ending(after, ENDED.get(line.decision))
+
+    def free(self, undo: Undo, batch: UUID) -> None:
+        """Give back what a proposal keeps back, while it is tried what its batch would do."""
+        proposal = self.open.get(batch)
+        for one in () if proposal is None else proposal.line.holds or ():
+            self._reserve(undo, one, -1)
 
     def _reserve(self, undo: Undo, one: Reserved, sign: int) -> None:
         self._state.holds.reserve(

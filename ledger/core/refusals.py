@@ -49,6 +49,8 @@ class RefusalCode(StrEnum):
     APPROVED_ALREADY = "approved_already"
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_NOT_OPEN = "dispute_not_open"
+    POSTER_KEY_USED = "poster_key_used"
+    POSTER_KEY_NOT_FOUND = "poster_key_not_found"
     BOUNDS_CROSSED = "bounds_crossed"
     LIMIT_IS_EARNED = "limit_is_earned"
     LIMIT_IS_PLANNED = "limit_is_planned"
@@ -66,6 +68,8 @@ class RefusalCode(StrEnum):
     PERIOD_FINAL = "period_final"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    SIGNATURE_MISSING = "signature_missing"  # These two leave no line.
+    SIGNATURE_NOT_ACCEPTED = "signature_not_accepted"
     PROPOSAL_PENDING = "proposal_pending"
     PROPOSALS_FULL = "proposals_full"
     PROPOSAL_DECLINED = "proposal_declined"
@@ -94,6 +98,7 @@ class RefusalCode(StrEnum):
     TARGET_DIFFERS = "target_differs"
     EXCEEDS_TARGET = "exceeds_target"
     RATE_DIFFERS = "rate_differs"
+    RESIDUE_DIFFERS = "residue_differs"
     DEBIT_ACCOUNT_CLOSED = "debit_account_closed"
     CREDIT_ACCOUNT_CLOSED = "credit_account_closed"
     DEBIT_ACCOUNT_FROZEN = "debit_account_frozen"

@@ -270,12 +270,17 @@ def _due(book: Book, code: str, standing: Standing, at: int, now: int) -> Due:
         day=book.schedules.day_of(standing),
         at=at,
     )
-    miss_after = standing.schedule.miss_after
     if due.day is None:
         return replace(due, line=_occurrence(due, "skipped", now))
-    if miss_after is not UNSET and now - at > miss_after * MINUTE_US:
+    if _is_missed(due, now):
         return replace(due, line=_occurrence(due, "missed", now))
     return due
+
+
+def _is_missed(due: Due, now: int) -> bool:
+    """Whether it could not be tried for so long that it is given up."""
+    miss_after = due.standing.schedule.miss_after
+    return miss_after is not UNSET and now - due.at > miss_after * MINUTE_US
 
 
 def _occurrence(due: Due, outcome: str, now: int) -> Occurrence:
@@ -294,11 +299,16 @@ def id_used(due: Due, now: int) -> Occurrence:
     return _occurrence(due, "id_used", now)
 
 
-def no_more_due(book: Book, due: Due) -> Refusal | None:
-    """Why an attempt is not to be made any more: it was, or the schedule is another by now."""
+def no_more_due(book: Book, due: Due, now: int) -> Refusal | None:
+    """Why an attempt is not to be made: it was, the schedule is another, or it is not yet time.
+
+    `now` is the ledger's; who looked at what is due may have had another clock.
+    """
     there = book.schedules.by_code.get(due.code)
     is_as_it_was = there is not None and there == due.standing and _is_day_open(book)
-    if is_as_it_was and book.schedules.day_of(due.standing) == due.day:
+    is_given_up = due.line is not None and due.line.outcome == "missed"
+    is_time = _is_missed(due, now) if is_given_up else due.at <= now
+    if is_as_it_was and is_time and book.schedules.day_of(due.standing) == due.day:
         return None
     return Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
 

@@ -60,11 +60,11 @@ class MemoryReads:
         found = ledger.batches.get(batch)
         return None if found is None else ledger.stored(found)
 
-    async def batch_ids(
+    async def batch_leaves(
         self, ledger_id: int, *, after: int, limit: int
-    ) -> list[tuple[int, UUID]]:
-        spent = self._database.ledger(ledger_id).batch_at
-        return [(index, batch.batch) for index, batch in spent.items() if index > after][:limit]
+    ) -> list[tuple[int, bytes]]:
+        ledger = self._database.ledger(ledger_id)
+        return [(i, ledger.lines[i]) for i in ledger.batch_at if i > after][:limit]
 
     async def batches_by_number(
         self, ledger_id: int, numbers: Collection[int]

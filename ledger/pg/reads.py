@@ -21,6 +21,7 @@ TRANSFERS = queries.get("reads", "transfers")
 BY_REFERENCE = queries.get("reads", "by_reference")
 LINKS = queries.get("reads", "links")
 DETAILS = queries.get("reads", "details")
+BATCH_LEAVES = queries.get("batches", "leaves")
 BALANCE_BELOW = queries.get("reads", "balance_below")
 BALANCE_BEFORE = queries.get("reads", "balance_before")
 MOVEMENTS = queries.get("reads", "movements")
@@ -66,10 +67,11 @@ class PgReads:
     async def batch(self, ledger_id: int, batch: UUID) -> StoredBatch | None:
         return (await batches.batches_by_id(self._database, ledger_id, [batch])).get(batch)
 
-    async def batch_ids(
+    async def batch_leaves(
         self, ledger_id: int, *, after: int, limit: int
-    ) -> list[tuple[int, UUID]]:
-        return await batches.batch_ids(self._database, ledger_id, after, limit)
+    ) -> list[tuple[int, bytes]]:
+        rows = await self._database.fetch(BATCH_LEAVES, ledger_id, after, limit)
+        return [(row["leaf_index"], row["line"]) for row in rows]
 
     async def batches_by_number(
         self, ledger_id: int, numbers: Collection[int]

@@ -57,6 +57,7 @@ from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import PolicySet, WhitelistSet, WorkflowSet
 from ledger.core.store import Store
+from ledger.core.written import AnyBatch
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer
@@ -281,12 +282,12 @@ class Sequencer:
             return await writer.submit(Change(build))
 
         def look(book: Book) -> Account | Refusal:
-            built = build(book, writer.now())
+            built = build(book, writer.decider.now())
             if isinstance(built, Refusal):
                 return built
             account = _account(book, code)
             if isinstance(built, Moving):
-                refusal = writer.preview_closing(built.closing, caller)
+                refusal = writer.decider.preview_closing(built.closing, caller)
                 moved = replace(account, balance=0)
                 return refusal or changes.as_changed(moved, built.closing.status)
             return _changed(account, built.leaves)
@@ -321,10 +322,10 @@ class Sequencer:
             number = book.numbers.get(code)
             if number is None:
                 return None
-            today = writer.today()
+            today = writer.decider.today()
             return Standing(
                 account=book.account(number),
-                now=writer.now(),
+                now=writer.decider.now(),
                 today=today,
                 payments=book.payments.limits.get(number),
                 left=book.payments.left(number, today),
@@ -339,7 +340,7 @@ class Sequencer:
 
     def today(self, ledger: str) -> date:
         """The day of the ledger's clock, after its cut-off."""
-        return self._writers[ledger].clock_day()
+        return self._writers[ledger].decider.clock_day()
 
     async def set_days(
         self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
@@ -365,7 +366,7 @@ class Sequencer:
         writer = self._writers[ledger]
 
         def build(book: Book, now: int) -> Built[None] | Refusal:
-            today = writer.clock_day()
+            today = writer.decider.clock_day()
             lines = changes.open_day(book, day, today=today, recorded_at=now, by=caller.key)
             return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
 
@@ -378,7 +379,7 @@ class Sequencer:
         writer = self._writers[ledger]
 
         def build(book: Book, now: int) -> Built[ClosedDay] | Refusal:
-            today = writer.clock_day()
+            today = writer.decider.clock_day()
             lines = changes.close_day(book, day, today=today, recorded_at=now, by=caller.key)
             if isinstance(lines, Refusal):
                 return lines
@@ -447,7 +448,7 @@ class Sequencer:
             return Built(lines, lambda _: changed)
 
         def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
-            built = build(book, self._writers[ledger].now())
+            built = build(book, self._writers[ledger].decider.now())
             assert not isinstance(built, Refusal), "it was built just now"
             return built[1]
 
@@ -456,7 +457,7 @@ class Sequencer:
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,
@@ -488,12 +489,12 @@ class Sequencer:
     async def proposals(self, ledger: str) -> list[ProposalView]:
         """The open proposals, the oldest first."""
         writer = self._writers[ledger]
-        return await writer.submit(Look(writer.proposals))
+        return await writer.submit(Look(writer.decider.proposals))
 
     async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None:
         """An open proposal."""
         writer = self._writers[ledger]
-        return await writer.submit(Look(lambda book: writer.proposal(book, batch)))
+        return await writer.submit(Look(lambda book: writer.decider.proposal(book, batch)))
 
     async def decide(
         self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
@@ -505,8 +506,8 @@ class Sequencer:
         view, refusal = await writer.submit(
             Look(
                 lambda book: (
-                    writer.proposal(book, asked.batch),
-                    writer.refuse_decision(book, asked, caller),
+                    writer.decider.proposal(book, asked.batch),
+                    writer.decider.refuse_decision(book, asked, caller),
                 )
             )
         )
@@ -681,7 +682,7 @@ class Sequencer:
             return await writer.submit(Change(build))
 
         def look(book: Book) -> T | Refusal:
-            built = build(book, writer.now())
+            built = build(book, writer.decider.now())
             return built if isinstance(built, Refusal) else preview(book, built.leaves)
 
         return await writer.submit(Look(look))
@@ -703,9 +704,10 @@ def _span(writer: Writer, asked: AskedChange | AskedLimits) -> changes.Span:
     for name, day in (("starts", asked.starts), ("ends", asked.ends)):
         if day is not UNSET and not DATE_MIN <= day <= PLAN_MAX:
             raise MalformedRequest(f"not from {DATE_MIN} to {PLAN_MAX}", field=name)
+    midnight = writer.decider.midnight
     return changes.Span(
-        None if asked.starts is UNSET else writer.midnight(asked.starts),
-        None if asked.ends is UNSET else writer.midnight(asked.ends + timedelta(days=1)),
+        None if asked.starts is UNSET else midnight(asked.starts),
+        None if asked.ends is UNSET else midnight(asked.ends + timedelta(days=1)),
     )
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
@@ -18,38 +19,16 @@ from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
+from ledger.core.written import AnyBatch
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
-from ledger.sequencer.proposing import is_same
+from ledger.sequencer.proposing import Ended, is_same
+
+if TYPE_CHECKING:
+    from ledger.sequencer.deciding import Decider
 
 T = TypeVar("T")
 
 Give = Callable[[], None]  # What gives an answer once the group it waits for is committed.
-
-
-class Decider(Protocol):
-    """The writer, as what is pending sees it."""
-
-    book: Book
-
-    def now(self) -> int:
-        """The ledger's time, in microseconds since 1970."""
-        ...
-
-    def record(self, leaf: AnyLeaf) -> None:
-        """Take a leaf into the book and the open group."""
-        ...
-
-    def post(self, pending: "Post") -> Give | None:
-        """Decide a batch that is new."""
-        ...
-
-    def decide_proposal(self, pending: "Decide") -> Give | None:
-        """Take what somebody says of a proposal."""
-        ...
-
-    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
-        """Move what a closing account has, and close it; or neither, and say why."""
-        ...
 
 
 class Pending(Generic[T]):
@@ -85,7 +64,7 @@ class Pending(Generic[T]):
             raise self._fault
         return self._outcome
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         """Decide now; None when the answer was given at once."""
         raise NotImplementedError
 
@@ -121,9 +100,9 @@ class Look(Pending[T]):
         super().__init__()
         self._look = look
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
-            seen = self._look(writer.book)
+            seen = self._look(decider.book)
         except Exception as error:  # A look changes nothing, so nothing else is lost.
             self.fail(error)
             return None
@@ -158,12 +137,12 @@ class Change(Pending[T | Refusal]):
         super().__init__()
         self._build = build
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
-            built = self._build(writer.book, writer.now())
+            built = self._build(decider.book, decider.now())
             refusal = built if isinstance(built, Refusal) else None
             if isinstance(built, Moving):
-                refusal = writer.close_with(built.closing, built.caller)
+                refusal = decider.close_with(built.closing, built.caller)
         except MalformedRequest as fault:
             self.fail(fault)
             return None
@@ -172,8 +151,8 @@ class Change(Pending[T | Refusal]):
         assert not isinstance(built, Refusal)
         if isinstance(built, Built):
             for leaf in built.leaves:
-                writer.record(leaf)
-        seen = built.look(writer.book)
+                decider.record(leaf)
+        seen = built.look(decider.book)
         return lambda: self.give(seen)
 
 
@@ -182,7 +161,7 @@ class Post(Pending[PostOutcome]):
 
     def __init__(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,
@@ -200,16 +179,20 @@ class Post(Pending[PostOutcome]):
         self.targets = targets_of(asked.transfers)
         self.past: Mapping[int, Past] = NO_PAST
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
         if stored is None:
-            proposal = writer.book.proposals.open.get(self.asked.id)
+            proposal = decider.book.proposals.open.get(self.asked.id)
             if proposal is not None:
                 return self._give_again(proposal)
-            refusal = None if self.unless is None else self.unless(writer.book)
-            return writer.post(self) if refusal is None else lambda: self.give(refusal)
+            ended = decider.ended(self.asked.id)
+            if ended is not None:  # Just now: the look-up may not have seen it.
+                return self._give_ended(ended)
+            unless = self.unless
+            refusal = None if unless is None else unless(decider.book, decider.now())
+            return decider.post(self) if refusal is None else lambda: self.give(refusal)
         try:
-            if self._same(stored, writer.book):
+            if self._same(stored, decider.book):
                 self.give(receipt_again(stored))
             else:
                 self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
@@ -233,6 +216,14 @@ class Post(Pending[PostOutcome]):
         refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
         return lambda: self.give(refusal)
 
+    def _give_ended(self, ended: Ended) -> Give:
+        """The answer to one who sends again what others decided meanwhile."""
+        if ended.is_of(self.asked, self.caller):
+            receipt = replace(ended.receipt, replayed=True)
+            return lambda: self.give(receipt)
+        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        return lambda: self.give(refusal)
+
 
 class Decide(Pending[DecisionOutcome]):
     """What somebody says of a proposal, or without a caller the ledger itself.
@@ -249,5 +240,5 @@ class Decide(Pending[DecisionOutcome]):
         self.transfers = 0 if batch is None else batch.transfers
         self.targets = () if batch is None else batch.targets
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
-        return writer.decide_proposal(self)
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
+        return decider.decide_proposal(self)

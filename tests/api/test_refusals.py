@@ -39,7 +39,7 @@ TRANSFERS = f"{CAJA}/transfers"
 ACCOUNTS = f"{CAJA}/accounts"
 
 # The JSON door gives every batch a day from now, so none can come too late. A batch with a
-# manifest of its poster's can; that door is not open over HTTP. That holds expire, nobody
+# manifest of its poster's can (test_lines.py). That holds expire, nobody
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
 # Provoked in test_proposals.py of the three rooms, where several people are at work.
 AGREED = {
@@ -56,6 +56,11 @@ NOT_OVER_HTTP = {
     RefusalCode.LIMIT_NOT_DUE,
     RefusalCode.OCCURRENCE_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,
+    # Of lines and keys: test_lines.py.
+    RefusalCode.POSTER_KEY_USED,
+    RefusalCode.POSTER_KEY_NOT_FOUND,
+    RefusalCode.SIGNATURE_MISSING,
+    RefusalCode.SIGNATURE_NOT_ACCEPTED,
 }
 
 
@@ -301,6 +306,7 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
         under("cash", "ana", "5.01", action="post", target=1),
     ),
     RefusalCode.RATE_DIFFERS: ([], exchange({"entry": 1, "rate": {"n": 1, "d": 17}})),
+    RefusalCode.RESIDUE_DIFFERS: ([], exchange({"entry": 1, "rate": {"n": 100, "d": 1997}})),
     RefusalCode.DEBIT_ACCOUNT_CLOSED: (
         [to("ana", status="closed")],
         transfer("ana", "eva", "1.00"),

@@ -250,6 +250,7 @@ async def test_what_was_spent_is_left_or_taken_from_another(office: Office) -> N
                     "debit_account": "bridge",
                     "credit_account": "ana",
                     "amount": "50.00",
+                    "currency": "MXN",
                     "kind": "rest",
                     "debit_balance": "-50.00",
                     "credit_balance": "100.00",

@@ -99,12 +99,22 @@ def test_after_a_stop_no_date_overtakes_an_earlier_one(book: Book) -> None:
 # ---- what is asked again as it is decided
 
 
+def test_whoever_looked_the_time_is_the_ledgers(book: Book) -> None:
+    """To the microsecond: of the date itself, and of giving it up."""
+    put(book, miss_after=60)
+    due, missed = the_due(book), the_due(book, AT + 60 * A_MINUTE + 1)
+    assert no_more_due(book, due, AT - 1) == GONE
+    assert no_more_due(book, due, AT) is None
+    assert no_more_due(book, missed, AT + 60 * A_MINUTE) == GONE
+    assert no_more_due(book, missed, AT + 60 * A_MINUTE + 1) is None
+
+
 def test_a_holiday_that_was_set_meanwhile_moves_it(book: Book) -> None:
     put(book, on_holiday="after")
     due = the_due(book)
-    assert no_more_due(book, due) is None
+    assert no_more_due(book, due, AT) is None
     book.apply(holidays(FIRST))
-    assert no_more_due(book, due) == GONE
+    assert no_more_due(book, due, AT) == GONE
 
 
 def test_it_waits_when_the_last_day_was_closed_meanwhile(book: Book) -> None:
@@ -113,6 +123,6 @@ def test_it_waits_when_the_last_day_was_closed_meanwhile(book: Book) -> None:
     book.apply(DayOpened(recorded_at=book.recorded_at, by="x", date=TODAY))
     put(book)
     due = the_due(book)
-    assert no_more_due(book, due) is None
+    assert no_more_due(book, due, AT) is None
     book.apply(closing(book, TODAY))
-    assert no_more_due(book, due) == GONE
+    assert no_more_due(book, due, AT) == GONE

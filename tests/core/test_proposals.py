@@ -124,7 +124,7 @@ def test_which_transfers_a_rule_is_for(
     book: Book, facts: dict[str, object], amount: str, is_matched: bool
 ) -> None:
     rule(book, **facts)
-    before = list(book.balance)
+    before = book.balance[:]
     outcome = post(book, batch(pay("ana", "ben", amount)))
     if is_matched:
         assert isinstance(outcome, Refusal)

@@ -465,7 +465,7 @@ class Twins:
     def _everything(self) -> tuple[object, ...]:
         """All that a book knows, also what it keeps twice."""
         book = self.book
-        return list(book.state()), book.floor.copy(), book.ceiling.copy(), book.due()
+        return list(book.state()), [*book.floor], [*book.ceiling], book.due()
 
 
 def day_called(day: int) -> date:

@@ -184,6 +184,11 @@ MUTANTS = (
             "",
         ),
         (
+            "a whitelist accepts what nobody need accept",
+            "        if line.accepts is UNSET:\n            return False\n",
+            "",
+        ),
+        (
             "it is accepted by itself at once",
             "proposal.is_acceptable(line.recorded_at) or self.is_whitelisted(proposal.line)",
             "proposal.line.accept_at or self.is_whitelisted(proposal.line)",
@@ -378,5 +383,33 @@ MUTANTS = (
             "since=0, by=line.by",
         ),
         tests=("tests/core/test_proposals.py",),
+    ),
+    *of(
+        "ledger/sequencer/deciding.py",
+        (
+            "what was decided just now is decided anew",
+            "        return self._ended.get(batch)\n",
+            "        return None\n",
+        ),
+        (
+            "what cannot be kept back leaves no trace",
+            "            if refusal.code in PASSING:\n",
+            "            if refusal.code:\n",
+        ),
+        tests=("tests/sequencer/test_proposals.py",),
+    ),
+    *of(
+        "ledger/sequencer/writer.py",
+        (
+            "what a proposal keeps back counts against itself when it is tried",
+            "                book.proposals.free(freed, asked.id)\n",
+            "                pass\n",
+        ),
+        (
+            "a receipt is shown that this writer did not sign",
+            "        if index >= self.signed.size:  # Another wrote it: see _look_up.\n",
+            "        if False:\n",
+        ),
+        tests=("tests/sequencer/test_proposals.py",),
     ),
 )

@@ -395,4 +395,93 @@ MUTANTS = (
         ),
         tests=("tests/core/test_reserves.py",),
     ),
+    *of(
+        "ledger/services/runs.py",
+        (
+            "a fee that was paid is charged again",
+            "due -= 0 if plan.dues else paid.get(payer.number, 0)",
+            "due -= 0",
+        ),
+        (
+            "what was paid of demurrage is charged again",
+            "charged_by(row.balances, dues) - row.paid) > 0",
+            "charged_by(row.balances, dues)) > 0",
+        ),
+        (
+            "a part is tried once only",
+            "if transfers and len(stored) < plan.attempts:",
+            "if transfers and not stored:",
+        ),
+        (
+            "a part is posted again and again",
+            "if transfers and len(stored) < plan.attempts:",
+            "if transfers:",
+        ),
+        (
+            "what was collected now is not counted",
+            "                self._collected[part] += amount\n",
+            "",
+        ),
+        (
+            "what was collected now is still owed",
+            "                left[numbers[number]] -= amount\n",
+            "",
+        ),
+        (
+            "the first of a part is charged with the one before",
+            "range(part * PART_ACCOUNTS + 1,",
+            "range(part * PART_ACCOUNTS,",
+        ),
+        ("what was given out is given again", "        left -= already\n", ""),
+        (
+            "what is left over is given to nobody",
+            "if (amount := share + (i < more)) > 0",
+            "if (amount := share) > 0",
+        ),
+        (
+            "a period is charged on its last day",
+            "if end >= today or not _is_closed(book, end):",
+            "if end > today or not _is_closed(book, end):",
+        ),
+        (
+            "a period is charged while days of it are open",
+            "if end >= today or not _is_closed(book, end):",
+            "if end >= today:",
+        ),
+        (
+            "a period is charged up to any day",
+            "if not dues or dues[-1].last != end:",
+            "if not dues:",
+        ),
+        (
+            "a fee is charged before its period",
+            "if span.first > today:",
+            "if span.last < span.first:",
+        ),
+        (
+            "a run spends its ids while no day is open",
+            "if not book.days.is_open(day, day):",
+            "if not day:",
+        ),
+        (
+            "the last accounts are in no part",
+            "parts=-(-book.accounts // PART_ACCOUNTS),",
+            "parts=max(1, book.accounts // PART_ACCOUNTS),",
+        ),
+        ("who collects is charged", "if number == plan.account or book", "if book"),
+        (
+            "all kinds pay a fee",
+            "if account.kind not in plan.kinds or account.status is Status.CLOSED:",
+            "if account.status is Status.CLOSED:",
+        ),
+        ("who collects is given a share", "        and account.number != plan.account\n", ""),
+        ("a frozen member is given a share", "        and account.status is Status.OPEN\n", ""),
+        ("what is due today is owed already", "if d.last < today]", "if d.last <= today]"),
+        (
+            "a run goes on where it was",
+            "names.index(asked.after) + 1",
+            "names.index(asked.after)",
+        ),
+        tests=("tests/services/test_runs.py",),
+    ),
 )

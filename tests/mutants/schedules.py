@@ -260,8 +260,13 @@ MUTANTS = (
         ),
         (
             "a date is missed on its last minute",
-            "now - at > miss_after * MINUTE_US",
-            "now - at >= miss_after * MINUTE_US",
+            "now - due.at > miss_after * MINUTE_US",
+            "now - due.at >= miss_after * MINUTE_US",
+        ),
+        (
+            "the ledger's own time is not asked",
+            "is_time = _is_missed(due, now) if is_given_up else due.at <= now",
+            "is_time = True",
         ),
         (
             "it is tried while no day is open",
@@ -280,8 +285,8 @@ MUTANTS = (
         ),
         (
             "a holiday set meanwhile moves nothing",
-            "if is_as_it_was and book.schedules.day_of(due.standing) == due.day:",
-            "if is_as_it_was:",
+            "if is_as_it_was and is_time and book.schedules.day_of(due.standing) == due.day:",
+            "if is_as_it_was and is_time:",
         ),
         ("nobody entered it", "        entered_by=standing.by,\n", ""),
         (
@@ -300,7 +305,7 @@ MUTANTS = (
         "ledger/services/scheduler.py",
         (
             "it is posted though it was cancelled meanwhile",
-            "ledger, asked, CALLER, unless=lambda book: no_more_due(book, due)",
+            "ledger, asked, CALLER, unless=lambda book, now: no_more_due(book, due, now)",
             "ledger, asked, CALLER",
         ),
         (
@@ -310,8 +315,8 @@ MUTANTS = (
         ),
         (
             "a note is recorded of what is no more due",
-            "            refusal = no_more_due(book, due)\n            return refusal or ",
-            "            refusal = no_more_due(book, due)\n            return ",
+            "            refusal = no_more_due(book, due, now)\n            return refusal or ",
+            "            refusal = no_more_due(book, due, now)\n            return ",
         ),
         (
             "two of an account are under way",
@@ -348,5 +353,14 @@ MUTANTS = (
             "                pass\n",
         ),
         tests=("tests/core/test_schedules.py", "tests/services/test_scheduler.py"),
+    ),
+    *of(
+        "ledger/sequencer/pending.py",
+        (
+            "what speaks against a post is not asked",
+            "refusal = None if unless is None else unless(decider.book, decider.now())",
+            "refusal = None",
+        ),
+        tests=("tests/services/test_scheduler.py",),
     ),
 )

@@ -24,6 +24,7 @@ from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey
 from ledger.journal.proofs import verify_proof
+from ledger.sequencer import deciding
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
@@ -191,7 +192,7 @@ async def test_nothing_decided_on_a_failed_commit_is_answered(
         receipts = await asyncio.gather(first, second)
         assert all(isinstance(receipt, Receipt) for receipt in receipts)
         assert await look == 500
-    assert house.book().balance[1:] == [-500, 0, 0, 500]
+    assert house.book().balance[1:].tolist() == [-500, 0, 0, 500]
 
 
 async def test_while_the_database_is_away_nobody_waits_in_vain(house: House) -> None:
@@ -321,7 +322,7 @@ async def test_too_much_waiting_is_turned_away(
     async def hold(_: int) -> None:
         await held.wait()
 
-    monkeypatch.setattr(writer_module, "GROUP_TRANSFERS_MAX", 5)
+    monkeypatch.setattr(deciding, "GROUP_TRANSFERS_MAX", 5)
     store = house.store()
     async with house.serving(store) as desk:
         await furnish(desk)
@@ -347,7 +348,7 @@ async def test_refused_batches_are_limited_in_rate(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One key cannot fill the journal with refusals; time makes room again."""
-    monkeypatch.setattr(writer_module, "REFUSED_BURST", 3)
+    monkeypatch.setattr(deciding, "REFUSED_BURST", 3)
     async with house.serving() as desk:
         await furnish(desk)
 

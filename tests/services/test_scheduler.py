@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.core import proposals
 from ledger.core.answered import Receipt
@@ -102,8 +102,10 @@ def at(house: House, day: date, minute: int = 360, more_us: int = 0) -> None:
 
 async def settle(desk: Sequencer, scheduler: Scheduler) -> None:
     """Turns until nothing is due."""
-    while await scheduler.turn("caja") == 0.0:
-        pass
+    for _ in range(200):
+        if await scheduler.turn("caja") > 0:
+            return
+    raise AssertionError("something is due, turn after turn")
 
 
 def leaves(house: House) -> list[AnyLeaf]:
@@ -338,6 +340,28 @@ async def test_cancelled_during_a_try_nothing_is_posted(house: House) -> None:
         assert len(own(house)) == 1
 
 
+async def test_a_clock_that_was_wrong_brings_nothing_about_too_early(house: House) -> None:
+    """Set right after the scheduler looked: the ledger's own time has the last word."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, "rent")
+        await plan(desk, "dues", miss_after_minutes=5)
+        at(house, TOMORROW, 370)
+        scheduler = scheduler_of(desk, house)
+        (missed, posted) = (await due_of(desk, house)).due
+        assert missed.line is not None
+        at(house, TOMORROW, 359)
+        await scheduler._attempt("caja", posted)
+        at(house, TOMORROW, 364)
+        await scheduler._attempt("caja", missed)
+        assert own(house) == []
+        assert not any(isinstance(leaf, Occurrence) for leaf in leaves(house))
+        await settle(desk, scheduler)
+    assert [outcomes(house.book(), code) for code in ("rent", "dues")] == [
+        [("2023-11-15", "posted", 1)]
+    ] * 2
+
+
 async def test_cancelled_while_it_is_noted_as_missed_nothing_is_noted(house: House) -> None:
     async with house.serving() as desk:
         await furnish(desk)
@@ -422,6 +446,23 @@ async def test_a_date_that_others_must_approve_waits_for_them(house: House) -> N
     found = [outcome for _, outcome, _ in outcomes(house.book())]
     assert found == ["posted", "missed", "missed"][: len(found)]
     assert len(found) > 1
+
+
+async def test_what_cannot_be_kept_back_for_approval_ends_like_any_other(house: House) -> None:
+    """Tried again as the rule says, then over; and not offered every minute for ever."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        rule = ApprovalRule(approvals=1, expires_after=86_400, kinds=["rent"], hold=True)
+        policy = PolicySet(recorded_at=0, code="rents", by="x", reason="board", rule=rule)
+        await record(desk, policy)
+        await plan(desk, debit_account="eva", retries=1, retry_minutes=30)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        for _ in range(3):
+            await settle(desk, scheduler)
+            house.now += 31 * MINUTE
+    assert [leaf.code for leaf in own(house)] == ["exceeds_credit_limit"] * 2  # type: ignore[union-attr]
+    assert outcomes(house.book()) == [("2023-11-15", "refused", 2)]
 
 
 # ---- whatever fails
@@ -539,12 +580,15 @@ async def test_what_an_operator_watches(house: House, caplog: pytest.LogCaptureF
         at(house, TOMORROW, 361)
         with caplog.at_level("INFO", "ledger.services.scheduler"):
             scheduler = Scheduler(desk, registry=registry, clock=house.clock)
+            await scheduler.turn("caja")
+            assert registry.get_sample_value("ledger_schedules_due") == 2
             await settle(desk, scheduler)
     for outcome in ("posted", "refused"):
         labels = {"outcome": outcome}
         assert registry.get_sample_value("ledger_schedule_attempts_total", labels) == 1
     assert registry.get_sample_value("ledger_schedule_late_seconds_count") == 2
-    assert registry.get_sample_value("ledger_schedules_due", {"ledger": "caja"}) == 0
+    assert registry.get_sample_value("ledger_schedules_due") == 0
+    assert b"caja" not in generate_latest(registry), "anybody may read it, without a key"
     told = {(r.schedule, r.date, r.attempt) for r in caplog.records}  # type: ignore[attr-defined]
     assert told == {("rent", "2023-11-15", 1), ("fee", "2023-11-15", 1)}
 
@@ -657,9 +701,9 @@ async def test_a_refusal_of_the_precondition_leaves_no_trace(house: House) -> No
         size = house.database.ledgers[1].head.size
         no = Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
         asked = batch(1, pay("cash", "ana", "1.00"))
-        assert await desk.post("caja", asked, OPERATOR, unless=lambda _: no) == no
+        assert await desk.post("caja", asked, OPERATOR, unless=lambda _, __: no) == no
         assert house.database.ledgers[1].head.size == size
         assert isinstance(await desk.post("caja", asked, OPERATOR), Receipt)
-        receipt = await desk.post("caja", asked, OPERATOR, unless=lambda _: no)
+        receipt = await desk.post("caja", asked, OPERATOR, unless=lambda _, __: no)
         assert isinstance(receipt, Receipt)
         assert receipt.replayed

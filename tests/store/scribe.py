@@ -83,14 +83,14 @@ class Scribe:
         self.leaves.append(encode_line(leaf))
         return len(self.leaves) - 1
 
-    def open_accounts(self, count: int) -> None:
+    def open_accounts(self, count: int, currency: str = "MXN") -> None:
         for _ in range(count):
             number = self.book.accounts + 1
             leaf = AccountOpened(
                 recorded_at=self.now,
                 number=number,
                 code=f"m-{number}",
-                currency="MXN",
+                currency=currency,
                 nature=Nature.CREDIT,
                 kind="member",
                 holder=number.to_bytes(16, "big"),

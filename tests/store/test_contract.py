@@ -21,15 +21,17 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.leaves import (
+    CurrencyAdded,
     DayClosed,
     DayOpened,
     LimitChanged,
     SettingsChanged,
     StatusChanged,
 )
-from ledger.core.lines import Terms
-from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
+from ledger.core.lines import Beside, Rate, Terms
+from ledger.core.model import Action, CurrencyKind, DaysBy, Mode, Phase, Role, Side, Status
 from ledger.core.ports import DayBalances, Movement
+from ledger.core.rule_leaves import Levy, LevySet
 from ledger.core.store import Group, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
@@ -85,7 +87,7 @@ async def everything(place: Place, store: Store, ledger_id: int) -> list[object]
     return [
         [leaf async for page in store.leaves_from(ledger_id, 0, 10**6) for leaf in page],
         await place.reads.transfers(ledger_id, after=0, limit=1000),
-        await place.reads.batch_ids(ledger_id, after=-1, limit=1000),
+        await place.reads.batch_leaves(ledger_id, after=-1, limit=1000),
         await store.snapshots(ledger_id),
         await store.checkpoint(ledger_id),
         await place.reads.links(ledger_id, range(10)),
@@ -221,7 +223,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
     await store.commit(group)
     after = await everything(place, store, ledger_id)
     assert seen == [before]
-    leaves, rows, ids, snapshots, checkpoint, _ = after
+    leaves, rows, spent, snapshots, checkpoint, _ = after
     assert isinstance(leaves, list)
     assert [leaf.line for leaf in leaves] == scribe.leaves
     assert [leaf.body for leaf in leaves[6:]] == [
@@ -230,7 +232,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
         group.batches[2].body,
         b"",
     ]
-    assert ids == [(6, FIRST), (7, SECOND), (8, THIRD)]
+    assert spent == list(enumerate(scribe.leaves[6:9], 6))
     assert isinstance(rows, list)
     assert [(r.sequence, r.batch_number, r.position) for r in rows] == [
         (1, 1, 0),
@@ -606,12 +608,60 @@ async def test_references_that_must_be_unique_are_there_with_their_batch(place: 
     assert [row.amount for row in rows] == [5, 7]
 
 
+async def test_what_goes_back_with_a_row_when_it_is_taken_back(place: Place) -> None:
+    """Levies on it; and with what was bought, what was sold, the residue, and their levies."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.put(
+        CurrencyAdded(
+            recorded_at=NOW, code="CLP", kind=CurrencyKind.NATIONAL, scale=0, by="test"
+        )
+    )
+    scribe.open_accounts(2, "CLP")
+    casa, eva = scribe.book.accounts - 1, scribe.book.accounts
+    levy = Levy(kinds=["payment"], treasury=4, n=1, d=100, payer="debit")
+    scribe.put(LevySet(recorded_at=NOW, code="fair", by="x", reason="x", levy=levy))
+    entry = {"entry": 1}
+    rate = Rate(n=1, d=1_000)
+    scribe.post(
+        FIRST,
+        transfer(1, 3, 500),  # 1, and 2 levied.
+        transfer(1, 2, 10_099, terms=Terms(**entry)),  # 3, and 4 levied.
+        transfer(casa, eva, 10, terms=Terms(**entry, rate=rate)),  # 5.
+        transfer(2, 3, 99, terms=Terms(**entry, residue=True)),  # 6.
+    )
+    await store.commit(scribe.group())
+    found = await store.past(scribe.head.ledger_id, range(1, 7), 99)
+
+    def row(debit: int, credit: int, amount: int, kind: str) -> Beside:
+        return Beside(amount=amount, credit_account=credit, debit_account=debit, kind=kind)
+
+    assert {n: past.beside for n, past in found.items() if past.beside} == {
+        1: (row(1, 4, 5, "fair"),),
+        3: (row(1, 4, 101, "fair"),),
+        5: (
+            row(2, 3, 99, "exchange"),
+            row(1, 2, 10_099, "exchange"),
+            row(1, 4, 101, "fair"),
+        ),
+    }
+    assert [n for n, past in found.items() if past.is_beside] == [2, 3, 4, 6]
+    assert [past.kind for past in found.values()] == [
+        "payment",
+        "fair",
+        "payment",
+        "fair",
+        "payment",
+        "payment",
+    ]
+
+
 async def test_what_later_transfers_took_of_earlier_ones(place: Place) -> None:
     """As it stood before a sequence, however much is recorded since."""
     store = place.store()
     scribe = await begun(store)
-    paid = Past(debit=1, credit=2, amount=100)
-    held = Past(debit=3, credit=4, amount=50, phase=HELD)
+    paid = Past(kind="payment", debit=1, credit=2, amount=100)
+    held = Past(kind="payment", debit=3, credit=4, amount=50, phase=HELD)
     back = Terms(action=Action.REVERSE, target=1)
     scribe.post(FIRST, transfer(1, 2, 100), transfer(3, 4, 50, terms=HOLD))
     scribe.post(SECOND, transfer(2, 1, 30, terms=back), past={1: paid})
@@ -619,9 +669,9 @@ async def test_what_later_transfers_took_of_earlier_ones(place: Place) -> None:
     scribe.post(THIRD, transfer(2, 1, 20, terms=back), transfer(1, 2, 7), past={1: paid})
     await store.commit(scribe.group())
     ledger_id = scribe.head.ledger_id
-    third = Past(debit=2, credit=1, amount=30, is_link=True)
-    fourth = Past(debit=2, credit=1, amount=20, is_link=True)
-    fifth = Past(debit=1, credit=2, amount=7)
+    third = Past(kind="payment", debit=2, credit=1, amount=30, is_link=True)
+    fourth = Past(kind="payment", debit=2, credit=1, amount=20, is_link=True)
+    fifth = Past(kind="payment", debit=1, credit=2, amount=7)
     all_of_it = {1: replace(paid, taken=50), 2: held, 3: third, 4: fourth, 5: fifth}
     asked = [5, 2, 3, 1, 4, 77]
     assert await store.past(ledger_id, asked, 100) == all_of_it
@@ -655,7 +705,7 @@ async def test_links_of_links_in_order_of_sequence(place: Place) -> None:
     ledger_id = scribe.head.ledger_id
     assert await place.reads.links(ledger_id, {2, 3}) == {2: links, 3: [links[1]]}
     assert await store.past(ledger_id, {2}, 9) == {
-        2: Past(debit=1, credit=2, amount=9, taken=5, is_link=True)
+        2: Past(kind="payment", debit=1, credit=2, amount=9, taken=5, is_link=True)
     }
 
 
@@ -671,7 +721,7 @@ async def test_links_stay_in_their_ledger(place: Place) -> None:
     await store.commit(norte.group())
     caja.post(FIRST, *[transfer(1, 2, 9)] * 2)
     await store.commit(_linked(Link(1, 2, 9))(caja.group()))
-    untouched = Past(debit=3, credit=4, amount=2)
+    untouched = Past(kind="payment", debit=3, credit=4, amount=2)
     assert await store.past(norte_id, [1, 2], 9) == {1: untouched, 2: untouched}
     assert await place.reads.links(norte_id, [1, 2]) == {}
     assert await store.past(caja.head.ledger_id, [3], 9) == {}
@@ -1024,9 +1074,10 @@ async def test_batches_by_id_number_and_page(place: Place) -> None:
     assert by_number[1].line == scribe.leaves[6]
     assert by_number[1].body.startswith(b'{"count":2,')
     assert list(by_number[1].amount) == []
-    ids = await place.reads.batch_ids(ledger_id, after=-1, limit=2)
-    assert ids == [(6, FIRST), (7, SECOND)]
-    assert await place.reads.batch_ids(ledger_id, after=7, limit=2) == [(8, THIRD)]
+    first, second, third = enumerate(scribe.leaves[6:9], 6)
+    leaves = await place.reads.batch_leaves(ledger_id, after=-1, limit=2)
+    assert leaves == [first, second]
+    assert await place.reads.batch_leaves(ledger_id, after=7, limit=2) == [third]
 
 
 # ---- keys

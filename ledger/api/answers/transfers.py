@@ -5,7 +5,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers.base import Answer, PhaseName
+from ledger.api.answers.base import Answer, FractionAnswer, PhaseName
+from ledger.api.answers.rules import RateAnswer
 from ledger.core.model import Action, Flag, Nature, OneSide
 
 
@@ -30,7 +31,9 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
     Those in phase `held` or `released` moved nothing. `target` is the hold or transfer that the
-    action is about; `reversed_by` and `cleared_by` may grow.
+    action is about; `reversed_by` and `cleared_by` may grow. Of an exchange, `rate` is minor
+    units bought for minor units sold, `fraction` what of them was not given for being less than
+    one, and `residue` says that it books what bought nothing.
     """
 
     sequence: int
@@ -55,6 +58,9 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     target: int | UnsetType = UNSET
     expires: str | UnsetType = UNSET  # Of a hold.
     entry: int | UnsetType = UNSET
+    rate: RateAnswer | UnsetType = UNSET
+    fraction: FractionAnswer | UnsetType = UNSET
+    residue: bool = False
     suspense: OneSide | UnsetType = UNSET
     flags: list[Flag] | UnsetType = UNSET
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
@@ -70,7 +76,11 @@ class TransfersPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatementLine(Answer, frozen=True, kw_only=True, gc=False):
-    """A transfer as one account saw it, with the account's running balance."""
+    """A transfer as one account saw it, with the account's running balance.
+
+    Of an exchange, `rate` is minor units bought for minor units sold; `fraction` is what the
+    account that gave them kept, for being less than one.
+    """
 
     sequence: int
     id: UUID
@@ -85,6 +95,8 @@ class StatementLine(Answer, frozen=True, kw_only=True, gc=False):
     recorded_at: str
     reference: str = ""
     description: str = ""
+    rate: RateAnswer | UnsetType = UNSET
+    fraction: FractionAnswer | UnsetType = UNSET
 
 
 class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):

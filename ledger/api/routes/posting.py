@@ -61,6 +61,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "transfers": [_TRANSFER],
         },
         waits=ProposalPosted,
+        takes_lines=True,
     ),
     Route(
         "GET",

@@ -43,6 +43,7 @@ class Route:
     example: object = None
     sample: str = ""  # A query worth trying.
     waits: type[Struct] | None = None
+    takes_lines: bool = False  # Besides JSON, by the signed door (api/lines.py).
 
     @property
     def template(self) -> str:

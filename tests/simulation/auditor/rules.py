@@ -8,16 +8,31 @@ are objects as they stand in the journal's lines. Each rule is one method of Rul
 *   what is moved besides: `_move_beside`, as a Beside.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
-from tests.simulation.days import Calendar
+from tests.simulation.auditor.state import (
+    ADJUSTED,
+    HELD,
+    POSTED,
+    RELEASED,
+    Asked,
+    Beside,
+    Decided,
+    Draft,
+    Hold,
+    Item,
+    Key,
+    Leg,
+    Moment,
+    Place,
+    Wanted,
+    Why,
+)
 
-POSTED, HELD, RELEASED, ADJUSTED = range(4)  # What a row says of its amount.
 AMOUNT_MAX = 2**53 - 1
 REST = "rest"  # The kind of a row that takes what `up_to` leaves.
 STOOD_IN_FOR = {
@@ -28,244 +43,6 @@ STOOD_IN_FOR = {
     "credit_account_frozen": "credit",
     "exceeds_balance_limit": "credit",
 }
-
-
-# ---- what there is
-
-
-@dataclass(frozen=True)
-class Place:
-    """How an account stands. Bounds and balance are minor units, credits minus debits."""
-
-    number: int
-    code: str
-    currency: str
-    nature: str
-    kind: str
-    holder: str
-    lower: int | None
-    upper: int | None
-    soft: str = ""  # debit, credit or both: the lower bound, the upper, or both may be passed.
-    status: str = "open"
-    balance: int = 0
-    pending_debits: int = 0  # What open holds keep back of it,
-    pending_credits: int = 0  # and for it.
-
-    @property
-    def may_pay(self) -> bool:
-        return self.status in ("open", "frozen_credits")
-
-    @property
-    def may_be_paid(self) -> bool:
-        return self.status in ("open", "frozen_debits")
-
-    @property
-    def least(self) -> int | None:
-        """The lower bound with what is pending, hard or soft."""
-        return None if self.lower is None else self.lower + self.pending_debits
-
-    @property
-    def most(self) -> int | None:
-        """The upper bound with what is pending, hard or soft."""
-        return None if self.upper is None else self.upper - self.pending_credits
-
-    @property
-    def floor(self) -> int | None:
-        """What no debit may lead below."""
-        return None if self.soft in ("debit", "both") else self.least
-
-    @property
-    def ceiling(self) -> int | None:
-        """What no credit may lead above."""
-        return None if self.soft in ("credit", "both") else self.most
-
-
-@dataclass(frozen=True)
-class Hold:
-    """An amount held back, and what is left of it."""
-
-    debit: int
-    credit: int
-    amount: int
-    left: int
-    expires: int
-
-
-@dataclass(frozen=True)
-class Item:
-    """What a suspense account stood in for, and what is left of it."""
-
-    account: int
-    side: str
-    left: int
-    since: int
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What a transfer moves besides its own amount."""
-
-    debit: int
-    credit: int
-    amount: int
-    kind: str
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A transfer that is asked for, by numbers; 0 is a code that is not known."""
-
-    debit: int
-    credit: int
-    amount: int
-    kind: str = ""
-    reference: str = ""
-    day: date | None = None
-    value_day: date | None = None
-    terms: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def action(self) -> str:
-        return str(self.terms.get("action", ""))
-
-    @property
-    def target(self) -> int:
-        return int(self.terms.get("target", 0))
-
-    @property
-    def is_adjusting(self) -> bool:
-        return bool(self.terms.get("adjusting"))
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a batch is decided: microseconds since 1970, and the ledger's day."""
-
-    at: int
-    day: date
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A batch, as the rules see it."""
-
-    wanted: Sequence[Wanted]
-    mode: str
-    source: str = ""
-    late: str = ""
-
-
-@dataclass(frozen=True)
-class Leg:
-    """A row, with the balances after it. What is not compared, no row shows."""
-
-    position: int
-    sequence: int
-    debit: int
-    credit: int
-    amount: int
-    debit_balance: int
-    credit_balance: int
-    phase: int = POSTED
-    kind: str = field(default="", compare=False)
-    day: date = field(default=date.min, compare=False)
-    link: int = field(default=0, compare=False)  # The row it takes back of, or clears.
-    hold: int = field(default=0, compare=False)  # The hold it posts or releases.
-    levy_of: int = field(default=0, compare=False)  # The row it was levied on,
-    levy_back: int = field(default=0, compare=False)  # or with which it goes back.
-    levies: tuple[Beside, ...] = field(default=(), compare=False)  # That it has.
-
-    @property
-    def moves(self) -> bool:
-        return self.phase in (POSTED, ADJUSTED)
-
-
-@dataclass(frozen=True)
-class Why:
-    """Why a transfer cannot be."""
-
-    position: int | None
-    code: str
-    account: int | None = None
-    available: int | None = None
-
-
-@dataclass
-class Decided:
-    """What a batch amounts to on a state: rows, refusals, notes, and what it changed."""
-
-    legs: list[Leg] = field(default_factory=list)
-    refused: list[Why] = field(default_factory=list)
-    notes: dict[int, dict[str, Any]] = field(default_factory=dict)
-    changed: "dict[Key, Any]" = field(default_factory=dict)
-
-
-# ---- how it stood, and how it would stand
-
-Key = tuple[str, Any]
-
-
-class Shelf:
-    """Whatever the books hold, by kind and key, each as it stood after so many leaves."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, dict[Any, list[tuple[int, Any]]]] = {}
-
-    def put(self, key: Key, value: object, size: int) -> None:
-        """From `size` leaves on it stands so; None where it is not there any more."""
-        kind, name = key
-        self._kinds.setdefault(kind, {}).setdefault(name, []).append((size, value))
-
-    def stood(self, kind: str, name: object) -> list[tuple[int, Any]]:
-        """All that it ever was, with the size from which it was."""
-        return self._kinds.get(kind, {}).get(name, [])
-
-    def at(self, kind: str, name: object, size: int) -> Any:
-        history = self.stood(kind, name)
-        after = bisect_right(history, size, key=lambda stand: stand[0])
-        return history[after - 1][1] if after else None
-
-    def all_at(self, kind: str, size: int) -> dict[Any, Any]:
-        """All of a kind that were there."""
-        found = {name: self.at(kind, name, size) for name in self._kinds.get(kind, {})}
-        return {name: value for name, value in found.items() if value is not None}
-
-
-class Draft:
-    """A state after `size` leaves that a batch is changing.
-
-    Args:
-        past: what was taken of earlier rows is known only as it was after so many leaves.
-    """
-
-    def __init__(self, shelf: Shelf, size: int, past: int) -> None:
-        self.changed: dict[Key, Any] = {}
-        self._shelf = shelf
-        self._size = size
-        self._past = past
-
-    def get(self, kind: str, name: object) -> Any:
-        if (kind, name) in self.changed:
-            return self.changed[kind, name]
-        return self._shelf.at(kind, name, self._past if kind == "taken" else self._size)
-
-    def place(self, number: int) -> Place | None:
-        return cast(Place | None, self.get("place", number))
-
-    def hold(self, sequence: int) -> Hold | None:
-        return cast(Hold | None, self.get("hold", sequence))
-
-    def item(self, sequence: int) -> Item | None:
-        return cast(Item | None, self.get("item", sequence))
-
-    def taken(self, sequence: int) -> int:
-        return int(self.get("taken", sequence) or 0)
-
-    def calendar(self) -> Calendar:
-        return cast(Calendar, self.get("calendar", "") or Calendar())
-
-    def levies(self) -> list[tuple[str, Mapping[str, Any]]]:
-        return sorted(self._shelf.all_at("levy", self._size).items())
 
 
 # ---- the rules
@@ -318,6 +95,24 @@ class Ruling:
         done.changed = draft.changed
         return done
 
+    def is_hopeless(self) -> bool:
+        """Whether one is refused whoever approves it: for its accounts, reference or dates.
+
+        Which years may be adjusted is asked when it is posted.
+        """
+        return any(
+            self._refuse_accounts(position, one)
+            or self._refuse_reference(position, one)
+            or not self._is_dated(one)
+            for position, one in enumerate(self._asked.wanted)
+        )
+
+    def _is_dated(self, one: Wanted) -> bool:
+        day = (one.day or self._moment.day) if one.is_adjusting else self._day(one)
+        return day is not None and (
+            one.value_day is None or self._calendar.allows_value(one.value_day, day)
+        )
+
     def _entries(self) -> Iterator[list[int]]:
         def key(position: int) -> tuple[str, int]:
             entry = self._asked.wanted[position].terms.get("entry")
@@ -352,16 +147,7 @@ class Ruling:
         return next(filter(None, (rule(position, one) for rule in rules)), None)
 
     def _refuse_accounts(self, position: int, one: Wanted) -> Why | None:
-        debit, credit = self._draft.place(one.debit), self._draft.place(one.credit)
-        if debit is None:
-            return Why(position, "debit_account_not_found")
-        if credit is None:
-            return Why(position, "credit_account_not_found")
-        if debit.number == credit.number:
-            return Why(position, "accounts_must_differ", credit.number)
-        if debit.currency != credit.currency:
-            return Why(position, "accounts_of_different_currencies", credit.number)
-        return None
+        return refuse_accounts(position, one, self._draft.place)
 
     def _refuse_reference(self, position: int, one: Wanted) -> Why | None:
         is_used = bool(one.reference) and self._is_taken(position)
@@ -756,6 +542,22 @@ class Ruling:
             note["business_date"] = day.isoformat()
         if note:
             self._done.notes[position] = note
+
+
+def refuse_accounts(
+    position: int, one: Wanted, place: Callable[[int], Place | None]
+) -> Why | None:
+    """Why nothing can ever pass between two accounts."""
+    debit, credit = place(one.debit), place(one.credit)
+    if debit is None:
+        return Why(position, "debit_account_not_found")
+    if credit is None:
+        return Why(position, "credit_account_not_found")
+    if debit.number == credit.number:
+        return Why(position, "accounts_must_differ", credit.number)
+    if debit.currency != credit.currency:
+        return Why(position, "accounts_of_different_currencies", credit.number)
+    return None
 
 
 def keep_back(

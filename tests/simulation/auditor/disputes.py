@@ -1,0 +1,94 @@
+"""Disputes: one of a transfer at a time, each ended once."""
+
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.auditor.books import Books, Entry, line, shown
+from tests.simulation.auditor.forms import must
+
+if TYPE_CHECKING:  # What it is shown; nothing of it is called.
+    from ledger.core.refusals import Refusal
+
+
+@line("dispute")
+def _dispute(books: Books, entry: Entry) -> None:
+    fields = entry.fields
+    target = fields["target"]
+    must(target <= books.transfers[-1], "a dispute about nothing", target)
+    must(books.one_now("dispute", target) is None, "a dispute while one is open", target)
+    names = ("by", "due", "reason")
+    facts = {name: fields[name] for name in names if name in fields}
+    books.shelve("dispute", target, {**facts, "since": fields["recorded_at"]})
+
+
+@line("dispute_ended")
+def _dispute_ended(books: Books, entry: Entry) -> None:
+    """It was open; what made it good came after what it is about."""
+    target, linked = entry.fields["target"], entry.fields.get("linked")
+    must(books.one_now("dispute", target), "the end of no dispute", target)
+    is_later = linked is None or target < linked <= books.transfers[-1]
+    must(is_later, "made good by nothing that came after", target, linked)
+    books.shelve("dispute", target, None)
+
+
+@shown("dispute")
+def _disputes(book: Any) -> dict[Any, Any]:
+    return {
+        target: {
+            "by": one.by,
+            "reason": one.reason,
+            "since": one.since,
+            **({"due": str(one.due)} if one.due else {}),
+        }
+        for target, one in book.disputes.open.items()
+    }
+
+
+def opened(
+    books: Books, target: int, reason: str, refusal: "Refusal | None", signed: int, since: int
+) -> None:
+    """It was opened, or there is a reason why not.
+
+    Args:
+        since: how many leaves there were when it was asked.
+    """
+    books.read()
+    sizes = range(since, len(books.roots))
+    match refusal and refusal.code:
+        case None:
+            fields = {"line": "dispute", "target": target, "reason": reason}
+            must(_is_there(books, fields, signed), "no such dispute", fields)
+        case "dispute_open":
+            is_open = any(books.shelf.at("dispute", target, size) for size in sizes)
+            must(is_open, "none was open", target)
+        case code:
+            is_excused = code == "target_not_found" and target > books.transfers[since]
+            must(is_excused, "refused without reason", code, target)
+
+
+def ended(
+    books: Books,
+    target: int,
+    outcome: str,
+    linked: int | None,
+    refusal: "Refusal | None",
+    signed: int,
+    since: int,
+) -> None:
+    """It was ended, or there is a reason why not."""
+    books.read()
+    sizes = range(since, len(books.roots))
+    match refusal and refusal.code:
+        case None:
+            fields = {"line": "dispute_ended", "target": target, "outcome": outcome}
+            must(_is_there(books, fields, signed), "no such end", fields)
+        case "dispute_not_open":
+            stood = [books.shelf.at("dispute", target, size) for size in sizes]
+            must(None in stood, "it was open", target)
+        case code:
+            is_later = linked is None or target < linked <= books.transfers[since]
+            is_excused = code == "target_not_found" and not is_later
+            must(is_excused, "refused without reason", code, target)
+
+
+def _is_there(books: Books, fields: dict[str, Any], signed: int) -> bool:
+    return any(fields.items() <= entry.fields.items() for entry in books.entries[:signed])
