@@ -331,7 +331,7 @@ def _backing(book: Book, rule: Reserve) -> dict[str, str]:
     reserves = book.reserves
     issued, kept = book.currency_of(rule.issuer), book.currency_of(rule.reserve)
     circulation, reserve = reserves.circulation(rule), reserves.in_reserve(rule)
-    headroom = max(0, reserves.ceiling(rule, reserve) - circulation)
+    headroom = max(0, reserves.headroom(rule))
     return {
         "circulation": show_amount(circulation, book.scales[issued]),
         "in_reserve": show_amount(reserve, book.scales[kept]),

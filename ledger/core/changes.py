@@ -468,6 +468,8 @@ def close_account(
     if book.holds.on(account.number):
         return Refusal(code=RefusalCode.ACCOUNT_HAS_HOLDS, account=account.number)
     other = book.account(book.numbers[asked.remaining_to])
+    if other.currency != account.currency:
+        return Refusal(code=RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES, account=other.number)
     is_debt = account.nature is Nature.CREDIT and account.balance < 0
     if is_debt and (other.kind != LOSS or asked.act is UNSET):
         return Refusal(code=RefusalCode.ACCOUNT_IN_DEBT, account=account.number)

@@ -45,20 +45,21 @@ class Reserves(Part):
         holds = state.holds.pending_debits if sign > 0 else state.holds.pending_credits
         return sign * state.balance[number] - holds.get(number, 0)
 
-    def ceiling(self, rule: Reserve, reserve: int) -> int:
-        """The circulation that so much of a reserve backs, rounded down."""
-        up, down = self._scales(rule)
-        return max(0, reserve) * rule.n * up // (rule.d * down)
+    def headroom(self, rule: Reserve) -> int:
+        """How much more may be issued, in minor units; below zero where too much was."""
+        room, of_issued, _ = self._room(rule)
+        return room // of_issued
 
-    def needed(self, rule: Reserve, circulation: int) -> int:
-        """The reserve that a circulation needs, rounded up."""
-        up, down = self._scales(rule)
-        return -(-max(0, circulation) * rule.d * down // (rule.n * up))
+    def _room(self, rule: Reserve) -> tuple[int, int, int]:
+        """What is backed and not issued; and the cost of one unit issued, or taken out.
 
-    def _scales(self, rule: Reserve) -> tuple[int, int]:
-        state = self._state
-        issued, kept = (state.currency_of(number) for number in (rule.issuer, rule.reserve))
-        return 10 ** state.scales[issued], 10 ** state.scales[kept]
+        All in one unit, in which nothing need be rounded.
+        """
+        scales = self._state.scales
+        issued, kept = (self._state.currency_of(one) for one in (rule.issuer, rule.reserve))
+        of_issued, of_kept = rule.d * 10 ** scales[kept], rule.n * 10 ** scales[issued]
+        room = self.in_reserve(rule) * of_kept - self.circulation(rule) * of_issued
+        return room, of_issued, of_kept
 
     def concerns(
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
@@ -84,13 +85,10 @@ class Reserves(Part):
 
     def _available(self, rule: Reserve, movement: Movement) -> int | None:
         """How much may pass between these accounts; None where the rule says nothing."""
-        sign = self._state.sign_of(rule.reserve)
-        left = movement.debit if sign > 0 else movement.credit
-        if movement.debit == rule.issuer:
-            return self.ceiling(rule, self.in_reserve(rule)) - self.circulation(rule)
-        if left == rule.reserve:
-            return self.in_reserve(rule) - self.needed(rule, self.circulation(rule))
-        return None
+        takes = movement.debit if self._state.sign_of(rule.reserve) > 0 else movement.credit
+        room, of_issued, of_kept = self._room(rule)
+        cost = of_issued * (movement.debit == rule.issuer) + of_kept * (takes == rule.reserve)
+        return room // cost if cost else None
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a currency cannot be backed so."""
@@ -104,13 +102,19 @@ class Reserves(Part):
             return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
         if currency.kind is not CurrencyKind.BACKED:
             return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
-        if max(rule.issuer, rule.reserve) > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        gone = state.why_gone(rule.issuer, rule.reserve)
+        if gone is not None:
+            return gone
         if state.currency_of(rule.issuer) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
         if rule.issuer == rule.reserve:
             return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER, account=rule.issuer)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """What is backed is looked at by its issuer and its reserve."""
+        is_one = account in self._watched
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a rule, or remove it. What is in circulation already stays, above it or not."""

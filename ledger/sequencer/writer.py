@@ -24,7 +24,6 @@ from ledger.core.answered import (
     ProposalReceipt,
     Receipt,
     RefusedReceipt,
-    WouldWait,
 )
 from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book, Posted
@@ -257,13 +256,19 @@ class Writer:
         )
         return receipt_again(stored) if is_mine else None
 
-    async def preview(
-        self, asked: AnyBatch, caller: Caller, workflow: str = ""
-    ) -> Posted | Refusal | WouldWait:
-        """What posting would do, or starting a payment, once what it stands on is committed."""
-        look = await self._preview(asked, caller)
+    async def preview(self, asked: AnyBatch, caller: Caller, workflow: str = "") -> PostOutcome:
+        """What posting would do, or starting a payment, once what it stands on is committed.
 
-        def ahead(book: Book) -> Posted | Refusal | WouldWait:
+        Where the id is spent it is the answer that posting would give.
+        """
+        look = await self._preview(asked, caller)
+        post = Post(asked, caller, workflow)
+        stored = await self._spent(post)
+
+        def ahead(book: Book) -> PostOutcome:
+            again = post.again(self.decider, stored)
+            if again is not None:
+                return again
             return self.decider.look_ahead(
                 asked, caller, workflow, lambda is_trial: look(book, is_trial)
             )
@@ -302,6 +307,26 @@ class Writer:
             return preview(book, asked, moment, used, past, key=caller.key, is_trial=is_trial)
 
         return look
+
+    async def _spent(self, post: Post) -> StoredBatch | None:
+        """What has the id of a batch, once all that is on its way with it is answered."""
+        batch = post.asked.id
+        while (first := self._in_flight.get(batch)) is not None:
+            await first.answered()
+        stored = (await self._store.lookup(self.ledger_id, [batch])).get(batch)
+        if stored is not None:
+            self._check_signed(stored)
+            post.salts = await self._salts(post, stored)
+        return stored
+
+    def _check_signed(self, stored: StoredBatch) -> None:
+        """What is ours is signed before anybody asks for it again.
+
+        Another wrote what is not, and nobody here knows whether it is signed: taking the
+        ledger again will tell.
+        """
+        if stored.leaf_index >= self.signed.size:
+            raise StoreUnavailable("a batch is there that this writer did not sign")
 
     async def wait_for(self, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""
@@ -481,10 +506,8 @@ class Writer:
             return {}
         self.decider.forget_committed()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        if any(stored.leaf_index >= self.signed.size for stored in known.values()):
-            # What is ours is signed before anybody asks for it again. So another wrote it, and
-            # nobody here knows whether it is signed: taking the ledger again will tell.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
+        for found in known.values():
+            self._check_signed(found)
         opening = self.book.opening
         for post in posts:
             stored = known.get(post.asked.id)

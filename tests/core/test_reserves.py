@@ -86,6 +86,34 @@ def test_the_last_minor_unit(book: Book) -> None:
     assert code(post(restored(book), batch(issue("1")))) == ("exceeds_reserve", 0)
 
 
+def test_issued_and_taken_from_the_reserve_at_once(book: Book) -> None:
+    """Where the reserve is of the currency itself, both sides of a transfer count."""
+    box = AccountOpened(
+        recorded_at=NOW,
+        number=5,
+        code="box",
+        currency="BON",
+        nature=Nature.DEBIT,
+        kind="bank",
+        holder=bytes(16),
+        by="operator",
+    )
+    book.apply(box)
+    book.apply(line("BON", Reserve(issuer=BONOS, reserve=5, n=1, d=1)))
+    assert isinstance(post(book, batch(pay("box", "shop", "100", currency="BON"))), Posted)
+    taken = pay("bonos", "box", "51", currency="BON")
+    assert code(post(book, batch(taken))) == ("exceeds_reserve", 50)
+
+
+def test_what_came_back_and_was_never_issued(book: Book) -> None:
+    """Circulation below zero leaves that much more of the reserve to be taken."""
+    book.apply(line("BON", Reserve(issuer=BONOS, reserve=CASH, n=3, d=2)))
+    add(book, "poor", None, None, "BON")
+    assert isinstance(post(book, batch(pay("poor", "bonos", "3", currency="BON"))), Posted)
+    add(book, "shelf", None, None)
+    assert code(post(book, batch(pay("cash", "shelf", "2.01")))) == ("exceeds_reserve", 200)
+
+
 def test_issued_in_the_entry_that_pays_for_it(book: Book) -> None:
     assert isinstance(post(book, batch(keep("2.00"), issue("3"))), Posted)
     assert code(post(book, batch(issue("3"), keep("2.00")))) == ("exceeds_reserve", 0)

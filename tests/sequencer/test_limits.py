@@ -10,6 +10,7 @@ from ledger.core.asked import (
     AskedAccount,
     AskedAct,
     AskedChange,
+    AskedCurrency,
     AskedEarned,
     AskedLedger,
     AskedLimits,
@@ -18,7 +19,7 @@ from ledger.core.asked import (
 )
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
-from ledger.core.model import Account, Action, Status
+from ledger.core.model import Account, Action, CurrencyKind, Status
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer
@@ -286,6 +287,19 @@ async def test_what_keeps_an_account_from_closing(house: House) -> None:
         assert await refused(desk, "ana", status=Status.CLOSED, remaining_to="eva") == (
             "exceeds_payment_limit"
         )
+
+
+async def test_what_an_account_has_goes_to_none_of_another_currency(house: House) -> None:
+    """Whether it has something or owes it."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        hours = AskedCurrency(code="HRS", kind=CurrencyKind.TIME, scale=0)
+        assert await desk.add_currency("caja", hours, OPERATOR) is None
+        await desk.open_accounts("caja", [AskedAccount(code="h", currency="HRS")], OPERATOR)
+        await desk.post("caja", batch(1, pay("ben", "ana", "0.01")), OPERATOR)
+        for code in ("ana", "ben"):
+            what = {"status": Status.CLOSED, "remaining_to": "h", "act": ACT}
+            assert await refused(desk, code, **what) == "accounts_of_different_currencies"
 
 
 async def test_an_account_with_holds_is_not_closed(house: House) -> None:

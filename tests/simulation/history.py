@@ -36,9 +36,11 @@ from tests.simulation.troubles import trouble
 from tests.simulation.workload.batches import send
 from tests.simulation.workload.client import OPERATOR, Client, Outbox
 from tests.simulation.workload.levies import set_levy
+from tests.simulation.workload.limits import change_limits
 from tests.simulation.workload.policies import set_policy, set_workflow
+from tests.simulation.workload.reserves import set_reserve
 from tests.simulation.workload.schedules import keep_holidays, plan
-from tests.simulation.workload.themes import COMMANDS
+from tests.simulation.workload.themes import NAMES, commands
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
@@ -79,16 +81,22 @@ class History(Struct):
 class Failed(AssertionError):
     """A history ended badly."""
 
-    def __init__(self, seed: int, steps: int, step: int, lines: list[str], why: str) -> None:
+    def __init__(
+        self, seed: int, steps: int, focus: str, step: int, lines: list[str], why: str
+    ) -> None:
         self.lines = lines
+        about = f" --focus {focus}" if focus else ""
         super().__init__(
             f"seed {seed}, step {step}: {why}\n"
-            f"to see it again: ./run simulate --seed {seed} --steps {steps}"
+            f"to see it again: ./run simulate --seed {seed} --steps {steps}{about}"
         )
 
 
-def run(seed: int, steps: int) -> History:
+def run(seed: int, steps: int, focus: str = "") -> History:
     """Live through a history.
+
+    Args:
+        focus: the theme that it is about; by default chance chooses it.
 
     Raises:
         Failed: the auditor, or anything else, found something wrong.
@@ -99,6 +107,7 @@ def run(seed: int, steps: int) -> History:
     async def begin() -> World:
         nonlocal world
         world = World(seed, steps)
+        world.focus = focus or world.random.choice(["", *NAMES])
         with _limits(world), _listening(world):
             await _live(world)
         return world
@@ -113,7 +122,7 @@ def run(seed: int, steps: int) -> History:
         step = world.step if world else 0
         found = (world.broken if world else None) or _first(error)
         why = f"{type(found).__name__}: {found}"
-        raise Failed(seed, steps, step + 1, lines, why) from found
+        raise Failed(seed, steps, focus, step + 1, lines, why) from found
     finally:
         if world is not None:
             world.close()
@@ -140,11 +149,12 @@ async def _live(world: World) -> None:
     await _furnish(world)
     rates = Rates.chosen(world.random)
     world.say(f"      roughness: {rates}")
+    world.say(f"      focus: {world.focus or 'none'}")
     world.rates = rates
     clients = [Client(world, f"client {n + 1}", outbox) for n in range(CLIENTS)]
     async with asyncio.TaskGroup() as group:
         for client in clients:
-            group.create_task(client.live(COMMANDS))
+            group.create_task(client.live(commands(world.focus)))
         group.create_task(trouble(world))
     await _settle(world, outbox)
 
@@ -165,7 +175,8 @@ async def _furnish(world: World) -> None:
     for code, kind, scale in [
         ("MXN", CurrencyKind.NATIONAL, 2),
         ("HRS", CurrencyKind.MUTUAL_CREDIT, 0),
-    ][: chance.choice([1, 2, 2])]:
+        ("VAL", CurrencyKind.BACKED, 1),
+    ][: 3 if world.focus else chance.choice([1, 2, 3])]:
         currency = AskedCurrency(code=code, kind=kind, scale=scale)
         told = await process.ask(
             lambda currency=currency: desk.add_currency("caja", currency, OPERATOR)
@@ -177,10 +188,12 @@ async def _furnish(world: World) -> None:
         assert not isinstance(opened, Refusal)
     client = Client(world, "the assembly", Outbox())
     client.ledger = "caja"
-    # Something is there from the beginning.
-    for make in (set_levy, set_policy, set_workflow, plan, plan, keep_holidays):
-        if chance.random() < 0.5:
-            await process.ask(partial(make(client).ask, desk))
+    for decides in (
+        *(set_levy, set_reserve, change_limits, change_limits),
+        *(set_policy, set_workflow, plan, plan, keep_holidays),
+    ):
+        if chance.random() < 0.4:  # It is so from the beginning.
+            await process.ask(partial(decides(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
         assert not isinstance(
@@ -200,6 +213,16 @@ def _accounts(currency: str) -> list[AskedAccount]:
             AskedAccount(code="eva", currency="MXN"),
             AskedAccount(code="fund", currency="MXN", kind="treasury"),
             AskedAccount(code="bridge", currency="MXN", lower_bound="none"),
+            AskedAccount(code="loss", currency="MXN", kind="loss", lower_bound="none"),
+            AskedAccount(code="vault", currency="MXN", nature=Nature.DEBIT, kind="reserve"),
+        ]
+    if currency == "VAL":
+        return [
+            AskedAccount(code="v-mint", currency="VAL", lower_bound="none", kind="issuer"),
+            AskedAccount(code="v-ana", currency="VAL"),
+            AskedAccount(code="v-ben", currency="VAL", upper_bound="60"),
+            AskedAccount(code="v-eva", currency="VAL", lower_bound="-10"),
+            AskedAccount(code="v-box", currency="VAL", nature=Nature.DEBIT),
         ]
     return [
         AskedAccount(code="h-ana", currency="HRS", lower_bound="-100", upper_bound="100"),
@@ -208,6 +231,7 @@ def _accounts(currency: str) -> list[AskedAccount]:
         AskedAccount(code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"),
         AskedAccount(code="h-fund", currency="HRS", lower_bound="none"),
         AskedAccount(code="h-bridge", currency="HRS", lower_bound="none"),
+        AskedAccount(code="h-loss", currency="HRS", kind="loss", lower_bound="none"),
     ]
 
 

@@ -94,6 +94,7 @@ class World:
         self.step = 0  # The last one that is over.
         self.begun = 0
         self.rates = Rates()  # Until everything is furnished.
+        self.focus = ""  # The theme that is asked for most.
         self.history: list[str] = []
         self.faults: Counter[str] = Counter()
         self.answered: dict[str, None] = {}  # Commands.

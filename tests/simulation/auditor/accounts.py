@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.simulation.auditor import orders, plans
 from tests.simulation.auditor.books import Books, Entry, line
 from tests.simulation.auditor.forms import Broken, must, place_of
 from tests.simulation.auditor.state import Place
@@ -19,6 +20,7 @@ def _currency(books: Books, entry: Entry) -> None:
     code = entry.fields["code"]
     books.once("currency", code)
     books.currencies[code] = (entry.fields["scale"], entry.fields["kind"], entry.index)
+    books.shelve("scale", code, entry.fields["scale"])
 
 
 @line("account")
@@ -49,8 +51,15 @@ def _limit(books: Books, entry: Entry) -> None:
         soft=entry.fields.get("soft", ""),
     )
     must(old.status != "closed", "a closed account changes no more")
-    must(new != old, "a line that changes nothing")
     must(not _crossed(new), "bounds are crossed")
+    if books.get("earned", old.number):
+        must(new.lower == old.lower, "set, though it is earned", new)
+        must(new.upper is None or new.upper >= 0, "bounds are crossed")
+    if "plan" in entry.fields:
+        plans.carry_out(books, entry, new)
+    else:
+        must(new != old, "a line that changes nothing")
+        plans.give_up_begun(books, old.number)
     books.put(new)
 
 
@@ -58,10 +67,12 @@ def _limit(books: Books, entry: Entry) -> None:
 def _status(books: Books, entry: Entry) -> None:
     old, status = books.now(entry.fields["account"]), entry.fields["status"]
     must(old.status != "closed" or status == "open", "a closed account is only opened again")
-    must(old.status != status, "a line that changes nothing")
+    orders.take(books, entry, old)
     must(status != "closed" or old.balance == 0, "closed with a balance")
     is_held = old.pending_debits or old.pending_credits
     must(status != "closed" or not is_held, "closed with a hold on it")
+    if status == "closed":
+        plans.give_up_begun(books, old.number, also_waiting=True)
     books.put(replace(old, status=status))
 
 
@@ -104,6 +115,10 @@ def refused_change(books: Books, refusal: "Refusal", codes: Sequence[str]) -> No
         case "account_has_holds":
             is_held = any(place.pending_debits + place.pending_credits for place in places)
             must(is_held, "never held", codes)
+        case "limit_is_earned":
+            must(any(books.shelf.stood("earned", n) for n in numbers), "never earned", codes)
+        case "account_frozen_by_order":
+            must(any(books.shelf.stood("order", n) for n in numbers), "no order", codes)
         case "currency_not_found" | "bounds_crossed" | "account_code_looks_personal":
             pass
         case _:

@@ -1,20 +1,9 @@
-"""The auditor of all ledgers of a database; and the themes it knows."""
+"""The auditor of all ledgers of a database, with all themes that there are."""
 
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.simulation.auditor import (
-    accounts,
-    batches,
-    days,
-    disputes,
-    holds,
-    keys,
-    levies,
-    policies,
-    proposals,
-    reads,
-    schedules,
-)
 from tests.simulation.auditor.books import Books, Entry, Sent
 from tests.simulation.auditor.forms import Broken, must, read_line, split_lines
 
@@ -22,11 +11,9 @@ if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch
     from ledger.memory.database import MemoryDatabase
 
-# Whoever imports the auditor has all themes: each registers its lines and checks.
-THEMES = (
-    *(accounts, batches, days, disputes, holds, keys, levies),
-    *(policies, proposals, reads, schedules),
-)
+# Every file beside this one that is a theme registers its lines and checks.
+for _theme in sorted(Path(__file__).parent.glob("*.py")):
+    import_module(f"tests.simulation.auditor.{_theme.stem}")
 
 
 class Auditor:
@@ -48,8 +35,9 @@ class Auditor:
         """Those of the ledger with this code."""
         for ledger_id, kept in self._database.ledgers.items():
             if kept.code == ledger:
-                new = Books(self._database, ledger_id, self._sent)
-                return self._books.setdefault(ledger_id, new)
+                if ledger_id not in self._books:
+                    self._books[ledger_id] = Books(self._database, ledger_id, self._sent)
+                return self._books[ledger_id]
         raise Broken(f"no ledger {ledger}")
 
     def size(self, ledger: str) -> int:
@@ -90,7 +78,7 @@ class Auditor:
 
 def _terms_posted(entry: Entry) -> list[str]:
     """Actions and terms of rows, what was noted of them, and levies that went back."""
-    found = ["levies went back"] if any(leg.levy_back for leg in entry.legs) else []
+    found = ["levies went back"] if any(leg.goes_back for leg in entry.legs) else []
     for leg in entry.legs:
         terms = entry.asked[leg.position].get("terms", {})
         found += [terms.get("action", ""), *terms]

@@ -12,8 +12,10 @@ what it needs of these, each of which a reader finds by its decorator or its nam
     What may happen only once is said with `books.once`. A line without a function is a failure.
 2.  What readers see of a kind that it shelves: a function under `@shown("kind")`, which gets a
     live book. Every read, and the live book after every step, must be what the shelf has.
-3.  What is true after every line, whatever it was: a function under `@always`. What must be in
-    the journal when its time has come: under `@due`.
+3.  What is true after every line, whatever it was: a function under `@always`. What no commit
+    leaves by halves: under `@committed`. What must be in the journal when its time has come:
+    under `@due`; no batch may be decided while it is not, once others knew of that time. What
+    others may hinder for a while: under `@at_rest`.
 4.  Its answers: functions which the workload calls with what was asked and answered.
 5.  What it changes about posting: in rules.py, which see. What it changes about business days
     is in calendar.py.
@@ -30,7 +32,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.simulation.auditor.calendar import Calendar
-from tests.simulation.auditor.forms import SCHEDULER, Broken, must, read_line
+from tests.simulation.auditor.forms import Broken, must, read_line
 from tests.simulation.auditor.state import Leg, Place, Shelf, Wanted, Why
 from tests.simulation.auditor.trees import Growing, leaf_hash, root_by, root_of
 
@@ -66,16 +68,21 @@ class Entry:
 
 Line = Callable[["Books", Entry], None]
 Show = Callable[[Any], dict[Any, Any]]
+As = Callable[[dict[Any, Any]], dict[Any, Any]]
+Whole = Callable[["Books"], None]
 Due = Callable[["Books", int], None]
 
 LINES: dict[str, Line] = {}
-SHOWN: dict[str, Show] = {}
+SHOWN: dict[str, tuple[Show, As]] = {}
 ALWAYS: list[Line] = []
 DUE: list[Due] = []
+AT_REST: list[Due] = []
+COMMITTED: list[Whole] = []
 
 L = TypeVar("L", bound=Line)
 S = TypeVar("S", bound=Show)
 D = TypeVar("D", bound=Due)
+W = TypeVar("W", bound=Whole)
 
 
 def line(name: str) -> Callable[[L], L]:
@@ -88,11 +95,15 @@ def line(name: str) -> Callable[[L], L]:
     return register
 
 
-def shown(kind: str) -> Callable[[S], S]:
-    """Register what a live book shows of a kind: by key, as the shelf has it."""
+def shown(kind: str, *, as_: As = dict) -> Callable[[S], S]:
+    """Register what a live book shows of a kind: by key, as the shelf has it.
+
+    Args:
+        as_: makes of all that the shelf has of a kind what can be shown of it.
+    """
 
     def register(show: S) -> S:
-        SHOWN[kind] = show
+        SHOWN[kind] = show, as_
         return show
 
     return register
@@ -110,6 +121,18 @@ def due(check: D) -> D:
     return check
 
 
+def at_rest(check: D) -> D:
+    """Register what must have happened by a moment, once nothing hindered it for a while."""
+    AT_REST.append(check)
+    return check
+
+
+def committed(check: W) -> W:
+    """Register what is asked of all that is committed, which no commit leaves by halves."""
+    COMMITTED.append(check)
+    return check
+
+
 # ---- the books
 
 
@@ -124,6 +147,7 @@ class Books:
         self._broken: Broken | None = None  # What was found first.
         self._once: set[tuple[str, object]] = set()
         self._told: dict[UUID, object] = {}
+        self._committed_at = 0  # The time of what was committed when it was last read.
         self._tree = Growing()
         self._signed: dict[bytes, int] = {}  # Checkpoints that were checked, and their size.
         self.entries: list[Entry] = []
@@ -135,6 +159,7 @@ class Books:
         self.currencies: dict[str, tuple[int, str, int]] = {}  # Scale, kind, index.
         self.references: dict[tuple[str, str], int] = {}  # And the leaf that took it.
         self.spent: dict[UUID, int] = {}
+        self.own: set[UUID] = set()  # Batches that nobody sent: the ledger made them.
         self.granted: dict[str, dict[str, Any]] = {}
         self.revoked: set[str] = set()
         self.transfers = [0]  # By size, as are these:
@@ -173,13 +198,21 @@ class Books:
         must(number in self.places, "no such account", number)
         return self.places[number]
 
-    def one_now(self, kind: str, name: object) -> Any:
+    def get(self, kind: str, name: object) -> Any:
         """One of a kind after all that was read; None where it is not there."""
         return self.shelf.at(kind, name, len(self.entries) + 1)
 
     def all_now(self, kind: str) -> dict[Any, Any]:
         """All of a kind that are there after all that was read."""
         return self.shelf.all_at(kind, len(self.entries) + 1)
+
+    def sizes(self, since: int) -> range:
+        """After how many leaves it may have been what somebody was told of.
+
+        Args:
+            since: as many were there, when it was asked, as who answered must know of.
+        """
+        return range(max(1, since), len(self.roots))
 
     def at(self, number: int, size: int) -> Place | None:
         """How it stood after `size` leaves; None when it was not there."""
@@ -229,13 +262,18 @@ class Books:
 
     def _read_on(self) -> None:
         lines, kept = self.ledger.lines, self.ledger.batch_at
-        for index in range(len(self._seen), len(lines)):
+        index_of_first = len(self._seen)
+        for index in range(index_of_first, len(lines)):
             beside = kept.get(index)
             body = b"" if beside is None else beside.body
             outcomes = b"" if beside is None else beside.outcomes
             self._take(Entry(index, read_line(lines[index]), body, outcomes))
             self._seen.append(lines[index])
             self._kept.append(beside)
+        if index_of_first < len(lines):
+            for whole in COMMITTED:
+                whole(self)
+            self._committed_at = self.entries[-1].fields["recorded_at"]
 
     def reread(self) -> None:
         """What was committed is still there, just as it was."""
@@ -253,6 +291,8 @@ class Books:
         if self.entries:
             before = self.entries[-1].fields["recorded_at"]
             must(fields["recorded_at"] >= before, "time went back")
+        if kind == "batch":  # Whatever was due by a moment of which others knew came before.
+            self._nothing_is_late(self._committed_at)
         LINES[kind](self, entry)
         self.entries.append(entry)
         self.transfers.append(self.transfers[-1] + len(entry.legs))
@@ -317,6 +357,11 @@ class Books:
     def nothing_is_due(self, at: int) -> None:
         """What had to happen before this moment is in the journal."""
         self.read()
+        self._nothing_is_late(at)
+        for check in AT_REST:
+            check(self, at)
+
+    def _nothing_is_late(self, at: int) -> None:
         for check in DUE:
             check(self, at)
 
@@ -326,9 +371,7 @@ class Books:
         size = self.signed(note)
         must(size == len(self._seen), "not all is signed", size, len(self._seen))
         must(self.roots[-1] == root_of(self._seen), "the auditor's own roots differ")
-        keys = {batch: self.entries[at].fields["key"] for batch, at in self.spent.items()}
-        others = {batch for batch, key in keys.items() if key != SCHEDULER}
-        must(others <= sent, "batches that nobody sent", others - sent)
+        must(self.spent.keys() <= sent | self.own, "batches that nobody sent")
         must(self._told.keys() <= self.spent.keys(), "an acknowledged batch is missing")
 
 

@@ -127,7 +127,7 @@ def count(books: Books, source: str, legs: Sequence[Leg]) -> None:
     """Count rows for the days that they are of."""
     for leg in legs:
         if leg.phase == POSTED:
-            sums = dict(books.one_now("total", leg.day) or {})
+            sums = dict(books.get("total", leg.day) or {})
             _add(sums, books.now(leg.debit).currency, source, leg)
             books.shelve("total", leg.day, sums)
 

@@ -14,7 +14,7 @@ def _dispute(books: Books, entry: Entry) -> None:
     fields = entry.fields
     target = fields["target"]
     must(target <= books.transfers[-1], "a dispute about nothing", target)
-    must(books.one_now("dispute", target) is None, "a dispute while one is open", target)
+    must(books.get("dispute", target) is None, "a dispute while one is open", target)
     names = ("by", "due", "reason")
     facts = {name: fields[name] for name in names if name in fields}
     books.shelve("dispute", target, {**facts, "since": fields["recorded_at"]})
@@ -24,7 +24,7 @@ def _dispute(books: Books, entry: Entry) -> None:
 def _dispute_ended(books: Books, entry: Entry) -> None:
     """It was open; what made it good came after what it is about."""
     target, linked = entry.fields["target"], entry.fields.get("linked")
-    must(books.one_now("dispute", target), "the end of no dispute", target)
+    must(books.get("dispute", target), "the end of no dispute", target)
     is_later = linked is None or target < linked <= books.transfers[-1]
     must(is_later, "made good by nothing that came after", target, linked)
     books.shelve("dispute", target, None)
@@ -52,7 +52,7 @@ def opened(
         since: how many leaves there were when it was asked.
     """
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     match refusal and refusal.code:
         case None:
             fields = {"line": "dispute", "target": target, "reason": reason}
@@ -76,7 +76,7 @@ def ended(
 ) -> None:
     """It was ended, or there is a reason why not."""
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     match refusal and refusal.code:
         case None:
             fields = {"line": "dispute_ended", "target": target, "outcome": outcome}

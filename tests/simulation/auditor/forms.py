@@ -99,6 +99,21 @@ def date_or_none(value: object) -> date | None:
     return value if isinstance(value, date) else None
 
 
+def or_none(value: Any) -> Any:
+    """A field of the ledger's; None where it says that it is not there."""
+    return value if isinstance(value, int | str | date | dict | list) else None
+
+
+def rule_of(rule: Any, *optional: str) -> dict[str, Any]:
+    """A rule as it stands in a line: without what is as it would be without being said."""
+    fields = {name: or_none(getattr(rule, name)) for name in rule.__struct_fields__}
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in fields.items()
+        if value is not None and (value or name not in optional)
+    }
+
+
 def date_of(fields: Mapping[str, Any], name: str) -> date | None:
     return date.fromisoformat(fields[name]) if name in fields else None
 
@@ -118,6 +133,7 @@ def _wanted_of(one: dict[str, Any]) -> Wanted:
 
 
 TERMS = ("action", "target", "release", "entry", "up_to", "rest", "suspense", "adjusting")
+TERMS += ("residue",)
 
 
 def terms_of(t: "AskedTransfer") -> dict[str, Any]:
@@ -191,6 +207,8 @@ def notes_of(posted: Any) -> dict[int, dict[str, Any]]:
             fields["beside"] = [
                 {name: getattr(row, name) for name in names} for row in note.beside
             ]
+        if note.fraction is not None:
+            fields["fraction"] = {"d": note.fraction.d, "n": note.fraction.n}
         if note.business_date is not None:
             fields["business_date"] = note.business_date.isoformat()
     return notes

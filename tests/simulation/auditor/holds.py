@@ -19,8 +19,7 @@ def _expired(books: Books, entry: Entry) -> None:
     must(entry.fields["holds"] == expected, "others expired than were due", due)
     for sequence in expected:
         hold = books.shelf.at("hold", sequence, entry.index)
-        for (_, _), place in keep_back(books.now, hold, hold, 0):
-            books.put(place)
+        keep_back(books, hold, hold, 0)
         books.shelve("hold", sequence, None)
 
 

@@ -1,14 +1,14 @@
 """What becomes of a batch that is new: it is posted, or refused, or offered to others first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.auditor.asked import WAITS, asked_of, misnamed, refusal_of
 from tests.simulation.auditor.books import Books
 from tests.simulation.auditor.policies import needs_of, workflow_of
-from tests.simulation.auditor.rules import refuse_accounts
-from tests.simulation.auditor.state import Moment, Place, Wanted, Why
+from tests.simulation.auditor.rules import keep_more, refuse_accounts
+from tests.simulation.auditor.state import Draft, Moment, Place, Wanted, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch
@@ -48,6 +48,7 @@ def offer_of(books: Books, asked: "AskedBatch", size: int, key: str, workflow: s
     rule = (workflow_of(books, workflow, size) if workflow else None) or {}
     ends = {needs.seconds, rule.get("expires_after")} - {None}
     is_held = needs.hold or rule.get("hold", False)
+    is_held = is_held and rule.get("accepts") != "payer"  # Who did not say yet that it pays.
     return Offer(
         approvals=needs.approvals,
         seconds=min(end for end in ends if end is not None),
@@ -89,18 +90,16 @@ def why_new(
 
 def _why_not_kept(books: Books, offer: Offer, size: int) -> Why | None:
     """Why what an offer keeps back is not there."""
-    places: dict[int, Place] = {}
+    draft = Draft(books.shelf, size, size)
     for one in offer.holds:
         debit, credit, amount = one["debit_account"], one["credit_account"], one["amount"]
-        payer, payee = (places.get(n) or books.at(n, size) for n in (debit, credit))
+        payer, payee = draft.place(debit), draft.place(credit)
         assert payer is not None
         assert payee is not None
         why = why_not(payer, payee, amount)
         if why is not None:
             return why
-        payer = replace(payer, pending_debits=payer.pending_debits + amount)
-        payee = replace(payee, pending_credits=payee.pending_credits + amount)
-        places |= {debit: payer, credit: payee}
+        keep_more(draft, debit, credit, amount)
     return None
 
 

@@ -29,7 +29,7 @@ REMOVED: Mapping[str, Any] = {}  # What stands in place of a workflow that was r
 @line("policy")
 def _policy(books: Books, entry: Entry) -> None:
     code, rule = entry.fields["code"], entry.fields.get("rule")
-    there = books.one_now("policy", code)
+    there = books.get("policy", code)
     must(rule or there, "no such rule to remove", code)
     must(not there or there["rule"] != rule, "a line that changes nothing", code)
     books.shelve("policy", code, rule and {"rule": rule, "since": entry.index})
@@ -137,7 +137,7 @@ def _whitelist(books: Books, entry: Entry) -> None:
     pair = fields["account"], fields["partner"]
     must(pair[0] != pair[1], "an account trusts itself", pair)
     must(all(map(books.now, pair)), "no such account", pair)
-    must(bool(books.one_now("whitelist", pair)) is not fields["on"], "nothing is new", pair)
+    must(bool(books.get("whitelist", pair)) is not fields["on"], "nothing is new", pair)
     books.shelve("whitelist", pair, True if fields["on"] else None)
 
 

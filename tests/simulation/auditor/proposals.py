@@ -4,7 +4,7 @@ What waits is known from those who asked for it: a proposal's line has its diges
 is expected field by field.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,15 +17,31 @@ from tests.simulation.auditor.asked import (
     sums_of,
 )
 from tests.simulation.auditor.batches import moment_of, previewed
-from tests.simulation.auditor.books import Books, Entry, always, due, line, shown
+from tests.simulation.auditor.books import (
+    Books,
+    Entry,
+    always,
+    at_rest,
+    committed,
+    due,
+    line,
+    shown,
+)
 from tests.simulation.auditor.forms import SCHEDULER, digest_of, legs_of, must, why_in, why_of
 from tests.simulation.auditor.offers import offer_of, why_new
 from tests.simulation.auditor.policies import needs_of, workflow_of
+from tests.simulation.auditor.rules import keep_more
 from tests.simulation.auditor.schedules import attempt_asked, whose
-from tests.simulation.auditor.state import Moment, Place, Why
+from tests.simulation.auditor.state import Draft, Moment, Place, Stand, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+    from ledger.core.answered import (
+        PostOutcome,
+        ProposalReceipt,
+        ProposalView,
+        Receipt,
+        RefusedReceipt,
+    )
     from ledger.core.asked import AskedBatch, AskedDecision
     from ledger.core.book import Posted
     from ledger.core.refusals import Refusal
@@ -34,6 +50,7 @@ ENDS = ("declined", "cancelled", "expired")
 # Why something may not be said of a proposal.
 SAID = ("proposal_not_open", "proposal_not_due", "decision_not_needed")
 SAID += ("approver_is_maker", "approved_already")
+NOT_FOUND = "workflow_not_found"
 OPEN_MAX = 10_000  # That wait in a ledger.
 
 
@@ -137,8 +154,7 @@ def _proposed(books: Books, entry: Entry) -> None:
     expected = _expected(books, asked, fields, at)
     must(fields == expected, "another proposal than there must be", fields, expected)
     proposal = Proposal(at, fields=fields)
-    for place in reserved(proposal, 1, books.now):
-        books.put(place)
+    keep(books, proposal, 1)
     books.shelve("proposal", batch, proposal)
 
 
@@ -176,19 +192,10 @@ def _expected(
     return expected | offer_of(books, asked, at, key, workflow).fields(now)
 
 
-def reserved(
-    proposal: Proposal, sign: int, place: Callable[[int], Place | None]
-) -> Iterable[Place]:
-    """The accounts between which a proposal keeps something back, when it begins or ends."""
-    places: dict[int, Place] = {}
+def keep(state: Stand, proposal: Proposal, sign: int) -> None:
+    """Keep back what a proposal does, or give it back when that ends."""
     for one in proposal.reserved:
-        for side, name in (("debit", "pending_debits"), ("credit", "pending_credits")):
-            number = one[f"{side}_account"]
-            old = places.get(number) or place(number)
-            assert old is not None, "it kept something back of it"
-            more = getattr(old, name) + sign * one["amount"]
-            places[number] = replace(old, **{name: more})
-    return places.values()
+        keep_more(state, one["debit_account"], one["credit_account"], sign * one["amount"])
 
 
 @line("decided")
@@ -197,7 +204,7 @@ def _decided(books: Books, entry: Entry) -> None:
     fields = entry.fields
     batch, decision = UUID(fields["batch"]), fields["decision"]
     by, user = fields.get("by", ""), fields.get("user", "")
-    proposal = books.one_now("proposal", batch)
+    proposal = books.get("proposal", batch)
     must(proposal, "decided, though it does not wait", batch)
     why = proposal.why_not(
         decision, by, user, fields["recorded_at"], _is_trusted(books, proposal, entry.index)
@@ -209,8 +216,7 @@ def _decided(books: Books, entry: Entry) -> None:
         return
     books.once("end of a proposal", batch)
     books.shelve("proposal", batch, None)
-    for place in reserved(proposal, -1, books.now):
-        books.put(place)
+    keep(books, proposal, -1)
     books.shelve("ending", "", Ending(after, decision))
 
 
@@ -290,14 +296,24 @@ def _why_after_all(
     return refusal_of(books, asked, moment, size, agreement=code)
 
 
+@committed
+def _is_whole(books: Books) -> None:
+    must(books.get("ending", "") is None, "decided, and nothing said of its batch")
+
+
 @due
 def _over(books: Books, at: int) -> None:
-    """What waits has not ended, and has not been accepted by itself."""
+    """What waits has not ended."""
     for batch, one in books.all_now("proposal").items():
         must(one.fields["expires"] > at, "waits after its end", batch)
-        if one.waits_for_acceptance:
-            accept_at = one.fields.get("accept_at", at + 1)
-            must(accept_at > at, "waits, though it is accepted by itself", batch)
+
+
+@at_rest
+def _accepted(books: Books, at: int) -> None:
+    """Nor has the time come at which it is accepted by itself."""
+    for batch, one in books.all_now("proposal").items():
+        is_time = one.waits_for_acceptance and one.fields.get("accept_at", at + 1) <= at
+        must(not is_time, "waits, though it is accepted by itself", batch)
 
 
 # ---- what was told
@@ -328,7 +344,7 @@ def not_proposed(
         since: how many leaves there were then.
     """
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     match refusal.code:
         case "workflow_not_found":
             ever = [workflow_of(books, workflow, size) for size in sizes]
@@ -400,7 +416,7 @@ def not_said(
     books.read()
     user = said.user if isinstance(said.user, str) else ""
     found = set()
-    for size in range(since, len(books.roots)):
+    for size in books.sizes(since):
         one: Proposal | None = books.shelf.at("proposal", said.batch, size)
         recorded_at = books.entries[size - 1].fields["recorded_at"]
         for at in {max(time, recorded_at) for time in times}:
@@ -412,6 +428,48 @@ def not_said(
     must(refusal.code in found, "refused without reason", refusal.code, found)
 
 
+def looked(
+    books: Books,
+    asked: "AskedBatch",
+    outcome: "PostOutcome",
+    since: int,
+    times: set[int],
+    key: str,
+    workflow: str = "",
+) -> None:
+    """A dry run says what a batch would wait for, and what would come of it after that.
+
+    Where a party must accept, what it has is not asked: the other could find it out.
+    """
+    books.read()
+    told: Any = outcome
+    line, then = getattr(told, "line", None), getattr(told, "outcome", told)
+    why = why_of(then)
+    if line is None and why is not None and why.code in ("proposal_pending", NOT_FOUND):
+        not_proposed(books, asked, key, workflow, then, since)
+        return
+    found: list[object] = []
+    for size in books.sizes(since):
+        recorded_at = books.entries[size - 1].fields["recorded_at"]
+        for at in sorted({max(time, recorded_at) for time in times}):
+            found.append(
+                why_new(books, asked, Moment(at, books.day(at, size)), size, key, workflow)
+            )
+            if line is not None and found[-1] == WAITS:
+                offer = offer_of(books, asked, size, key, workflow)
+                found[-1] = (offer.approvals, offer.accepts, bool(offer.holds))
+    if line is not None:
+        waits = (line.approvals, line.accepts or "", bool(line.holds))
+        must(waits in found, "a dry run that would wait otherwise", waits, found)
+    elif why is not None and why in found:
+        return
+    if line is None or not line.accepts:
+        previewed(books, asked, then, since, times, key=None if line or workflow else key)
+    elif why is not None:
+        other = line.payer if line.accepts == "payer" else line.payee
+        must(why.account != other or not why.available, "a dry run tells a balance", why)
+
+
 def tried(
     books: Books,
     said: "AskedDecision",
@@ -421,14 +479,16 @@ def tried(
 ) -> None:
     """A dry run of what would end it says what its batch would do, with what it kept back."""
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     stood = {size: books.shelf.at("proposal", said.batch, size) for size in sizes}
     one: Proposal = next(filter(None, stood.values()))
     asked = asked_for(books, one.fields, one.index)
 
     def freed(size: int) -> Iterable[Place]:
-        waits = stood[size]
-        return reserved(waits, -1, lambda number: books.at(number, size)) if waits else ()
+        draft = Draft(books.shelf, size, size)
+        if stood[size] is not None:
+            keep(draft, stood[size], -1)
+        return [one for one in draft.changed.values() if isinstance(one, Place)]
 
     previewed(books, asked, outcome, since, times, key=None, but=freed)
 
@@ -444,6 +504,6 @@ def listed(books: Books, views: "Sequence[ProposalView]", signed: int, since: in
         must(fields["digest"] == digest, "another request than waits", one.asked)
     ever = [
         {batch: one.index for batch, one in books.shelf.all_at("proposal", size).items()}
-        for size in range(since, len(books.roots))
+        for size in books.sizes(since)
     ]
     must(found in ever and list(found.values()) == sorted(found.values()), "others wait", found)

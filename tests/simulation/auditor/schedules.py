@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tests.simulation.auditor.asked import is_same
-from tests.simulation.auditor.books import Books, Entry, always, due, line, shown
+from tests.simulation.auditor.books import Books, Entry, always, at_rest, line, shown
 from tests.simulation.auditor.dates import A_DAY, day_of, moment_of, moved, number_from
 from tests.simulation.auditor.forms import SCHEDULER, digest_of, must
 
@@ -149,7 +149,7 @@ def _today(books: Books, at: int) -> date:
 def _schedule(books: Books, entry: Entry) -> None:
     """No date that is over comes again; none is forgotten that the line does not forget."""
     code, rule = entry.fields["code"], entry.fields.get("schedule")
-    there: Standing | None = books.one_now("schedule", code)
+    there: Standing | None = books.get("schedule", code)
     if there is not None:
         is_waiting = there.day and is_open(books, attempt_id(books, code, there), entry.index)
         must(not is_waiting, "changed while its attempt waits", code)
@@ -178,7 +178,7 @@ def _holidays(books: Books, entry: Entry) -> None:
     days = list(map(date.fromisoformat, entry.fields["dates"]))
     must(days == sorted(set(days)), "holidays out of order", days)
     must(all(day.year == year for day in days), "holidays of another year", days)
-    must(days != (books.one_now("holidays", year) or []), "a line that changes nothing", year)
+    must(days != (books.get("holidays", year) or []), "a line that changes nothing", year)
     books.shelve("holidays", year, days or None)
 
 
@@ -187,7 +187,7 @@ def _occurrence(books: Books, entry: Entry) -> None:
     """What became of a date where no batch says it, and that it could become of it."""
     fields, at = entry.fields, entry.index
     code, outcome = fields["code"], fields["outcome"]
-    standing: Standing | None = books.one_now("schedule", code)
+    standing: Standing | None = books.get("schedule", code)
     must(standing and standing.day, "of no schedule that has a date", code)
     assert standing is not None
     expected = (standing.leaf, str(standing.day), standing.attempt)
@@ -229,6 +229,7 @@ def _moves_on(books: Books, entry: Entry) -> None:
         must(begins <= now, "before its moment", code, begins - now)
     if fields["line"] == "proposed":
         return
+    books.own.add(asked.id)
     if fields["line"] == "batch":
         is_planned = not is_new or is_same(books, entry, asked, SCHEDULER)
         must(is_planned, "posted what was not planned", code)
@@ -284,7 +285,7 @@ def _all_holidays(book: Any) -> dict[Any, Any]:
 # ---- what is due, and what was told
 
 
-@due
+@at_rest
 def _none_left_out(books: Books, at: int) -> None:
     """Every date that has come is over, or something keeps it waiting that is plain to see."""
     size = len(books.entries)
@@ -328,7 +329,7 @@ def schedule_told(
     """
     books.read()
     stood = [(0, None), *books.shelf.stood("schedule", code)]
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     ever = [books.shelf.at("schedule", code, size) for size in sizes]
     match refusal and refusal.code:
         case None:

@@ -4,11 +4,12 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from tests.simulation.auditor.calendar import Calendar
 
 POSTED, HELD, RELEASED, ADJUSTED = range(4)  # What a row says of its amount.
+AMOUNT_MAX = 2**53 - 1
 
 
 # ---- what there is
@@ -114,6 +115,15 @@ class Wanted:
         return int(self.terms.get("target", 0))
 
     @property
+    def is_residue(self) -> bool:
+        return bool(self.terms.get("residue"))
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether limits of payments are asked: not where it puts something right."""
+        return self.action not in ("reverse", "clear") and not self.is_residue
+
+    @property
     def is_adjusting(self) -> bool:
         return bool(self.terms.get("adjusting"))
 
@@ -152,9 +162,10 @@ class Leg:
     day: date = field(default=date.min, compare=False)
     link: int = field(default=0, compare=False)  # The row it takes back of, or clears.
     hold: int = field(default=0, compare=False)  # The hold it posts or releases.
-    levy_of: int = field(default=0, compare=False)  # The row it was levied on,
-    levy_back: int = field(default=0, compare=False)  # or with which it goes back.
-    levies: tuple[Beside, ...] = field(default=(), compare=False)  # That it has.
+    is_levy: bool = field(default=False, compare=False)  # Or goes back with another row.
+    goes_back: int = field(default=0, compare=False)  # With which row.
+    beside: tuple[Beside, ...] = field(default=(), compare=False)  # What goes back with it,
+    is_beside: bool = field(default=False, compare=False)  # and whether it does so itself.
 
     @property
     def moves(self) -> bool:
@@ -216,6 +227,16 @@ class Shelf:
         return {name: value for name, value in found.items() if value is not None}
 
 
+class Stand(Protocol):
+    """A state that can be asked and changed: the books', or one that a batch is changing."""
+
+    def get(self, kind: str, name: object) -> Any:
+        """One of a kind; None where it is not there."""
+
+    def shelve(self, kind: str, name: object, value: object) -> None:
+        """From now on it stands so; None where it is not there any more."""
+
+
 class Draft:
     """A state after `size` leaves that a batch is changing.
 
@@ -234,6 +255,13 @@ class Draft:
             return self.changed[kind, name]
         return self._shelf.at(kind, name, self._past if kind == "taken" else self._size)
 
+    def shelve(self, kind: str, name: object, value: object) -> None:
+        self.changed[kind, name] = value
+
+    def all(self, kind: str) -> dict[Any, Any]:
+        """All of a kind that no batch changes."""
+        return self._shelf.all_at(kind, self._size)
+
     def place(self, number: int) -> Place | None:
         return cast(Place | None, self.get("place", number))
 
@@ -248,6 +276,3 @@ class Draft:
 
     def calendar(self) -> Calendar:
         return cast(Calendar, self.get("calendar", "") or Calendar())
-
-    def levies(self) -> list[tuple[str, Mapping[str, Any]]]:
-        return sorted(self._shelf.all_at("levy", self._size).items())

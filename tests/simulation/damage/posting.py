@@ -10,8 +10,8 @@ from ledger.core.holds import Holds
 from ledger.core.leaves import HoldsExpired
 from ledger.core.lines import Beside
 from ledger.core.model import Status
+from ledger.core.posting import Posting
 from ledger.core.suspense import Suspense
-from ledger.core.terms import Posting
 from ledger.memory.store import MemoryStore
 from ledger.sequencer.writer import Writer
 from tests.simulation.damage.damage import DECIDED, Patch, damage

@@ -10,6 +10,7 @@ from tests.simulation.auditor import accounts as audit
 from tests.simulation.auditor.reads import viewed
 from tests.simulation.workload.client import (
     ACCOUNTS,
+    KINDS,
     MORE_LEDGERS,
     OPERATOR,
     SCALES,
@@ -58,9 +59,12 @@ def add_currency(client: Client) -> Request:
     if chance.random() < 0.8 or client.world.auditor.size(ledger) == 0:
         scale = SCALES[code]
     is_there = client.world.auditor.size(ledger) and code in client.books.currencies
+    kind = KINDS[code]
     if not is_there:  # Another scale would be there for ever, and most amounts malformed.
         scale = SCALES[code]
-    asked = AskedCurrency(code=code, kind=CurrencyKind.NATIONAL, scale=scale)
+    elif chance.random() < 0.2:
+        kind = CurrencyKind.TIME
+    asked = AskedCurrency(code=code, kind=kind, scale=scale)
     dry_run = chance.random() < 0.2
 
     async def ask(desk: Sequencer) -> Any:
@@ -78,7 +82,7 @@ def add_currency(client: Client) -> Request:
 @command(1.5)
 def open_accounts(client: Client) -> Request:
     chance, ledger = client.random, client.ledger
-    currency = chance.choice(["MXN", "MXN", "HRS", "USD"])
+    currency = chance.choice(["MXN", "MXN", "HRS", "USD", "VAL"])
     codes = chance.sample(ACCOUNTS[currency], chance.choice([1, 1, 2]))
     if chance.random() < 0.03:
         codes[0] = "GODE561231HDFRRN04"  # Looks like a person's; refused.
@@ -86,7 +90,7 @@ def open_accounts(client: Client) -> Request:
         AskedAccount(
             code=code,
             currency=currency,
-            nature=Nature.DEBIT if code == "stock" else Nature.CREDIT,
+            nature=Nature.DEBIT if code in ("stock", "vault") else Nature.CREDIT,
             lower_bound=chance.choice(["0", "0", "-10", "none"]),
             upper_bound=chance.choice(["none", "none", "50", "-20"]),
         )

@@ -24,11 +24,13 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     """Send a batch, or several copies of it at once."""
     asked, caller, ledger = one.asked, one.caller, one.ledger
     client.ledger = ledger
-    books, since = client.world.auditor.books, client.since()
+    books, since = client.world.auditor.books, 0
     poster = caller.poster or caller.key
     client.world.auditor.sends(asked, one.workflow)
 
     async def ask(desk: Sequencer) -> list[Any]:
+        nonlocal since
+        since = client.knows(desk, ledger)
         posts = [
             desk.pay(ledger, asked, one.workflow, caller)
             if one.workflow
@@ -203,15 +205,17 @@ def take_back_at_once(client: Client) -> Request | None:
 def preview(client: Client) -> Request:
     asked = batch(client, UUID(int=0))  # Would be missed by the auditor if it left a leaf.
     world, ledger = client.world, client.ledger
-    since, began = client.since(), world.now()
+    since, began = 0, world.now()
 
     async def ask(desk: Sequencer) -> Any:
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.post(ledger, asked, OPERATOR, dry_run=True)
 
     def tell(outcome: Any, signed: int) -> str:
         books = world.auditor.books(ledger)
         key = OPERATOR.key
-        audit.previewed(books, asked, outcome, since, client.times(began), key=key)
+        proposals.looked(books, asked, outcome, since, client.times(began), key)
         return "seen"
 
     def malformed() -> None:

@@ -44,6 +44,18 @@ def set_days(client: Client) -> Request:
     return Request(f"has the days of {ledger} by {asked.days.value}", ask, tell, ledger)
 
 
+@command(0.8)
+def let_days_pass(client: Client) -> Request:
+    """Nobody does anything for a while."""
+    world, ledger = client.world, client.ledger
+    days = client.random.choice([1, 1, 1, 2, 7, 31])
+
+    async def ask(desk: Sequencer) -> None:
+        world.skew += days * 86_400_000_000
+
+    return Request(f"lets {days} days pass", ask, lambda told, signed: "so it is", ledger)
+
+
 @command(3)
 def open_day(client: Client) -> Request | None:
     """A day opened by command; some in a row, or one that is not new."""

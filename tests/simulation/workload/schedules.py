@@ -29,7 +29,7 @@ from tests.simulation.workload.client import (
     command,
     outcome_of,
 )
-from tests.simulation.workload.transfers import minor, transfer
+from tests.simulation.workload.transfers import decimal, minor, transfer
 
 PLANS = ["rent", "wage", "dues"]
 SHIFTS = ["as_is", "as_is", "before", "after", "skip"]
@@ -44,7 +44,7 @@ def _asked(client: Client) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "debit_account": paid.debit_account,
         "credit_account": paid.credit_account,
-        "amount": "1" if paid.amount in ("0", "1.001") else paid.amount,
+        "amount": decimal(max(1, minor(paid.amount, paid.currency)), paid.currency),
         "currency": paid.currency,
         "kind": chance.choice(["payment", "rent", "payroll"]),
         "first": first,
@@ -87,7 +87,7 @@ def _rule(fields: dict[str, Any]) -> dict[str, Any]:
 def plan(client: Client) -> Request:
     """A schedule, or another in its place; or no more."""
     chance, ledger, world = client.random, client.ledger, client.world
-    code, since = chance.choice(PLANS), client.since()
+    code, since = chance.choice(PLANS), 0
     there = sorted(client.books.all_now("schedule")) if client.is_open() else []
     is_end = bool(there) and chance.random() < 0.15
     code = chance.choice(there) if is_end else code
@@ -103,6 +103,8 @@ def plan(client: Client) -> Request:
             asked = convert({**fields, "reason": "x"}, AskedSchedule)
             return set_schedule(book, code, asked, zone=zone, recorded_at=now, by=OPERATOR.key)
 
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.change_rule(ledger, build, dry_run=dry_run)
 
     def tell(outcome: Any, signed: int) -> str:
