@@ -314,18 +314,33 @@ MUTANTS = (
         "ledger/core/reserves.py",
         (
             "a reserve backs a unit more",
-            "return max(0, reserve) * rule.n * up // (rule.d * down)",
-            "return -(-max(0, reserve) * rule.n * up // (rule.d * down))",
+            "return room // cost if cost else None",
+            "return -(-room // cost) if cost else None",
         ),
         (
-            "a circulation needs a unit less",
-            "return -(-max(0, circulation) * rule.d * down // (rule.n * up))",
-            "return max(0, circulation) * rule.d * down // (rule.n * up)",
+            "the headroom that is shown is rounded up",
+            "return room // of_issued",
+            "return -(-room // of_issued)",
         ),
         (
             "scales are mixed up",
-            "return 10 ** state.scales[issued], 10 ** state.scales[kept]",
-            "return 10 ** state.scales[kept], 10 ** state.scales[issued]",
+            "rule.d * 10 ** scales[kept], rule.n * 10 ** scales[issued]",
+            "rule.d * 10 ** scales[issued], rule.n * 10 ** scales[kept]",
+        ),
+        (
+            "a reserve is taken out from under what circulates",
+            " + of_kept * (takes == rule.reserve)",
+            "",
+        ),
+        (
+            "a reserve leaves on the wrong side",
+            "takes = movement.debit if self._state.sign_of",
+            "takes = movement.credit if self._state.sign_of",
+        ),
+        (
+            "issued out of the reserve, only one of them counts",
+            "of_issued * (movement.debit == rule.issuer) + of_kept",
+            "of_issued * (movement.debit == rule.issuer) or of_kept",
         ),
         (
             "what is held to be issued is not in circulation",
@@ -346,16 +361,6 @@ MUTANTS = (
             "the last unit of a reserve backs nothing",
             "available is not None and movement.amount > available:",
             "available is not None and movement.amount >= available:",
-        ),
-        (
-            "a reserve is taken out from under what circulates",
-            "if left == rule.reserve:",
-            "if left == -1:",
-        ),
-        (
-            "a reserve leaves on the wrong side",
-            "left = movement.debit if sign > 0 else movement.credit",
-            "left = movement.credit if sign > 0 else movement.debit",
         ),
         (
             "less than nothing may be issued",
