@@ -144,9 +144,9 @@ async def send_once(
     return found
 
 
-def print_slip(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+def print_slip(place: Place, answer: dict[str, Any]) -> None:
     """A transfer that was posted, or would be, in the form that was asked for."""
-    if dry_run:
+    if "dry_run" in answer:  # Else, if that was asked for, the id is spent: as it was.
         place.dry(answer, "outcomes", _columns(answer, ("debit_balance", "credit_balance")))
         if not place.json:
             _print_beside(place, answer["outcomes"][0])
@@ -251,7 +251,7 @@ async def post_transfer(
     )
     asked = {**present(**given), **({"terms": terms} if terms else {})}
     path = path_of("ledgers", ledger, "transfers")
-    print_slip(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 def present(**given: Any) -> dict[str, Any]:
@@ -319,12 +319,12 @@ async def post_batch(place: Place, file: Path, ledger: str, dry_run: bool) -> No
     path = path_of("ledgers", ledger, "batches")
     async with place.client() as client:
         answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
-    print_batch(place, answer, dry_run)
+    print_batch(place, answer)
 
 
-def print_batch(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+def print_batch(place: Place, answer: dict[str, Any]) -> None:
     """A batch that was posted, or would be, in the form that was asked for."""
-    if dry_run:
+    if "dry_run" in answer:
         place.dry(answer, "outcomes", _columns(answer, OUTCOME))
     elif place.json:
         print_json(answer)

@@ -142,7 +142,7 @@ async def pay(
     place: Place, ledger: str, sent_id: uuid.UUID | None, dry_run: bool, **given: Any
 ) -> None:
     path = path_of("ledgers", ledger, "payments")
-    print_slip(place, await send_once(place, path, present(**given), sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, present(**given), sent_id, dry_run))
 
 
 @click.command(

@@ -42,6 +42,11 @@ class Holds(Part):
         """Whether an account has any."""
         return account in self.pending_debits or account in self.pending_credits
 
+    def needs(self, account: int) -> RefusalCode | None:
+        """What is held for it or of it must be resolved."""
+        is_one = self.on(account)
+        return RefusalCode.ACCOUNT_HAS_HOLDS if is_one else None
+
     # ---- as transfers ask
 
     def keep(self, undo: Undo, sequence: int, hold: Hold) -> None:

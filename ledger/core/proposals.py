@@ -210,8 +210,9 @@ class Proposals(Part):
             is_payment = UNSET not in (line.payer, line.payee)
             if rule.accepts != line.accepts or line.count != 1 or not is_payment:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            if max(line.payer or 0, line.payee or 0) > self._state.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+            gone = self._state.why_gone(line.payer or 0, line.payee or 0)
+            if gone is not None:
+                return gone
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
             return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
@@ -269,6 +270,11 @@ class Proposals(Part):
         ):
             return Refusal(code=RefusalCode.PROPOSAL_NOT_DUE)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """Payments that wait must be decided."""
+        is_one = any(account in (p.line.payer, p.line.payee) for p in self.open.values())
+        return RefusalCode.ACCOUNT_HAS_PROPOSALS if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a proposal, or what was said of one."""

@@ -23,6 +23,9 @@ class RefusalCode(StrEnum):
     ACCOUNT_IN_DEBT = "account_in_debt"
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
     ACCOUNT_HAS_HOLDS = "account_has_holds"
+    ACCOUNT_HAS_SUSPENSE = "account_has_suspense"
+    ACCOUNT_HAS_PROPOSALS = "account_has_proposals"
+    ACCOUNT_IN_USE = "account_in_use"  # By a rule of the ledger, or a schedule.
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"

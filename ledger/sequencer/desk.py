@@ -37,7 +37,7 @@ from ledger.core.asked import (
     AskedWorkflow,
     Caller,
 )
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing
 from ledger.core.faults import MalformedRequest, StoreUnavailable
 from ledger.core.leaves import (
@@ -516,7 +516,9 @@ class Sequencer:
         if asked.decision not in ("approved", "accepted"):
             return view
         maker = Caller(key=view.proposal.line.key, role=Role.POSTER)
-        return await writer.preview(view.asked, maker, is_trial=True)
+        outcome = await writer.preview(view.asked, maker, is_trial=True, of_proposal=True)
+        assert isinstance(outcome, Posted | Refusal), "what waits is not spent"
+        return outcome
 
     async def set_policy(
         self,

@@ -27,6 +27,7 @@ from ledger.core.door import (
 from ledger.core.faults import JournalBroken, MalformedRequest
 from ledger.core.leaves import BatchPosted, BatchRefused
 from ledger.core.lines import Manifest, Terms, Transfer
+from ledger.core.model import NONE_SET
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import NewBatch, StoredBatch
@@ -338,7 +339,7 @@ def whole_digest(salt: bytes, asked: AnyBatch) -> bytes:
 
 
 def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
-    if all(line.business_date is UNSET for line in lines):
+    if {line.business_date for line in lines} == NONE_SET:
         return day
     return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
 

@@ -26,7 +26,7 @@ from ledger.core.answered import (
     RefusedReceipt,
 )
 from ledger.core.asked import AskedDecision, Caller
-from ledger.core.book import Book, Posted
+from ledger.core.book import Book
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -257,22 +257,33 @@ class Writer:
         return receipt_again(stored) if is_mine else None
 
     async def preview(
-        self, asked: AnyBatch, caller: Caller, *, is_trial: bool = False
-    ) -> Posted | Refusal:
+        self,
+        asked: AnyBatch,
+        caller: Caller,
+        *,
+        is_trial: bool = False,
+        of_proposal: bool = False,
+    ) -> PostOutcome:
         """What posting would do, once what it stands on is committed.
 
-        With `is_trial` it is said though somebody would have to approve it first; of a batch
-        that waits for that, with what it keeps back itself.
+        Where the id is spent it is the answer that posting would give. With `is_trial` it is
+        said though somebody would have to approve it first; `of_proposal`, of a batch that
+        waits for that, with what it keeps back itself.
         """
         check_form(asked)
+        post = Post(asked, caller)
+        stored = None if of_proposal else await self._spent(post)
         opening = self.book.opening
         is_unique = opening is not None and opening.unique_references
         used = await self._references_used(asked) if is_unique else set[tuple[str, str]]()
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
-        def look(book: Book) -> Posted | Refusal:
+        def look(book: Book) -> PostOutcome:
+            again = None if of_proposal else post.again(self.decider, stored)
+            if again is not None:
+                return again
             freed = Undo()
-            if is_trial:
+            if of_proposal:
                 book.proposals.free(freed, asked.id)
             try:
                 return preview(
@@ -288,6 +299,26 @@ class Writer:
                 freed.back_to(0)
 
         return await self.submit(Look(look))
+
+    async def _spent(self, post: Post) -> StoredBatch | None:
+        """What has the id of a batch, once all that is on its way with it is answered."""
+        batch = post.asked.id
+        while (first := self._in_flight.get(batch)) is not None:
+            await first.answered()
+        stored = (await self._store.lookup(self.ledger_id, [batch])).get(batch)
+        if stored is not None:
+            self._check_signed(stored)
+            post.salts = await self._salts(post, stored)
+        return stored
+
+    def _check_signed(self, stored: StoredBatch) -> None:
+        """What is ours is signed before anybody asks for it again.
+
+        Another wrote what is not, and nobody here knows whether it is signed: taking the
+        ledger again will tell.
+        """
+        if stored.leaf_index >= self.signed.size:
+            raise StoreUnavailable("a batch is there that this writer did not sign")
 
     async def wait_for(self, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""
@@ -467,10 +498,8 @@ class Writer:
             return {}
         self.decider.forget_committed()
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        if any(stored.leaf_index >= self.signed.size for stored in known.values()):
-            # What is ours is signed before anybody asks for it again. So another wrote it, and
-            # nobody here knows whether it is signed: taking the ledger again will tell.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
+        for found in known.values():
+            self._check_signed(found)
         opening = self.book.opening
         for post in posts:
             stored = known.get(post.asked.id)

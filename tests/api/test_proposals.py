@@ -151,6 +151,20 @@ async def test_members_pay_by_workflows_and_not_otherwise(ruled: Office) -> None
     assert "debit_balance" not in at_once.body["receipt"]
 
 
+async def test_an_account_is_not_closed_while_a_payment_waits(ruled: Office) -> None:
+    """Nor does one wait for an account that is closed: its payer would be asked in vain."""
+    account, close = f"{CAJA}/accounts/eva", {"reason": "left", "status": "closed"}
+    bill = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00"), who="eva")
+    assert bill.status == 202
+    for dry in ("?dry_run=true", ""):
+        refused = await ruled.ask("PATCH", account + dry, close)
+        assert refused.code == "account_has_proposals"
+    assert (await decide(ruled, "decline", "ana")).status == 200
+    assert (await ruled.ask("PATCH", account, close)).status == 200
+    late = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00", 2), who="eva")
+    assert late.code == "account_closed"
+
+
 async def test_a_preview_of_a_payment_promises_nothing(ruled: Office) -> None:
     state = ruled.state()
     path = f"{PAYMENTS}?dry_run=true"

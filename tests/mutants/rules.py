@@ -270,9 +270,9 @@ MUTANTS = (
         ),
         ("all of a balance cannot be charged", "if rule.n > rule.d:", "if rule.n >= rule.d:"),
         (
-            "the last account collects nothing",
-            "if rule.account > state.accounts:",
-            "if rule.account >= state.accounts:",
+            "whoever collects demurrage may be closed",
+            "self.accounts[c] == account and self.rule(c)",
+            "False and self.rule(c)",
         ),
         tests=("tests/core/test_demurrage.py",),
     ),
@@ -294,9 +294,9 @@ MUTANTS = (
             "span.last == last and span.last >= fee.since",
         ),
         (
-            "the last account takes no fees",
-            "if fee.treasury > state.accounts:",
-            "if fee.treasury >= state.accounts:",
+            "a treasury of fees may be closed",
+            "any(fee.treasury == account",
+            "any(fee.treasury != account",
         ),
         (
             "fees are paid in another currency",
@@ -318,29 +318,14 @@ MUTANTS = (
             "return -(-room // cost) if cost else None",
         ),
         (
-            "the headroom that is shown is rounded up",
+            "more may be issued than there is room for",
             "return room // of_issued",
-            "return -(-room // of_issued)",
+            "return room // of_issued + 1",
         ),
         (
             "scales are mixed up",
             "rule.d * 10 ** scales[kept], rule.n * 10 ** scales[issued]",
             "rule.d * 10 ** scales[issued], rule.n * 10 ** scales[kept]",
-        ),
-        (
-            "a reserve is taken out from under what circulates",
-            " + of_kept * (takes == rule.reserve)",
-            "",
-        ),
-        (
-            "a reserve leaves on the wrong side",
-            "takes = movement.debit if self._state.sign_of",
-            "takes = movement.credit if self._state.sign_of",
-        ),
-        (
-            "issued out of the reserve, only one of them counts",
-            "of_issued * (movement.debit == rule.issuer) + of_kept",
-            "of_issued * (movement.debit == rule.issuer) or of_kept",
         ),
         (
             "what is held to be issued is not in circulation",
@@ -361,6 +346,21 @@ MUTANTS = (
             "the last unit of a reserve backs nothing",
             "available is not None and movement.amount > available:",
             "available is not None and movement.amount >= available:",
+        ),
+        (
+            "a reserve is taken out from under what circulates",
+            "of_kept * (takes == rule.reserve)",
+            "of_kept * (takes == -1)",
+        ),
+        (
+            "issued out of the reserve, only one of them counts",
+            "of_issued * (movement.debit == rule.issuer) + of_kept",
+            "of_issued * (movement.debit == rule.issuer) or of_kept",
+        ),
+        (
+            "a reserve leaves on the wrong side",
+            "takes = movement.debit if self._state.sign_of(rule.reserve) > 0 else",
+            "takes = movement.debit if self._state.sign_of(rule.reserve) < 0 else",
         ),
         (
             "less than nothing may be issued",

@@ -405,6 +405,42 @@ async def test_a_preview_changes_nothing(house: House) -> None:
         assert isinstance(await desk.post("caja", asked, OPERATOR), Receipt)
 
 
+async def test_a_dry_run_of_a_spent_id_is_what_posting_would_answer(house: House) -> None:
+    """The receipt or the refusal there is; of other content, that the id is spent."""
+    good = batch(1, pay("cash", "ana", "5.00", description="for the roof"))
+    poor = batch(2, pay("ana", "eva", "500.00"))
+    async with house.serving() as desk:
+        await furnish(desk)
+        for asked in (good, poor):
+            await desk.post("caja", asked, OPERATOR)
+    async with house.serving(owner="second") as desk:
+        size = house.database.ledgers[1].head.size
+        for asked in (good, poor):
+            dry = await desk.post("caja", asked, OPERATOR, dry_run=True)
+            assert isinstance(dry, Receipt | RefusedReceipt)
+            assert dry.replayed
+            assert dry == await desk.post("caja", asked, OPERATOR)
+            for other in (
+                replace(asked, transfers=[pay("cash", "ana", "5.01")]),
+                replace(asked, transfers=[pay("cash", "ana", "5.00", description="a wall")]),
+            ):
+                dry = await desk.post("caja", other, OPERATOR, dry_run=True)
+                assert dry == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        assert house.database.ledgers[1].head.size == size
+
+
+async def test_a_dry_run_waits_for_what_is_on_its_way_with_its_id(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        asked = batch(1, pay("cash", "ana", "5.00"))
+        real, dry = await asyncio.gather(
+            desk.post("caja", asked, OPERATOR), desk.post("caja", asked, OPERATOR, dry_run=True)
+        )
+        assert isinstance(real, Receipt)
+        assert isinstance(dry, Receipt)
+        assert (dry.leaf, dry.leaf_index, dry.replayed) == (real.leaf, real.leaf_index, True)
+
+
 async def test_a_snapshot_and_the_tail_give_the_live_state(house: House) -> None:
     """Start-up from a snapshot equals a replay; a changed balance is not believed."""
     async with house.serving() as desk:

@@ -133,6 +133,7 @@ def _wanted_of(one: dict[str, Any]) -> Wanted:
 
 
 TERMS = ("action", "target", "release", "entry", "up_to", "rest", "suspense", "adjusting")
+TERMS += ("residue",)
 
 
 def terms_of(t: "AskedTransfer") -> dict[str, Any]:
@@ -206,6 +207,8 @@ def notes_of(posted: Any) -> dict[int, dict[str, Any]]:
             fields["beside"] = [
                 {name: getattr(row, name) for name in names} for row in note.beside
             ]
+        if note.fraction is not None:
+            fields["fraction"] = {"d": note.fraction.d, "n": note.fraction.n}
         if note.business_date is not None:
             fields["business_date"] = note.business_date.isoformat()
     return notes

@@ -105,10 +105,8 @@ def _first(books: Books, number: int) -> int:
 def _payments(entry: Entry, number: int) -> Iterator[Leg]:
     """What an account paid in a batch: own rows and rests, but not what puts right."""
     for leg in entry.legs:
-        action = entry.asked[leg.position].get("terms", {}).get("action")
-        is_levy = leg.levy_of or leg.levy_back
-        is_own = leg.debit == number and leg.moves and not is_levy
-        if is_own and action not in ("reverse", "clear"):
+        is_own = leg.debit == number and leg.moves and not leg.is_levy
+        if is_own and entry.wanted[leg.position].is_payment:
             yield leg
 
 
