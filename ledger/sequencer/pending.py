@@ -186,7 +186,7 @@ class Post(Pending[PostOutcome]):
             if proposal is not None:
                 return self._give_again(proposal)
             ended = decider.ended(self.asked.id)
-            if ended is not None:  # Just now: the look-up may not have seen it.
+            if ended is not None:  # Just now: it is not in the database, or not signed.
                 return self._give_ended(ended)
             unless = self.unless
             refusal = None if unless is None else unless(decider.book, decider.now())

@@ -247,13 +247,13 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
-        if index >= self.signed.size:  # Another wrote it: see _look_up.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (
             (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
         )
+        if is_mine and index >= self.signed.size:  # As in _look_up.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         return receipt_again(stored) if is_mine else None
 
     async def preview(
@@ -466,7 +466,10 @@ class Writer:
         if not posts:
             return {}
         self.decider.forget_committed()
-        known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        found = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        # What others decided just now is perhaps not signed yet: Post.decide waits for it.
+        ended = self.decider.ended
+        known = {batch: stored for batch, stored in found.items() if ended(batch) is None}
         if any(stored.leaf_index >= self.signed.size for stored in known.values()):
             # What is ours is signed before anybody asks for it again. So another wrote it, and
             # nobody here knows whether it is signed: taking the ledger again will tell.
