@@ -251,13 +251,13 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
-        if index >= self.signed.size:  # Another wrote it: see _look_up.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (
             (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
         )
+        if is_mine and index >= self.signed.size:  # As in _look_up.
+            raise StoreUnavailable("a batch is there that this writer did not sign")
         return receipt_again(stored) if is_mine else None
 
     async def preview(
@@ -512,14 +512,17 @@ class Writer:
         if not posts:
             return {}
         self.decider.forget_committed()
-        known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        for found in known.values():
-            self._check_signed(found)
+        found = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        # What others decided just now is perhaps not signed yet: Post.decide waits for it.
+        ended = self.decider.ended
+        known = {batch: stored for batch, stored in found.items() if ended(batch) is None}
+        for stored in known.values():
+            self._check_signed(stored)
         await self._find_used([post for post in posts if post.asked.id not in known])
         for post in posts:
-            stored = known.get(post.asked.id)
-            if stored is not None:
-                post.salts = await self._salts(post, stored)
+            there = known.get(post.asked.id)
+            if there is not None:
+                post.salts = await self._salts(post, there)
             elif post.targets:
                 assert self._is_settled(), "what a batch names of the past is committed"
                 post.past = await self._store.past(self.ledger_id, post.targets, EVER)

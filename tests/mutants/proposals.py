@@ -427,7 +427,7 @@ MUTANTS = (
         ),
         (
             "a receipt is shown that this writer did not sign",
-            "        if index >= self.signed.size:  # Another wrote it: see _look_up.\n",
+            "        if is_mine and index >= self.signed.size:  # As in _look_up.\n",
             "        if False:\n",
         ),
         tests=("tests/sequencer/test_proposals.py",),
