@@ -149,6 +149,26 @@ MUTANTS = (
     *of(
         "ledger/core/days.py",
         (
+            "a month is reopened under one that is final",
+            'if line.mark == "reopened" and self._is_final_after(period):',
+            "if False:",
+        ),
+        (
+            "a month is final though one before it is not",
+            'if line.mark == "final" and not self._is_all_final_before(period):',
+            "if False:",
+        ),
+        (
+            "a year that nobody closed is adjusted under a final month",
+            "            and not self._is_final_after((day.year, ADJUSTMENTS))\n",
+            "",
+        ),
+        (
+            "month 13 need not be final before January is",
+            "        before |= {(y, ADJUSTMENTS) for y, month in before",
+            "        before &= {(y, month) for y, month in before",
+        ),
+        (
             "the oldest open day is the ledger's",
             "return max(self.open, default=today)",
             "return min(self.open, default=today)",

@@ -48,6 +48,7 @@ def offer_of(books: Books, asked: "AskedBatch", size: int, key: str, workflow: s
     rule = (workflow_of(books, workflow, size) if workflow else None) or {}
     ends = {needs.seconds, rule.get("expires_after")} - {None}
     is_held = needs.hold or rule.get("hold", False)
+    is_held = is_held and rule.get("accepts") != "payer"  # Who did not say yet that it pays.
     return Offer(
         approvals=needs.approvals,
         seconds=min(end for end in ends if end is not None),
