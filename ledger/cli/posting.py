@@ -11,6 +11,7 @@ from ledger.cli.client import path_of, read_json
 from ledger.cli.options import (
     dry_query,
     dry_run_option,
+    late_option,
     ledger_option,
     limit_option,
     speaks_to_service,
@@ -229,6 +230,7 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@late_option
 @said_of_it
 @speaks_to_service
 async def post_transfer(
@@ -265,7 +267,20 @@ def present(**given: Any) -> dict[str, Any]:
 @speaks_to_service
 async def show_transfer(place: Place, sequence: int, ledger: str) -> None:
     async with place.client() as client:
-        place.one(await client.get(path_of("ledgers", ledger, "transfers", sequence)))
+        found = await client.get(path_of("ledgers", ledger, "transfers", sequence))
+    place.one(found if place.json else _row(found))
+
+
+def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
+    """A transfer for people: of one that was held, what became of it is its phase."""
+    shown = dict(transfer)
+    hold = shown.pop("hold", None)
+    if hold is not None and hold["status"] != "open":
+        shown["phase"] = hold["status"]
+        shown["held_posted"], shown["left"] = hold["posted"], hold["left"]
+        if "by" in hold:
+            shown["resolved_by"] = hold["by"]
+    return shown
 
 
 @transfer_group.command(
@@ -283,7 +298,8 @@ async def list_transfers(
     query: dict[str, Any] = {"after": after} if after else {}
     if reference is not None:
         query["reference"] = reference
-    place.rows(await place.take(path, "transfers", limit, query), TRANSFER)
+    found = await place.take(path, "transfers", limit, query)
+    place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
 
 # ---- batches

@@ -53,6 +53,8 @@ NOT_OVER_HTTP = {
     RefusalCode.DAY_TOTALS_DIFFER,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
+    RefusalCode.DAY_NOT_DUE,
+    RefusalCode.DISPUTE_NOT_DUE,
     RefusalCode.LIMIT_NOT_DUE,
     RefusalCode.OCCURRENCE_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,

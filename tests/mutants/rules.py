@@ -22,7 +22,7 @@ MUTANTS = (
         ),
         (
             "a day is closed before the one before it",
-            "any(day < line.date for day in self._unclosed())",
+            "any(day < line.date for day in self.unclosed())",
             "any(day < line.date for day in ())",
         ),
         (
@@ -52,7 +52,7 @@ MUTANTS = (
         ),
         (
             "a day is lost when commands take over",
-            "self.open.update(self._unclosed())",
+            "self.open.update(self.unclosed())",
             "self.open.update(())",
         ),
         (
@@ -92,6 +92,59 @@ MUTANTS = (
             "if line.levy.n > 2 * line.levy.d:",
         ),
         tests=("tests/core/test_levies.py",),
+    ),
+    *of(
+        "ledger/core/days.py",
+        (
+            "the clock closes where nobody asked it to",
+            "if settings is None or settings.close_after is UNSET:\n            return False",
+            "if settings is None or settings.close_after is UNSET:\n            return True",
+        ),
+        (
+            "the clock closes a day before it is over anywhere",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = settings.close_after - DAY_MINUTES",
+        ),
+        (
+            "the clock need not wait",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = ends - DAY_MINUTES",
+        ),
+        tests=("tests/core/test_deadlines.py",),
+    ),
+    *of(
+        "ledger/core/deadlines.py",
+        (
+            "the clock closes a moment late",
+            "if closing is not None and closing.at <= now:",
+            "if closing is not None and closing.at < now:",
+        ),
+        (
+            "the clock closes the last day first",
+            "default=last))",
+            "default=last) and last)",
+        ),
+        (
+            "the clock closes what is closed",
+            "if last <= days.closed_through:",
+            "if last < days.closed_through:",
+        ),
+        (
+            "the clock closes the latest of the days opened by command",
+            "return closes(min(days.open))",
+            "return closes(max(days.open))",
+        ),
+        (
+            "the cut-off is forgotten",
+            "return moment_of(day, settings.cut_off, zone)",
+            "return moment_of(day + A_DAY, 0, zone)",
+        ),
+        (
+            "a dispute is overdue on its day",
+            "return Deadline(day, moment_of(day + A_DAY, 0, zone)), first[1]",
+            "return Deadline(day, moment_of(day, 0, zone)), first[1]",
+        ),
+        tests=("tests/core/test_deadlines.py",),
     ),
     *of(
         "ledger/core/days.py",
@@ -351,6 +404,11 @@ MUTANTS = (
             "a reserve is taken out from under what circulates",
             "of_kept * (takes == rule.reserve)",
             "of_kept * (takes == -1)",
+        ),
+        (
+            "issued out of the reserve, only one of them counts",
+            "of_issued * (movement.debit == rule.issuer) + of_kept",
+            "of_issued * (movement.debit == rule.issuer) or of_kept",
         ),
         (
             "a reserve leaves on the wrong side",

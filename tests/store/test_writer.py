@@ -169,7 +169,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
     await store.commit(group)
     after = await everything(place, store, ledger_id)
     assert seen == [before]
-    leaves, rows, spent, snapshots, checkpoint, _ = after
+    leaves, rows, spent, snapshots, checkpoint, *_ = after
     assert isinstance(leaves, list)
     assert [leaf.line for leaf in leaves] == scribe.leaves
     assert [leaf.body for leaf in leaves[6:]] == [
