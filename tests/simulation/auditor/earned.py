@@ -64,10 +64,11 @@ def receive(state: Stand, number: int, kind: str, amount: int) -> None:
         follow(state, number)
 
 
-def give_back(state: Stand, number: int, row: int, amount: int) -> None:
+def give_back(state: Stand, number: int, row: int, kind: str, amount: int) -> None:
     """Count what of a row was taken back from the account that it had paid."""
     earned: Earned | None = state.get("earned", number)
-    if earned is not None and row >= earned.since:
+    counts = earned is not None and kind in earned.rule.get("kinds", [kind])
+    if earned is not None and counts and row >= earned.since:
         less = replace(earned, received=max(0, earned.received - amount))
         state.shelve("earned", number, less)
         follow(state, number)

@@ -206,6 +206,8 @@ def notes_of(posted: Any) -> dict[int, dict[str, Any]]:
             fields["beside"] = [
                 {name: getattr(row, name) for name in names} for row in note.beside
             ]
+        if note.fraction is not None:
+            fields["fraction"] = {"d": note.fraction.d, "n": note.fraction.n}
         if note.business_date is not None:
             fields["business_date"] = note.business_date.isoformat()
     return notes

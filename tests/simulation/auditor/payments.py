@@ -105,10 +105,11 @@ def _first(books: Books, number: int) -> int:
 def _payments(entry: Entry, number: int) -> Iterator[Leg]:
     """What an account paid in a batch: own rows and rests, but not what puts right."""
     for leg in entry.legs:
-        action = entry.asked[leg.position].get("terms", {}).get("action")
+        terms = entry.asked[leg.position].get("terms", {})
         is_levy = leg.levy_of or leg.levy_back
         is_own = leg.debit == number and leg.moves and not is_levy
-        if is_own and action not in ("reverse", "clear"):
+        puts_right = terms.get("action") in ("reverse", "clear") or "residue" in terms
+        if is_own and not puts_right:
             yield leg
 
 

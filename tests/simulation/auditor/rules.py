@@ -14,7 +14,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from tests.simulation.auditor import earned, payments
+from tests.simulation.auditor import earned, exchange, payments
 from tests.simulation.auditor.reserves import available
 from tests.simulation.auditor.state import (
     ADJUSTED,
@@ -37,6 +37,8 @@ from tests.simulation.auditor.state import (
 )
 
 REST = "rest"  # The kind of a row that takes what `up_to` leaves.
+EXCHANGE = "exchange"  # The kind of rows that take back what was sold, and the residue.
+NONE = 2**63 - 1  # No bound is so far away.
 STOOD_IN_FOR = {
     "debit_account_closed": "debit",
     "debit_account_frozen": "debit",
@@ -147,6 +149,7 @@ class Ruling:
             self._refuse_target,
             self._refuse_clearing,
             self._refuse_rate,
+            self._refuse_residue,
         )
         return next(filter(None, (rule(position, one) for rule in rules)), None)
 
@@ -213,7 +216,7 @@ class Ruling:
         if one.target > len(self._rows):
             return Why(position, "target_not_found")
         row = self._rows[one.target - 1]
-        is_other = row.link or row.levy_of or row.levy_back or not row.moves
+        is_other = row.link or row.levy_of or row.levy_back or row.sold_for or not row.moves
         if is_other or self._draft.item(one.target) is not None:
             return Why(position, "target_not_reversible")
         if (one.debit, one.credit) != (row.credit, row.debit):
@@ -239,25 +242,34 @@ class Ruling:
         rate = one.terms.get("rate")
         if rate is None:
             return None
-        bought = self._bought(position, rate)
-        if bought == one.amount:
-            return None
-        return Why(position, "rate_differs", None if bought is None else one.debit, bought)
+        sold = self._sold_for(position)
+        if sold is None or exchange.bought(sold.amount, rate) > AMOUNT_MAX:
+            return Why(position, "rate_differs")
+        if exchange.bought(sold.amount, rate) != one.amount:
+            bought = exchange.bought(sold.amount, rate)
+            return Why(position, "rate_differs", one.debit, bought)
+        residue = exchange.residue(sold.amount, rate)
+        if residue and not exchange.is_residue(self._asked.wanted, position + 1):
+            return Why(position, "residue_differs", sold.credit, residue)
+        return None
 
-    def _bought(self, position: int, rate: Mapping[str, int]) -> int | None:
-        """What the amount before it in the entry buys."""
-        wanted = self._asked.wanted
-        if not position:
+    def _refuse_residue(self, position: int, one: Wanted) -> Why | None:
+        if "residue" not in one.terms:
             return None
-        sold, one = wanted[position - 1], wanted[position]
-        if sold.terms.get("entry") != one.terms["entry"]:
-            return None
-        if self._place(sold.debit).currency == self._place(one.debit).currency:
-            return None
-        if "up_to" in sold.terms:  # What it sells is not known beforehand.
-            return None
-        bought = sold.amount * rate["n"] // rate["d"]
-        return bought if bought <= AMOUNT_MAX else None
+        is_next = exchange.is_residue(self._asked.wanted, position)
+        sold = self._sold_for(position - 1) if is_next else None
+        if sold is None:
+            return Why(position, "residue_differs")
+        rate = self._asked.wanted[position - 1].terms["rate"]
+        residue = exchange.residue(sold.amount, rate)
+        is_it = (one.debit, one.amount) == (sold.credit, residue)
+        return None if is_it else Why(position, "residue_differs", sold.credit, residue)
+
+    def _sold_for(self, position: int) -> Wanted | None:
+        def currency_of(number: int) -> str:
+            return self._place(number).currency
+
+        return exchange.sold_for(self._asked.wanted, position, currency_of)
 
     # ---- why an amount cannot move now
 
@@ -267,24 +279,24 @@ class Ruling:
         debit: int,
         credit: int,
         amount: int,
-        comes_back: int = 0,
+        out: int = 0,
     ) -> Why | None:
         """All that is asked of what a transfer is about; of levies less is."""
-        why = self._why_not(position, debit, credit, amount, comes_back)
-        if why is None and self._asked.wanted[position].action not in ("reverse", "clear"):
+        why = self._why_not(position, debit, credit, amount, out)
+        if why is None and is_payment(self._asked.wanted[position]):
             left = payments.left(self._draft, debit, self._moment.day).values()
             if left and amount > min(left):
                 return Why(position, "exceeds_payment_limit", debit, min(left))
         return why
 
     def _why_not(
-        self, position: int, debit: int, credit: int, amount: int, comes_back: int = 0
+        self, position: int, debit: int, credit: int, amount: int, out: int = 0
     ) -> Why | None:
         why = self._why_shut(position, debit, credit)
         if why is not None:
             return why
         payer, payee = self._place(debit), self._place(credit)
-        has = payer.balance + comes_back
+        has = payer.balance - out
         if payer.floor is not None and has - amount < payer.floor:
             return Why(position, "exceeds_credit_limit", debit, max(0, has - payer.floor))
         if payee.ceiling is not None and payee.balance + amount > payee.ceiling:
@@ -305,21 +317,69 @@ class Ruling:
             return Why(position, "credit_account_frozen", credit)
         return None
 
+    def _standing(self, position: int, one: Wanted, amount: int, whole: int) -> Why | None:
+        """Why an own amount cannot move with what goes besides; of nothing, why not even 1."""
+        out = self._out(one, self._besides(one, max(1, amount), max(1, whole)))
+        why = self._why_stands(position, one.debit, one.credit, max(1, amount), out)
+        if why is None and not amount:
+            return Why(position, "exceeds_balance_limit", one.credit, 0)
+        if why is not None and why.code == "exceeds_credit_limit" and out:
+            return replace(why, available=self._most(one, max(1, amount), "debit"))
+        return why
+
+    def _besides(self, one: Wanted, amount: int, whole: int) -> list[Beside]:
+        """What an amount takes with it; of a reversal what all of it does."""
+        if one.action == "reverse":
+            return self._back(one, whole)
+        if one.action == "clear" or "residue" in one.terms:
+            return []
+        return self._levied(one, one.debit, one.credit, amount)
+
+    def _out(self, one: Wanted, rows: Sequence[Beside]) -> int:
+        """What these take from who is debited, less what a reversal brings back."""
+        pays = sum(row.amount for row in rows if row.debit == one.debit)
+        gets = sum(row.amount for row in rows if row.credit == one.debit)
+        return pays - gets if one.action == "reverse" else pays
+
     def _allowed(self, one: Wanted) -> int:
         """The amount, or with `up_to` what the bounds allow of it."""
-        sides, amounts = one.terms.get("up_to"), [one.amount]
+        side = one.terms.get("up_to")
+        return one.amount if side is None else self._most(one, one.amount, side)
+
+    def _most(self, one: Wanted, amount: int, side: str) -> int:
+        """The largest amount that stands on a side, with what it takes with it."""
         payer, payee = self._place(one.debit), self._place(one.credit)
-        if sides in ("debit", "both"):
-            if not payer.may_pay:
-                amounts.append(0)
-            elif payer.floor is not None:
-                amounts.append(payer.balance - payer.floor)
-        if sides in ("credit", "both"):
-            if not payee.may_be_paid:
-                amounts.append(0)
-            elif payee.ceiling is not None:
-                amounts.append(payee.ceiling - payee.balance)
-        return max(0, min(amounts))
+        whole = "rest" in one.terms
+
+        pays, is_paid = side != "credit", side != "debit"
+        if (pays and not payer.may_pay) or (is_paid and not payee.may_be_paid):
+            return 0
+
+        def fits(part: int, back: int) -> bool:
+            """Whether it stands, if so much comes back."""
+            rows = self._besides(one, part, one.amount if whole else part)
+            out = sum(row.amount for row in rows if row.debit == one.debit) - back
+            into = sum(row.amount for row in rows if row.credit == one.credit)
+            return not (
+                (pays and payer.floor is not None and payer.balance - part - out < payer.floor)
+                or (
+                    is_paid
+                    and payee.ceiling is not None
+                    and payee.balance + part + into > payee.ceiling
+                )
+            )
+
+        while True:  # What comes back shrinks with it, all else grows with it.
+            rows = self._besides(one, amount, one.amount if whole else amount)
+            back = sum(row.amount for row in rows if row.credit == one.debit)
+            back = back if one.action == "reverse" else 0
+            low, high = 0, amount
+            while low < high:
+                middle = (low + high + 1) // 2
+                low, high = (middle, high) if fits(middle, back) else (low, middle - 1)
+            if low == amount:
+                return low
+            amount = low
 
     def _flags(self, debit: int, credit: int, amount: int) -> set[str]:
         """Which soft bounds it passes."""
@@ -334,7 +394,7 @@ class Ruling:
 
     def _hold(self, position: int, one: Wanted) -> Why | None:
         amount = self._allowed(one)
-        why = self._why_stands(position, one.debit, one.credit, max(1, amount))
+        why = self._standing(position, one, amount, amount)
         if why is not None:
             return why
         flags = self._flags(one.debit, one.credit, amount)
@@ -352,6 +412,19 @@ class Ruling:
         hold = self._draft.hold(one.target)
         assert hold is not None
         is_last = one.terms.get("release", False)
+        payer = self._place(one.debit)
+        room = NONE if payer.floor is None else payer.balance - payer.floor
+
+        def is_paid(part: int) -> bool:
+            owed = self._out(one, self._besides(one, part, part))
+            return not owed or owed <= room + (hold.left - part if is_last else 0)
+
+        if not is_paid(one.amount):
+            low, high = 0, one.amount - 1
+            while low < high:
+                middle = (low + high + 1) // 2
+                low, high = (middle, high) if is_paid(middle) else (low, middle - 1)
+            return Why(position, "exceeds_credit_limit", one.debit, low)
         self._keep_back(one.target, hold, 0 if is_last else hold.left - one.amount)
         levies = self._levied(one, one.debit, one.credit, one.amount)
         own = self._row(
@@ -383,8 +456,7 @@ class Ruling:
         back = self._back(one, amount + rest)
         debit, credit, stands_in = one.debit, one.credit, ""
         if amount or not rest:
-            comes_back = sum(levy.amount for levy in back if levy.credit == debit)
-            why = self._why_stands(position, debit, credit, max(1, amount), comes_back)
+            why = self._standing(position, one, amount, amount + rest)
             if why is not None and amount and "suspense" in one.terms:
                 stands_in, stranger = STOOD_IN_FOR.get(why.code, ""), one.terms["suspense"]
                 debit = stranger if stands_in == "debit" else debit
@@ -407,7 +479,7 @@ class Ruling:
         """Its rows: its own, what `up_to` left, levies, and levies that go back."""
         debit, credit, amount = own
         draft, flags, sequence = self._draft, set[str](), 0
-        is_plain = not (stands_in or one.action)
+        is_plain = not (stands_in or one.action or "residue" in one.terms)
         levies = self._levied(one, debit, credit, amount) if amount and is_plain else []
         rests = [self._rest(one, debit, credit, rest)] if rest else []
         if amount:
@@ -415,6 +487,7 @@ class Ruling:
             leg = self._row(position, debit, credit, amount, link=one.target, levies=levies)
             sequence = leg.sequence
             self._count(one, debit, credit, amount)
+            self._pair(position, one)
         why = (
             self._move_beside(position, rests, flags, link=one.target)
             or self._move_beside(position, levies, flags, levy_of=sequence)
@@ -422,6 +495,7 @@ class Ruling:
         )
         beside = [*rests, *levies, *back]
         self._note(position, amount=amount, flags=flags, beside=beside, suspense=stands_in)
+        self._note_fraction(position, one)
         if stands_in:
             account = debit if stands_in == "debit" else credit
             item = Item(account, stands_in, amount, self._moment.at)
@@ -429,7 +503,8 @@ class Ruling:
         if one.target:
             draft.changed["taken", one.target] = draft.taken(one.target) + amount + rest
         if one.action == "reverse":
-            earned.give_back(draft, one.debit, one.target, amount + rest)
+            said = self._rows[one.target - 1].said
+            earned.give_back(draft, one.debit, one.target, said, amount + rest)
         if one.action == "clear":
             cleared = draft.item(one.target)
             assert cleared is not None
@@ -442,6 +517,44 @@ class Ruling:
         if one.terms["up_to"] == "debit":
             return Beside(stranger, credit, rest, REST)
         return Beside(debit, stranger, rest, REST)
+
+    # ---- an exchange
+
+    def _pair(self, position: int, one: Wanted) -> None:
+        """What is sold, and the residue, goes back with what was bought and not alone."""
+        legs = self._done.legs
+        if "rate" in one.terms:
+            sold = self._leg_of(position - 1)
+            legs[sold] = replace(legs[sold], sold_for=legs[-1].sequence)
+            back = Beside(legs[sold].debit, legs[sold].credit, legs[sold].amount, EXCHANGE)
+            levies = (*legs[-1].levies, back, *legs[sold].levies)
+            legs[-1] = replace(legs[-1], levies=levies)
+        if "residue" in one.terms:
+            bought, sold = self._leg_of(position - 1), self._leg_of(position - 2)
+            legs[-1] = residue = replace(legs[-1], sold_for=legs[bought].sequence)
+            levies = list(legs[bought].levies)
+            place = next(i for i, row in enumerate(levies) if row.kind == EXCHANGE)
+            if residue.credit == legs[sold].debit:
+                less = levies[place].amount - residue.amount
+                levies[place] = replace(levies[place], amount=less)
+            else:
+                back = Beside(residue.debit, residue.credit, residue.amount, EXCHANGE)
+                levies.insert(place, back)
+            legs[bought] = replace(legs[bought], levies=tuple(levies))
+
+    def _leg_of(self, position: int) -> int:
+        """Where the own row of a transfer of this batch stands among its rows."""
+        legs = self._done.legs
+        return next(i for i, leg in enumerate(legs) if leg.position == position)
+
+    def _note_fraction(self, position: int, one: Wanted) -> None:
+        sold = self._sold_for(position)
+        if sold is None:
+            return
+        fraction = exchange.fraction(sold.amount, one.terms["rate"])
+        if fraction:
+            note = self._done.notes.setdefault(position, {})
+            note["fraction"] = {"d": fraction.denominator, "n": fraction.numerator}
 
     # ---- levies
 
@@ -491,9 +604,9 @@ class Ruling:
 
     def _count(self, one: Wanted, debit: int, credit: int, amount: int) -> None:
         """Count what was paid and received for limits, unless it puts something right."""
-        if one.action not in ("reverse", "clear"):
+        if is_payment(one):
             payments.pay(self._draft, debit, self._moment.day, amount)
-        if one.action != "reverse":
+        if one.action != "reverse" and "residue" not in one.terms:
             earned.receive(self._draft, credit, one.kind, amount)
 
     # ---- rows and notes
@@ -539,6 +652,7 @@ class Ruling:
             payee.balance,
             phase,
             kind=kind or one.kind,
+            said=one.kind,
             day=day,
             levies=tuple(levies),
             **facts,
@@ -580,6 +694,11 @@ class Ruling:
             note["business_date"] = day.isoformat()
         if note:
             self._done.notes[position] = note
+
+
+def is_payment(one: Wanted) -> bool:
+    """Whether it pays somebody, and puts nothing right."""
+    return one.action not in ("reverse", "clear") and "residue" not in one.terms
 
 
 def refuse_accounts(
@@ -633,6 +752,7 @@ GOES_WITH = {
     "expires": ("hold",),
     "rate": ("",),
     "release": ("post",),
+    "residue": ("",),
     "rest": ("", "reverse"),
     "suspense": ("", "reverse"),
     "target": ("post", "void", "reverse", "clear"),
@@ -651,5 +771,7 @@ def is_misplaced(terms: Mapping[str, Any]) -> bool:
         or (action not in ("", "hold") and "target" not in terms)
         or ("rest" in terms and terms.get("up_to") not in ("debit", "credit"))
         or ("suspense" in terms and "rest" in terms)
-        or ("rate" in terms and "entry" not in terms)
+        or ("rate" in terms and ("entry" not in terms or "up_to" in terms))
+        or ("residue" in terms and "entry" not in terms)
+        or ("residue" in terms and any(t in terms for t in ("rate", "suspense", "up_to")))
     )

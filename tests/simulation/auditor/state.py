@@ -150,12 +150,14 @@ class Leg:
     credit_balance: int
     phase: int = POSTED
     kind: str = field(default="", compare=False)
+    said: str = field(default="", compare=False)  # The kind of its line.
     day: date = field(default=date.min, compare=False)
     link: int = field(default=0, compare=False)  # The row it takes back of, or clears.
     hold: int = field(default=0, compare=False)  # The hold it posts or releases.
     levy_of: int = field(default=0, compare=False)  # The row it was levied on,
     levy_back: int = field(default=0, compare=False)  # or with which it goes back.
-    levies: tuple[Beside, ...] = field(default=(), compare=False)  # That it has.
+    sold_for: int = field(default=0, compare=False)  # The row that was bought for it.
+    levies: tuple[Beside, ...] = field(default=(), compare=False)  # That go back with it.
 
     @property
     def moves(self) -> bool:
