@@ -176,14 +176,6 @@ async def existing(client: Client, ledger: str) -> Any:
             yield account
 
 
-async def fetch_scales(client: Client, ledger: str) -> dict[str, int]:
-    """The currencies of a ledger, and how many decimals each has."""
-    path = path_of("ledgers", ledger, "currencies")
-    return {
-        c["code"]: c["scale"] async for page in client.pages(path, "currencies") for c in page
-    }
-
-
 # ---- the second pass
 
 
@@ -235,7 +227,7 @@ class Import:
 
     async def prepare(self) -> Scan:
         """The first pass. Raises Stop."""
-        self._scales = await fetch_scales(self._client, self._plan.ledger)
+        self._scales = await self._client.scales(self._plan.ledger)
         return scan(self._plan, self._scales, self._progress)
 
     async def look(self) -> Outcome:

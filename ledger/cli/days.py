@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -11,7 +10,15 @@ import click
 
 from ledger.cli.acta import write_acta
 from ledger.cli.client import Client, Refused, path_of
-from ledger.cli.options import DAY, dry_query, dry_run_option, ledger_option, speaks_to_service
+from ledger.cli.options import (
+    DAY,
+    act_of,
+    act_options,
+    dry_query,
+    dry_run_option,
+    ledger_option,
+    speaks_to_service,
+)
 from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import Stop, t
 
@@ -346,48 +353,31 @@ async def finish_period(place: Place, period: str, ledger: str, dry_run: bool) -
 )
 @click.argument("period")
 @ledger_option
-@click.option("--act", required=True, help=t("Its number.", "Su número."))
-@click.option("--act-date", type=DAY, required=True, help=t("Its date.", "Su fecha."))
-@click.option(
-    "--act-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=t("The document; only its SHA-256 is sent.", "El documento; sólo va su SHA-256."),
-)
-@click.option("--act-hash", help=t("Or its SHA-256 in hex.", "O su SHA-256 en hexadecimal."))
+@act_options
 @dry_run_option
 @speaks_to_service
 async def reopen_period(
     place: Place,
     period: str,
     ledger: str,
-    act: str,
-    act_date: datetime,
-    act_file: Path | None,
-    act_hash: str | None,
     dry_run: bool,
+    **act: Any,
 ) -> None:
-    if (act_file is None) is (act_hash is None):
+    cited = act_of(act)
+    if not cited:
         raise click.UsageError(
-            t("Give --act-file or --act-hash.", "Dé --act-file o --act-hash.")
+            t(
+                "A period is reopened by an act: --act, --act-date, --act-file.",
+                "Un periodo se reabre por un acta: --act, --act-date, --act-file.",
+            )
         )
-    digest = act_hash or ""
-    if act_file is not None:
-        digest = _hash_of(act_file)
-    cited = {"number": act, "date": _iso(act_date), "hash": digest.lower()}
-    await _mark(place, ledger, period, {"mark": "reopened", "act": cited}, dry_run)
-
-
-def _hash_of(file: Path) -> str:
-    with file.open("rb") as document:
-        return file_digest(document, "sha256").hexdigest()
+    await _mark(place, ledger, period, {"mark": "reopened", **cited}, dry_run)
 
 
 @period_group.command("list", help=t("Months as they are marked.", "Los meses, como están."))
 @ledger_option
 @speaks_to_service
 async def list_periods(place: Place, ledger: str) -> None:
-    found: list[Any] = []
     async with place.client() as client:
-        async for page in client.pages(path_of("ledgers", ledger, "periods"), "periods"):
-            found += page
+        found = await client.every(path_of("ledgers", ledger, "periods"), "periods")
     place.rows(found, PERIOD)

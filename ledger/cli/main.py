@@ -158,6 +158,14 @@ COMMANDS = {
         t("Holidays of a ledger.", "Días inhábiles de un libro."),
     ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
+    "poster-key": (
+        "poster_keys:poster_key_group",
+        t("Keys with which posters sign.", "Llaves con que firman los remitentes."),
+    ),
+    "branch": (
+        "branch:branch_group",
+        t("Post later, without a connection now.", "Registra después, sin conexión ahora."),
+    ),
     "import": (
         "importing:import_group",
         t("Post the transfers in a file.", "Registra los movimientos de un archivo."),

@@ -1,8 +1,10 @@
 """What many commands have in common: --url, --key, --ledger, --dry-run and the like."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
+from hashlib import file_digest
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import click
@@ -49,6 +51,62 @@ adjustments_option = click.option(
 )
 
 
+def act_options(command: F) -> F:
+    """--act, --act-date, and --act-file or --act-hash: the decision that a change cites."""
+    for option in (
+        click.option("--act-hash", help=t("Or its SHA-256 in hex.", "O su SHA-256 en hex.")),
+        click.option(
+            "--act-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help=t(
+                "Its document; only its SHA-256 is sent.",
+                "Su documento; sólo se envía su SHA-256.",
+            ),
+        ),
+        click.option("--act-date", type=DAY, help=t("Its date.", "Su fecha.")),
+        click.option("--act", help=t("Number of the decision.", "Número del acta.")),
+    ):
+        command = option(command)
+    return command
+
+
+def act_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The decision as it is sent, taken out of what a command was given; or nothing."""
+    number, day = given.pop("act"), given.pop("act_date")
+    file, digest = given.pop("act_file"), given.pop("act_hash")
+    if all(one is None for one in (number, day, file, digest)):
+        return {}
+    if number is None or day is None or (file is None) is (digest is None):
+        raise click.UsageError(
+            t(
+                "Give --act and --act-date together, and --act-file or --act-hash.",
+                "Dé juntos --act y --act-date, y --act-file o --act-hash.",
+            )
+        )
+    if file is not None:
+        with file.open("rb") as document:
+            digest = file_digest(document, "sha256").hexdigest()
+    cited = {"number": number, "date": day.date().isoformat(), "hash": digest.lower()}
+    return {"act": cited}
+
+
+def pairs(texts: Iterable[str], option: str, fields: Sequence[str]) -> dict[str, str]:
+    """FIELD=VALUE options as a table. Raises click.UsageError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in fields or name in found:
+            known = ", ".join(fields)
+            raise click.UsageError(
+                t(
+                    f"{option} {text}: write FIELD=…, each field once, of: {known}",
+                    f"{option} {text}: escriba CAMPO=…, cada campo una vez, de: {known}",
+                )
+            )
+        found[name] = value
+    return found
+
+
 def speaks_to_service(
     command: Callable[P, Coroutine[Any, Any, None]],
 ) -> Callable[..., None]:
@@ -90,6 +148,20 @@ def dry_run_option(command: F) -> F:
         is_flag=True,
         help=t("Say what would happen, write nothing.", "Dice qué pasaría, no escribe nada."),
     )(command)
+
+
+delimiter_option = click.option(
+    "--delimiter",
+    default=",",
+    show_default=True,
+    help=t("What stands between cells.", "Lo que separa las celdas."),
+)
+encoding_option = click.option(
+    "--encoding",
+    default="utf-8-sig",
+    show_default="utf-8",
+    help=t("How letters are written in the file.", "Cómo están codificadas las letras."),
+)
 
 
 def ledger_option(command: F) -> F:

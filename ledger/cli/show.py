@@ -221,6 +221,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "treasury": ("treasury", "tesorería"),
     "unpaid": ("unpaid", "sin pagar"),
     "up_to": ("up to", "hasta el límite de"),
+    "until": ("until", "hasta"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
     "year": ("year", "año"),

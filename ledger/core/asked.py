@@ -21,6 +21,7 @@ from ledger.core.model import (
     BATCH_MAX,
     CURRENCIES_SUMMED_MAX,
     DATE_MIN,
+    NONE_SET,
     AccountCode,
     Action,
     BatchCount,
@@ -367,6 +368,8 @@ def check_codes(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None
 
 
 def _check_terms(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None:
+    if {t.terms for t in transfers} == NONE_SET:
+        return
     for position, terms in enumerate([t.terms for t in transfers]):
         wrong = "" if terms is UNSET else misplaced_term(terms)
         if wrong:

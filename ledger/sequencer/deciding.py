@@ -28,21 +28,14 @@ from ledger.sequencer.pending import Decide, Give, Post
 from ledger.sequencer.posting import (
     Decided,
     Moment,
+    Reference,
     all_refused,
     chance_for,
     decide,
     decide_own,
     refuse,
 )
-from ledger.sequencer.proposing import (
-    PASSING,
-    Ended,
-    Reference,
-    Waiting,
-    pending_alike,
-    propose,
-    to_wait,
-)
+from ledger.sequencer.proposing import PASSING, Ended, Waiting, pending_alike, propose, to_wait
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.

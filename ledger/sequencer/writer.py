@@ -57,10 +57,12 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Look, Pending, Post
 from ledger.sequencer.posting import (
+    Reference,
     check_form,
     has_descriptions,
     preview,
     receipt_again,
+    references_of,
 )
 from ledger.sequencer.proposing import waiting
 from ledger.sequencer.signed import SignedLog
@@ -273,9 +275,7 @@ class Writer:
         check_form(asked)
         post = Post(asked, caller)
         stored = None if of_proposal else await self._spent(post)
-        opening = self.book.opening
-        is_unique = opening is not None and opening.unique_references
-        used = await self._references_used(asked) if is_unique else set[tuple[str, str]]()
+        await self._find_used([post])
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
         def look(book: Book) -> PostOutcome:
@@ -290,7 +290,7 @@ class Writer:
                     book,
                     asked,
                     self.decider.moment(asked),
-                    used,
+                    post.used,
                     past,
                     key=caller.key,
                     is_trial=is_trial,
@@ -500,15 +500,12 @@ class Writer:
         known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
         for found in known.values():
             self._check_signed(found)
-        opening = self.book.opening
+        await self._find_used([post for post in posts if post.asked.id not in known])
         for post in posts:
             stored = known.get(post.asked.id)
             if stored is not None:
                 post.salts = await self._salts(post, stored)
-                continue
-            if opening is not None and opening.unique_references:
-                post.used = await self._references_used(post.asked)
-            if post.targets:
+            elif post.targets:
                 assert self._is_settled(), "what a batch names of the past is committed"
                 post.past = await self._store.past(self.ledger_id, post.targets, EVER)
         return known
@@ -521,10 +518,16 @@ class Writer:
         sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
         return await self._store.detail_salts(self.ledger_id, sequences)
 
-    async def _references_used(self, asked: AnyBatch) -> set[tuple[str, str]]:
-        source = asked.source if isinstance(asked.source, str) else ""
-        pairs = {(source, t.reference) for t in asked.transfers if t.reference}
-        return await self._store.used_references(self.ledger_id, pairs, EVER)
+    async def _find_used(self, posts: Sequence[Post]) -> None:
+        """Which references of some batches were used before: asked once for all of them."""
+        opening = self.book.opening
+        if opening is None or not opening.unique_references:
+            return
+        named = [references_of(post.asked.source, post.asked.transfers) for post in posts]
+        all_named = frozenset[Reference]().union(*named)
+        used = await self._store.used_references(self.ledger_id, all_named, EVER)
+        for post, own in zip(posts, named, strict=True):
+            post.used = own & used
 
     # ---- committing
 

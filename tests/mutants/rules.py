@@ -348,6 +348,11 @@ MUTANTS = (
             "of_kept * (takes == -1)",
         ),
         (
+            "issued out of the reserve, only one of them counts",
+            "of_issued * (movement.debit == rule.issuer) + of_kept",
+            "of_issued * (movement.debit == rule.issuer) or of_kept",
+        ),
+        (
             "a reserve leaves on the wrong side",
             "takes = movement.debit if self._state.sign_of(rule.reserve) > 0 else",
             "takes = movement.debit if self._state.sign_of(rule.reserve) < 0 else",

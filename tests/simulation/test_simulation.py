@@ -19,7 +19,7 @@ import pytest
 
 from ledger.core.leaves import AnyLeaf
 from tests.simulation.auditor.books import LINES
-from tests.simulation.auditor.rules import GOES_WITH
+from tests.simulation.auditor.terms import GOES_WITH
 from tests.simulation.history import run
 from tests.simulation.loop import Life, SimulatedLoop, Stuck
 from tests.simulation.workload.themes import COMMANDS
@@ -59,7 +59,7 @@ def test_everything_happens_somewhere() -> None:
     assert answered == {make.__name__ for make, _ in COMMANDS}
     happened = {what for history in histories for what in history.happened}
     actions = {"hold", "post", "void", "reverse", "clear"}
-    notes = {"suspense", "flags", "beside", "business_date", "levies went back"}
+    notes = {"suspense", "flags", "beside", "business_date", "fraction", "levies went back"}
     expected = {*LINES, *GOES_WITH, *actions, *notes}
     assert expected <= happened, expected - happened
 

@@ -78,7 +78,7 @@ class Auditor:
 
 def _terms_posted(entry: Entry) -> list[str]:
     """Actions and terms of rows, what was noted of them, and levies that went back."""
-    found = ["levies went back"] if any(leg.levy_back for leg in entry.legs) else []
+    found = ["levies went back"] if any(leg.goes_back for leg in entry.legs) else []
     for leg in entry.legs:
         terms = entry.asked[leg.position].get("terms", {})
         found += [terms.get("action", ""), *terms]

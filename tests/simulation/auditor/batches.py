@@ -30,8 +30,8 @@ from tests.simulation.auditor.forms import (
     why_of,
 )
 from tests.simulation.auditor.offers import why_new
-from tests.simulation.auditor.rules import is_misplaced
 from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Place, Wanted
+from tests.simulation.auditor.terms import is_misplaced
 from tests.simulation.auditor.trees import root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
@@ -155,10 +155,10 @@ def _rows(books: Books, entry: Entry) -> None:
     for target in {leg.link for leg in entry.legs if leg.link}:
         row = books.rows[target - 1]
         links = [leg.amount for leg in books.rows if leg.link == target]
-        back = sum(leg.amount for leg in books.rows if leg.levy_back == target)
-        owed = sum(levy.amount * sum(links) // row.amount for levy in row.levies)
+        back = sum(leg.amount for leg in books.rows if leg.goes_back == target)
+        owed = sum(each.amount * sum(links) // row.amount for each in row.beside)
         must(sum(links) <= row.amount, "more was taken back than there was", row)
-        must(back == owed, "not as much of a levy went back", back, owed)
+        must(back == owed, "not as much went back with it", back, owed)
     for target in {leg.hold for leg in entry.legs if leg.hold}:
         parts = [leg.amount for leg in books.rows if leg.hold == target]
         must(sum(parts) <= books.rows[target - 1].amount, "more than was held", target)
@@ -272,12 +272,12 @@ def previewed(
         but: accounts that stand otherwise than after so many leaves.
     """
     books.read()
-    told, sizes = _told(outcome), range(since, len(books.roots))
+    told, sizes = _told(outcome), books.sizes(since)
     has_targets = any(terms_of(t).get("action") == "reverse" for t in asked.transfers)
     for size in sizes:
         for moment in _moments(books, asked, size, times):
-            for known in sizes[: size - since + 1] if books.is_unique else [size]:
-                for past in sizes[: size - since + 1] if has_targets else [size]:
+            for known in sizes[: size - sizes.start + 1] if books.is_unique else [size]:
+                for past in sizes[: size - sizes.start + 1] if has_targets else [size]:
                     stand = {"known": known, "past": past, "but": list(but(size))}
                     if _would(books, asked, moment, size, key, stand) == told:
                         return

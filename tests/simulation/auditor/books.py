@@ -206,6 +206,14 @@ class Books:
         """All of a kind that are there after all that was read."""
         return self.shelf.all_at(kind, len(self.entries) + 1)
 
+    def sizes(self, since: int) -> range:
+        """After how many leaves it may have been what somebody was told of.
+
+        Args:
+            since: as many were there, when it was asked, as who answered must know of.
+        """
+        return range(max(1, since), len(self.roots))
+
     def at(self, number: int, size: int) -> Place | None:
         """How it stood after `size` leaves; None when it was not there."""
         return cast(Place | None, self.shelf.at("place", number, size))

@@ -52,7 +52,7 @@ def opened(
         since: how many leaves there were when it was asked.
     """
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     match refusal and refusal.code:
         case None:
             fields = {"line": "dispute", "target": target, "reason": reason}
@@ -76,7 +76,7 @@ def ended(
 ) -> None:
     """It was ended, or there is a reason why not."""
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     match refusal and refusal.code:
         case None:
             fields = {"line": "dispute_ended", "target": target, "outcome": outcome}

@@ -65,10 +65,9 @@ def receive(state: Stand, number: int, kind: str, amount: int) -> None:
 
 
 def give_back(state: Stand, number: int, row: int, kind: str, amount: int) -> None:
-    """Count what of a row was taken back from the account that it had paid."""
+    """Count what of a row that counted was taken back from the account that it had paid."""
     earned: Earned | None = state.get("earned", number)
-    counts = earned is not None and kind in earned.rule.get("kinds", [kind])
-    if earned is not None and counts and row >= earned.since:
+    if earned and row >= earned.since and kind in earned.rule.get("kinds", [kind]):
         less = replace(earned, received=max(0, earned.received - amount))
         state.shelve("earned", number, less)
         follow(state, number)

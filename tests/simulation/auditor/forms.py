@@ -133,6 +133,7 @@ def _wanted_of(one: dict[str, Any]) -> Wanted:
 
 
 TERMS = ("action", "target", "release", "entry", "up_to", "rest", "suspense", "adjusting")
+TERMS += ("residue",)
 
 
 def terms_of(t: "AskedTransfer") -> dict[str, Any]:

@@ -105,11 +105,8 @@ def _first(books: Books, number: int) -> int:
 def _payments(entry: Entry, number: int) -> Iterator[Leg]:
     """What an account paid in a batch: own rows and rests, but not what puts right."""
     for leg in entry.legs:
-        terms = entry.asked[leg.position].get("terms", {})
-        is_levy = leg.levy_of or leg.levy_back
-        is_own = leg.debit == number and leg.moves and not is_levy
-        puts_right = terms.get("action") in ("reverse", "clear") or "residue" in terms
-        if is_own and not puts_right:
+        is_own = leg.debit == number and leg.moves and not leg.is_levy
+        if is_own and entry.wanted[leg.position].is_payment:
             yield leg
 
 

@@ -337,7 +337,7 @@ def not_proposed(
         since: how many leaves there were then.
     """
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     match refusal.code:
         case "workflow_not_found":
             ever = [workflow_of(books, workflow, size) for size in sizes]
@@ -409,7 +409,7 @@ def not_said(
     books.read()
     user = said.user if isinstance(said.user, str) else ""
     found = set()
-    for size in range(since, len(books.roots)):
+    for size in books.sizes(since):
         one: Proposal | None = books.shelf.at("proposal", said.batch, size)
         recorded_at = books.entries[size - 1].fields["recorded_at"]
         for at in {max(time, recorded_at) for time in times}:
@@ -430,7 +430,7 @@ def tried(
 ) -> None:
     """A dry run of what would end it says what its batch would do, with what it kept back."""
     books.read()
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     stood = {size: books.shelf.at("proposal", said.batch, size) for size in sizes}
     one: Proposal = next(filter(None, stood.values()))
     asked = asked_for(books, one.fields, one.index)
@@ -455,6 +455,6 @@ def listed(books: Books, views: "Sequence[ProposalView]", signed: int, since: in
         must(fields["digest"] == digest, "another request than waits", one.asked)
     ever = [
         {batch: one.index for batch, one in books.shelf.all_at("proposal", size).items()}
-        for size in range(since, len(books.roots))
+        for size in books.sizes(since)
     ]
     must(found in ever and list(found.values()) == sorted(found.values()), "others wait", found)

@@ -4,21 +4,22 @@ Written from JOURNAL.md ("One transfer") and none of it the ledger's. Terms, lev
 are objects as they stand in the journal's lines. Each rule is one method of Ruling:
 
 *   why a transfer can never be, however the balances are: in `_why_never`, in their order;
-*   why an amount cannot move now: `_why_not`;
-*   what is moved besides: `_move_beside`, as a Beside.
+*   what is moved besides: `_besides` and `_move_beside`, as a Beside.
+
+Whether an amount can move now is in standing.py, what it buys in exchange.py.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from typing import Any
 
-from tests.simulation.auditor import earned, exchange, payments
-from tests.simulation.auditor.reserves import available
+from tests.simulation.auditor import earned, payments
+from tests.simulation.auditor.exchange import EXCHANGE, exchange_at, refuse_rate, refuse_residue
+from tests.simulation.auditor.standing import Standing, largest, out_of
 from tests.simulation.auditor.state import (
     ADJUSTED,
-    AMOUNT_MAX,
     HELD,
     POSTED,
     RELEASED,
@@ -37,8 +38,6 @@ from tests.simulation.auditor.state import (
 )
 
 REST = "rest"  # The kind of a row that takes what `up_to` leaves.
-EXCHANGE = "exchange"  # The kind of rows that take back what was sold, and the residue.
-NONE = 2**63 - 1  # No bound is so far away.
 STOOD_IN_FOR = {
     "debit_account_closed": "debit",
     "debit_account_frozen": "debit",
@@ -78,8 +77,7 @@ class Ruling:
         self._rows = rows
         self._is_taken = is_taken
         self._calendar = draft.calendar()
-        self._reserves = draft.all("reserve")
-        self._levies = sorted(draft.all("levy").items())
+        self._standing = Standing(draft, moment)
         self._done = Decided()
 
     def decide(self) -> Decided:
@@ -179,7 +177,7 @@ class Ruling:
         return calendar.next_open(one.day, current) if is_moved else None
 
     def _refuse_stand_ins(self, position: int, one: Wanted) -> Why | None:
-        debit = self._place(one.debit)
+        debit = self._standing.place(one.debit)
         for number in (one.terms.get("rest"), one.terms.get("suspense")):
             if number is None:
                 continue
@@ -216,7 +214,7 @@ class Ruling:
         if one.target > len(self._rows):
             return Why(position, "target_not_found")
         row = self._rows[one.target - 1]
-        is_other = row.link or row.levy_of or row.levy_back or row.sold_for or not row.moves
+        is_other = row.link or row.is_beside or row.goes_back or not row.moves
         if is_other or self._draft.item(one.target) is not None:
             return Why(position, "target_not_reversible")
         if (one.debit, one.credit) != (row.credit, row.debit):
@@ -239,165 +237,19 @@ class Ruling:
         return None
 
     def _refuse_rate(self, position: int, one: Wanted) -> Why | None:
-        rate = one.terms.get("rate")
-        if rate is None:
-            return None
-        sold = self._sold_for(position)
-        if sold is None or exchange.bought(sold.amount, rate) > AMOUNT_MAX:
-            return Why(position, "rate_differs")
-        if exchange.bought(sold.amount, rate) != one.amount:
-            bought = exchange.bought(sold.amount, rate)
-            return Why(position, "rate_differs", one.debit, bought)
-        residue = exchange.residue(sold.amount, rate)
-        if residue and not exchange.is_residue(self._asked.wanted, position + 1):
-            return Why(position, "residue_differs", sold.credit, residue)
-        return None
+        return refuse_rate(self._asked.wanted, position, self._standing.currency_of)
 
     def _refuse_residue(self, position: int, one: Wanted) -> Why | None:
-        if "residue" not in one.terms:
-            return None
-        is_next = exchange.is_residue(self._asked.wanted, position)
-        sold = self._sold_for(position - 1) if is_next else None
-        if sold is None:
-            return Why(position, "residue_differs")
-        rate = self._asked.wanted[position - 1].terms["rate"]
-        residue = exchange.residue(sold.amount, rate)
-        is_it = (one.debit, one.amount) == (sold.credit, residue)
-        return None if is_it else Why(position, "residue_differs", sold.credit, residue)
-
-    def _sold_for(self, position: int) -> Wanted | None:
-        def currency_of(number: int) -> str:
-            return self._place(number).currency
-
-        return exchange.sold_for(self._asked.wanted, position, currency_of)
-
-    # ---- why an amount cannot move now
-
-    def _why_stands(
-        self,
-        position: int,
-        debit: int,
-        credit: int,
-        amount: int,
-        out: int = 0,
-    ) -> Why | None:
-        """All that is asked of what a transfer is about; of levies less is."""
-        why = self._why_not(position, debit, credit, amount, out)
-        if why is None and is_payment(self._asked.wanted[position]):
-            left = payments.left(self._draft, debit, self._moment.day).values()
-            if left and amount > min(left):
-                return Why(position, "exceeds_payment_limit", debit, min(left))
-        return why
-
-    def _why_not(
-        self, position: int, debit: int, credit: int, amount: int, out: int = 0
-    ) -> Why | None:
-        why = self._why_shut(position, debit, credit)
-        if why is not None:
-            return why
-        payer, payee = self._place(debit), self._place(credit)
-        has = payer.balance - out
-        if payer.floor is not None and has - amount < payer.floor:
-            return Why(position, "exceeds_credit_limit", debit, max(0, has - payer.floor))
-        if payee.ceiling is not None and payee.balance + amount > payee.ceiling:
-            room = max(0, payee.ceiling - payee.balance)
-            return Why(position, "exceeds_balance_limit", credit, room)
-        backed = available(self._draft, self._reserves, debit, credit, amount)
-        return None if backed is None else Why(position, "exceeds_reserve", debit, backed)
-
-    def _why_shut(self, position: int, debit: int, credit: int) -> Why | None:
-        payer, payee = self._place(debit), self._place(credit)
-        if payer.status == "closed":
-            return Why(position, "debit_account_closed", debit)
-        if payee.status == "closed":
-            return Why(position, "credit_account_closed", credit)
-        if not payer.may_pay:
-            return Why(position, "debit_account_frozen", debit)
-        if not payee.may_be_paid:
-            return Why(position, "credit_account_frozen", credit)
-        return None
-
-    def _standing(self, position: int, one: Wanted, amount: int, whole: int) -> Why | None:
-        """Why an own amount cannot move with what goes besides; of nothing, why not even 1."""
-        out = self._out(one, self._besides(one, max(1, amount), max(1, whole)))
-        why = self._why_stands(position, one.debit, one.credit, max(1, amount), out)
-        if why is None and not amount:
-            return Why(position, "exceeds_balance_limit", one.credit, 0)
-        if why is not None and why.code == "exceeds_credit_limit" and out:
-            return replace(why, available=self._most(one, max(1, amount), "debit"))
-        return why
-
-    def _besides(self, one: Wanted, amount: int, whole: int) -> list[Beside]:
-        """What an amount takes with it; of a reversal what all of it does."""
-        if one.action == "reverse":
-            return self._back(one, whole)
-        if one.action == "clear" or "residue" in one.terms:
-            return []
-        return self._levied(one, one.debit, one.credit, amount)
-
-    def _out(self, one: Wanted, rows: Sequence[Beside]) -> int:
-        """What these take from who is debited, less what a reversal brings back."""
-        pays = sum(row.amount for row in rows if row.debit == one.debit)
-        gets = sum(row.amount for row in rows if row.credit == one.debit)
-        return pays - gets if one.action == "reverse" else pays
-
-    def _allowed(self, one: Wanted) -> int:
-        """The amount, or with `up_to` what the bounds allow of it."""
-        side = one.terms.get("up_to")
-        return one.amount if side is None else self._most(one, one.amount, side)
-
-    def _most(self, one: Wanted, amount: int, side: str) -> int:
-        """The largest amount that stands on a side, with what it takes with it."""
-        payer, payee = self._place(one.debit), self._place(one.credit)
-        whole = "rest" in one.terms
-
-        pays, is_paid = side != "credit", side != "debit"
-        if (pays and not payer.may_pay) or (is_paid and not payee.may_be_paid):
-            return 0
-
-        def fits(part: int, back: int) -> bool:
-            """Whether it stands, if so much comes back."""
-            rows = self._besides(one, part, one.amount if whole else part)
-            out = sum(row.amount for row in rows if row.debit == one.debit) - back
-            into = sum(row.amount for row in rows if row.credit == one.credit)
-            return not (
-                (pays and payer.floor is not None and payer.balance - part - out < payer.floor)
-                or (
-                    is_paid
-                    and payee.ceiling is not None
-                    and payee.balance + part + into > payee.ceiling
-                )
-            )
-
-        while True:  # What comes back shrinks with it, all else grows with it.
-            rows = self._besides(one, amount, one.amount if whole else amount)
-            back = sum(row.amount for row in rows if row.credit == one.debit)
-            back = back if one.action == "reverse" else 0
-            low, high = 0, amount
-            while low < high:
-                middle = (low + high + 1) // 2
-                low, high = (middle, high) if fits(middle, back) else (low, middle - 1)
-            if low == amount:
-                return low
-            amount = low
-
-    def _flags(self, debit: int, credit: int, amount: int) -> set[str]:
-        """Which soft bounds it passes."""
-        payer, payee = self._place(debit), self._place(credit)
-        owed, owned = payer.balance - amount, payee.balance + amount
-        is_owed = payer.floor is None and payer.least is not None and owed < payer.least
-        is_owned = payee.ceiling is None and payee.most is not None and owned > payee.most
-        flags = {"credit_limit_passed"} if is_owed else set()
-        return flags | {"balance_limit_passed"} if is_owned else flags
+        return refuse_residue(self._asked.wanted, position, self._standing.currency_of)
 
     # ---- what is done
 
     def _hold(self, position: int, one: Wanted) -> Why | None:
-        amount = self._allowed(one)
-        why = self._standing(position, one, amount, amount)
+        amount = self._allowed(position, one)
+        why = self._why_not(position, one, amount, amount)
         if why is not None:
             return why
-        flags = self._flags(one.debit, one.credit, amount)
+        flags = self._standing.flags(one.debit, one.credit, amount)
         leg = self._row(position, one.debit, one.credit, amount, phase=HELD)
         hold = Hold(one.debit, one.credit, amount, amount, one.terms["expires"])
         self._keep_back(leg.sequence, hold, amount)
@@ -406,35 +258,39 @@ class Ruling:
 
     def _post_hold(self, position: int, one: Wanted) -> Why | None:
         """The bounds were asked when it was held; the status is asked again."""
-        why = self._why_shut(position, one.debit, one.credit)
-        if why is not None:
-            return why
         hold = self._draft.hold(one.target)
         assert hold is not None
+        why = self._standing.why_shut(position, one.debit, one.credit)
+        why = why or self._refuse_levies(position, one, hold)
+        if why is not None:
+            return why
         is_last = one.terms.get("release", False)
-        payer = self._place(one.debit)
-        room = NONE if payer.floor is None else payer.balance - payer.floor
-
-        def is_paid(part: int) -> bool:
-            owed = self._out(one, self._besides(one, part, part))
-            return not owed or owed <= room + (hold.left - part if is_last else 0)
-
-        if not is_paid(one.amount):
-            low, high = 0, one.amount - 1
-            while low < high:
-                middle = (low + high + 1) // 2
-                low, high = (middle, high) if is_paid(middle) else (low, middle - 1)
-            return Why(position, "exceeds_credit_limit", one.debit, low)
         self._keep_back(one.target, hold, 0 if is_last else hold.left - one.amount)
-        levies = self._levied(one, one.debit, one.credit, one.amount)
-        own = self._row(
-            position, one.debit, one.credit, one.amount, hold=one.target, levies=levies
-        )
+        levies = self._standing.levies(one, one.debit, one.credit, one.amount)
+        self._row(position, one.debit, one.credit, one.amount, hold=one.target, beside=levies)
         self._count(one, one.debit, one.credit, one.amount)
         flags: set[str] = set()
-        why = self._move_beside(position, levies, flags, levy_of=own.sequence)
+        why = self._move_beside(position, levies, flags, is_beside=True, is_levy=True)
         self._note(position, amount=one.amount, flags=flags, beside=levies)
         return why
+
+    def _refuse_levies(self, position: int, one: Wanted, hold: Hold) -> Why | None:
+        """Levies on what is posted of a hold were not held, and must be paid all the same."""
+        payer = self._standing.place(one.debit)
+        floor = payer.floor
+        if floor is None:
+            return None
+
+        def fits(amount: int) -> bool:
+            freed = hold.left - amount if one.terms.get("release") else 0
+            levies = self._standing.levies(one, one.debit, one.credit, amount)
+            owed = out_of(one, levies)
+            return not owed or payer.balance - owed >= floor - freed
+
+        if fits(one.amount):
+            return None
+        some = largest(one.amount, fits, is_even=True)
+        return Why(position, "exceeds_credit_limit", one.debit, some)
 
     def _void(self, position: int, one: Wanted) -> Why | None:
         hold = self._draft.hold(one.target)
@@ -451,21 +307,57 @@ class Ruling:
 
     def _move(self, position: int, one: Wanted) -> Why | None:
         """What is simply posted, taken back or cleared."""
-        amount = self._allowed(one)
+        amount = self._allowed(position, one)
         rest = one.amount - amount if "rest" in one.terms else 0
-        back = self._back(one, amount + rest)
         debit, credit, stands_in = one.debit, one.credit, ""
         if amount or not rest:
-            why = self._standing(position, one, amount, amount + rest)
+            why = self._why_not(position, one, amount, amount + rest)
             if why is not None and amount and "suspense" in one.terms:
                 stands_in, stranger = STOOD_IN_FOR.get(why.code, ""), one.terms["suspense"]
                 debit = stranger if stands_in == "debit" else debit
                 credit = stranger if stands_in == "credit" else credit
                 if stands_in:
-                    why = self._why_stands(position, debit, credit, amount)
+                    why = self._standing.why_stands(position, one, debit, credit, amount)
             if why is not None:
                 return why
-        return self._moved(position, one, (debit, credit, amount), rest, back, stands_in)
+        return self._moved(position, one, (debit, credit, amount), rest, stands_in)
+
+    def _allowed(self, position: int, one: Wanted) -> int:
+        """The amount, or with `up_to` what the bounds allow of it."""
+        side, has_rest = one.terms.get("up_to"), "rest" in one.terms
+        if side is None:
+            return one.amount
+        return self._standing.most(
+            one, side, lambda some: self._besides(one, some, one.amount if has_rest else some)
+        )
+
+    def _why_not(self, position: int, one: Wanted, amount: int, whole: int) -> Why | None:
+        """Why an amount does not stand with what goes besides; or if it is 0, why not even 1.
+
+        Args:
+            whole: what is reversed in all.
+        """
+        some, has_rest = max(1, amount), "rest" in one.terms
+        out = out_of(one, self._besides(one, some, max(1, whole)))
+        why = self._standing.why_stands(position, one, one.debit, one.credit, some, out)
+        if why is None:
+            full = Why(position, "exceeds_balance_limit", one.credit, 0)
+            return None if amount else full
+        if why.code == "exceeds_credit_limit" and out:
+            most = self._standing.most(
+                one,
+                "debit",
+                lambda less: self._besides(one, less, one.amount if has_rest else less),
+            )
+            return replace(why, available=most)
+        return why
+
+    def _besides(self, one: Wanted, amount: int, whole: int) -> list[Beside]:
+        """What an amount of a line takes with it: levies, or what goes back with it."""
+        if one.action == "reverse":
+            return self._back(one, whole)
+        is_levied = one.action in ("", "hold", "post") and not one.is_residue
+        return self._standing.levies(one, one.debit, one.credit, amount) if is_levied else []
 
     def _moved(
         self,
@@ -473,29 +365,35 @@ class Ruling:
         one: Wanted,
         own: tuple[int, int, int],
         rest: int,
-        back: Sequence[Beside],
         stands_in: str,
     ) -> Why | None:
-        """Its rows: its own, what `up_to` left, levies, and levies that go back."""
+        """Its rows: its own, what `up_to` left, levies, and what goes back with it."""
         debit, credit, amount = own
-        draft, flags, sequence = self._draft, set[str](), 0
-        is_plain = not (stands_in or one.action or "residue" in one.terms)
-        levies = self._levied(one, debit, credit, amount) if amount and is_plain else []
+        draft, flags, standing, sequence = self._draft, set[str](), self._standing, 0
+        is_levied = amount and not (stands_in or one.action or one.is_residue)
+        levies = standing.levies(one, debit, credit, amount) if is_levied else []
         rests = [self._rest(one, debit, credit, rest)] if rest else []
+        back = self._back(one, amount + rest)
         if amount:
-            flags = self._flags(debit, credit, amount)
-            leg = self._row(position, debit, credit, amount, link=one.target, levies=levies)
+            flags = standing.flags(debit, credit, amount)
+            leg = self._row(
+                position,
+                debit,
+                credit,
+                amount,
+                link=one.target,
+                beside=[*levies, *self._sold(position)],
+                is_beside=one.is_residue,
+            )
             sequence = leg.sequence
             self._count(one, debit, credit, amount)
-            self._pair(position, one)
         why = (
             self._move_beside(position, rests, flags, link=one.target)
-            or self._move_beside(position, levies, flags, levy_of=sequence)
-            or self._move_beside(position, back, flags, levy_back=one.target)
+            or self._move_beside(position, levies, flags, is_beside=True, is_levy=True)
+            or self._move_beside(position, back, flags, goes_back=one.target, is_levy=True)
         )
         beside = [*rests, *levies, *back]
         self._note(position, amount=amount, flags=flags, beside=beside, suspense=stands_in)
-        self._note_fraction(position, one)
         if stands_in:
             account = debit if stands_in == "debit" else credit
             item = Item(account, stands_in, amount, self._moment.at)
@@ -503,8 +401,8 @@ class Ruling:
         if one.target:
             draft.changed["taken", one.target] = draft.taken(one.target) + amount + rest
         if one.action == "reverse":
-            said = self._rows[one.target - 1].said
-            earned.give_back(draft, one.debit, one.target, said, amount + rest)
+            kind = self._rows[one.target - 1].kind
+            earned.give_back(draft, one.debit, one.target, kind, amount + rest)
         if one.action == "clear":
             cleared = draft.item(one.target)
             assert cleared is not None
@@ -518,103 +416,70 @@ class Ruling:
             return Beside(stranger, credit, rest, REST)
         return Beside(debit, stranger, rest, REST)
 
-    # ---- an exchange
-
-    def _pair(self, position: int, one: Wanted) -> None:
-        """What is sold, and the residue, goes back with what was bought and not alone."""
-        legs = self._done.legs
-        if "rate" in one.terms:
-            sold = self._leg_of(position - 1)
-            legs[sold] = replace(legs[sold], sold_for=legs[-1].sequence)
-            back = Beside(legs[sold].debit, legs[sold].credit, legs[sold].amount, EXCHANGE)
-            levies = (*legs[-1].levies, back, *legs[sold].levies)
-            legs[-1] = replace(legs[-1], levies=levies)
-        if "residue" in one.terms:
-            bought, sold = self._leg_of(position - 1), self._leg_of(position - 2)
-            legs[-1] = residue = replace(legs[-1], sold_for=legs[bought].sequence)
-            levies = list(legs[bought].levies)
-            place = next(i for i, row in enumerate(levies) if row.kind == EXCHANGE)
-            if residue.credit == legs[sold].debit:
-                less = levies[place].amount - residue.amount
-                levies[place] = replace(levies[place], amount=less)
-            else:
-                back = Beside(residue.debit, residue.credit, residue.amount, EXCHANGE)
-                levies.insert(place, back)
-            legs[bought] = replace(legs[bought], levies=tuple(levies))
-
-    def _leg_of(self, position: int) -> int:
-        """Where the own row of a transfer of this batch stands among its rows."""
-        legs = self._done.legs
-        return next(i for i, leg in enumerate(legs) if leg.position == position)
-
-    def _note_fraction(self, position: int, one: Wanted) -> None:
-        sold = self._sold_for(position)
-        if sold is None:
-            return
-        fraction = exchange.fraction(sold.amount, one.terms["rate"])
-        if fraction:
-            note = self._done.notes.setdefault(position, {})
-            note["fraction"] = {"d": fraction.denominator, "n": fraction.numerator}
-
-    # ---- levies
-
-    def _levied(self, one: Wanted, debit: int, credit: int, amount: int) -> list[Beside]:
-        """What is owed for an amount, by the order of the levies' codes."""
-        owed = []
-        for code, levy in self._levies:
-            payer = debit if levy["payer"] == "debit" else credit
-            treasury = self._place(levy["treasury"])
-            due = levied(levy, amount)
-            is_meant = one.kind in levy["kinds"] and payer != treasury.number
-            if due and is_meant and self._place(payer).currency == treasury.currency:
-                owed.append(Beside(payer, treasury.number, due, code))
-        return owed
+    # ---- what goes besides
 
     def _back(self, one: Wanted, amount: int) -> list[Beside]:
-        """What of its levies goes back with an amount of a row, in proportion to all of it."""
+        """What goes back with an amount of a row, in proportion to all of it."""
         if one.action != "reverse":
             return []
         row, before = self._rows[one.target - 1], self._draft.taken(one.target)
         parts = [
             (
-                levy,
-                levy.amount * (before + amount) // row.amount
-                - levy.amount * before // row.amount,
+                each,
+                each.amount * (before + amount) // row.amount
+                - each.amount * before // row.amount,
             )
-            for levy in row.levies
+            for each in row.beside
         ]
-        return [
-            Beside(levy.credit, levy.debit, part, levy.kind) for levy, part in parts if part
-        ]
+        return [Beside(one.credit, one.debit, part, one.kind) for one, part in parts if part]
+
+    def _sold(self, position: int) -> list[Beside]:
+        """What goes back with what was bought: what was sold for it, and levies on that."""
+        wanted = self._asked.wanted
+        exchange = exchange_at(wanted, position, self._standing.currency_of)
+        if exchange is None:
+            return []
+        legs = self._done.legs
+        at = next(n for n, leg in enumerate(legs) if leg.position == position - 1)
+        sold = legs[at] = replace(legs[at], is_beside=True)  # Never alone.
+        goes_back, amount = [], sold.amount
+        if exchange.residue:
+            residue = wanted[position + 1]
+            if residue.credit == sold.debit:  # It came back already.
+                amount -= exchange.residue
+            else:
+                pair = (residue.debit, residue.credit)
+                goes_back.append(Beside(*pair, exchange.residue, EXCHANGE))
+        return [*goes_back, Beside(sold.debit, sold.credit, amount, EXCHANGE), *sold.beside]
 
     def _move_beside(
         self, position: int, beside: Sequence[Beside], flags: set[str], **facts: int
     ) -> Why | None:
         for one in beside:
             is_rest = one.kind == REST  # What was asked, only of another.
-            asks = self._why_stands if is_rest else self._why_not
-            why = asks(position, one.debit, one.credit, one.amount)
+            wanted, standing = self._asked.wanted[position], self._standing
+            pair = (one.debit, one.credit)
+            why = (
+                standing.why_stands(position, wanted, *pair, one.amount)
+                if is_rest
+                else standing.why_not(position, *pair, one.amount)
+            )
             if why is not None:
                 return why
-            flags |= self._flags(one.debit, one.credit, one.amount)
+            flags |= standing.flags(one.debit, one.credit, one.amount)
             self._row(position, one.debit, one.credit, one.amount, kind=one.kind, **facts)
             if is_rest:
-                self._count(self._asked.wanted[position], one.debit, one.credit, one.amount)
+                self._count(wanted, one.debit, one.credit, one.amount)
         return None
 
     def _count(self, one: Wanted, debit: int, credit: int, amount: int) -> None:
         """Count what was paid and received for limits, unless it puts something right."""
-        if is_payment(one):
+        if one.is_payment:
             payments.pay(self._draft, debit, self._moment.day, amount)
-        if one.action != "reverse" and "residue" not in one.terms:
+        if one.action != "reverse" and not one.is_residue:
             earned.receive(self._draft, credit, one.kind, amount)
 
     # ---- rows and notes
-
-    def _place(self, number: int) -> Place:
-        place = self._draft.place(number)
-        assert place is not None, "asked before whether it is there"
-        return place
 
     def _row(
         self,
@@ -625,7 +490,7 @@ class Ruling:
         *,
         phase: int = POSTED,
         kind: str = "",
-        levies: Sequence[Beside] = (),
+        beside: Sequence[Beside] = (),
         **facts: int,
     ) -> Leg:
         """Write a row, and move the balances where it is posted."""
@@ -634,7 +499,7 @@ class Ruling:
         assert day is not None
         if phase == POSTED and one.is_adjusting:
             phase = ADJUSTED
-        payer, payee = self._place(debit), self._place(credit)
+        payer, payee = self._standing.place(debit), self._standing.place(credit)
         if phase in (POSTED, ADJUSTED):
             payer = replace(payer, balance=payer.balance - amount)
             payee = replace(payee, balance=payee.balance + amount)
@@ -652,9 +517,8 @@ class Ruling:
             payee.balance,
             phase,
             kind=kind or one.kind,
-            said=one.kind,
             day=day,
-            levies=tuple(levies),
+            beside=tuple(beside),
             **facts,
         )
         legs.append(leg)
@@ -690,15 +554,14 @@ class Ruling:
                 }
                 for row in beside
             ]
+        exchange = exchange_at(self._asked.wanted, position, self._standing.currency_of)
+        if exchange is not None and exchange.fraction:
+            n, d = exchange.fraction.as_integer_ratio()
+            note["fraction"] = {"d": d, "n": n}
         if one.day is not None and day is not None and day != one.day:
             note["business_date"] = day.isoformat()
         if note:
             self._done.notes[position] = note
-
-
-def is_payment(one: Wanted) -> bool:
-    """Whether it pays somebody, and puts nothing right."""
-    return one.action not in ("reverse", "clear") and "residue" not in one.terms
 
 
 def refuse_accounts(
@@ -734,44 +597,3 @@ def keep_more(state: Stand, debit: int, credit: int, more: int) -> None:
     )
     for number in (debit, credit):
         earned.follow(state, number)
-
-
-def levied(levy: Mapping[str, Any], amount: int) -> int:
-    """What a levy takes: the rate rounded half to even, and what is fixed; within its ends."""
-    whole, part = divmod(amount * levy["n"], levy["d"])
-    whole += 2 * part > levy["d"] or (2 * part == levy["d"] and whole % 2)
-    total = max(levy.get("fixed", 0) + whole, levy.get("minimum", 0))
-    return int(min(total, levy.get("maximum", AMOUNT_MAX)))
-
-
-# ---- the form of terms
-
-# Which actions each term goes with; an amount that is simply moved has none.
-GOES_WITH = {
-    "entry": ("", "hold", "post", "void", "reverse", "clear"),
-    "expires": ("hold",),
-    "rate": ("",),
-    "release": ("post",),
-    "residue": ("",),
-    "rest": ("", "reverse"),
-    "suspense": ("", "reverse"),
-    "target": ("post", "void", "reverse", "clear"),
-    "up_to": ("", "hold", "reverse"),
-    "adjusting": ("", "reverse"),
-}
-
-
-def is_misplaced(terms: Mapping[str, Any]) -> bool:
-    """Whether a term does not go with the others, or one is missing."""
-    action = terms.get("action", "")
-    return (
-        not terms
-        or any(action not in GOES_WITH[term] for term in terms if term != "action")
-        or (action == "hold" and "expires" not in terms)
-        or (action not in ("", "hold") and "target" not in terms)
-        or ("rest" in terms and terms.get("up_to") not in ("debit", "credit"))
-        or ("suspense" in terms and "rest" in terms)
-        or ("rate" in terms and ("entry" not in terms or "up_to" in terms))
-        or ("residue" in terms and "entry" not in terms)
-        or ("residue" in terms and any(t in terms for t in ("rate", "suspense", "up_to")))
-    )

@@ -329,7 +329,7 @@ def schedule_told(
     """
     books.read()
     stood = [(0, None), *books.shelf.stood("schedule", code)]
-    sizes = range(since, len(books.roots))
+    sizes = books.sizes(since)
     ever = [books.shelf.at("schedule", code, size) for size in sizes]
     match refusal and refusal.code:
         case None:

@@ -115,6 +115,15 @@ class Wanted:
         return int(self.terms.get("target", 0))
 
     @property
+    def is_residue(self) -> bool:
+        return bool(self.terms.get("residue"))
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether limits of payments are asked: not where it puts something right."""
+        return self.action not in ("reverse", "clear") and not self.is_residue
+
+    @property
     def is_adjusting(self) -> bool:
         return bool(self.terms.get("adjusting"))
 
@@ -150,14 +159,13 @@ class Leg:
     credit_balance: int
     phase: int = POSTED
     kind: str = field(default="", compare=False)
-    said: str = field(default="", compare=False)  # The kind of its line.
     day: date = field(default=date.min, compare=False)
     link: int = field(default=0, compare=False)  # The row it takes back of, or clears.
     hold: int = field(default=0, compare=False)  # The hold it posts or releases.
-    levy_of: int = field(default=0, compare=False)  # The row it was levied on,
-    levy_back: int = field(default=0, compare=False)  # or with which it goes back.
-    sold_for: int = field(default=0, compare=False)  # The row that was bought for it.
-    levies: tuple[Beside, ...] = field(default=(), compare=False)  # That go back with it.
+    is_levy: bool = field(default=False, compare=False)  # Or goes back with another row.
+    goes_back: int = field(default=0, compare=False)  # With which row.
+    beside: tuple[Beside, ...] = field(default=(), compare=False)  # What goes back with it,
+    is_beside: bool = field(default=False, compare=False)  # and whether it does so itself.
 
     @property
     def moves(self) -> bool:

@@ -1,54 +1,15 @@
-"""Rules of approval, workflows, whitelists, proposals and disputes damaged."""
+"""Proposals damaged: who may say what of them, and what comes of it."""
 
 from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core import workflows
-from ledger.core.disputes import Disputes
-from ledger.core.leaves import DisputeEnded
-from ledger.core.policies import NOTHING_WANTED, Policies
 from ledger.core.proposals import Proposal, Proposals
-from ledger.core.workflows import Workflows
 from ledger.sequencer import posting
 from ledger.sequencer.deciding import Decider
 from ledger.sequencer.proposing import Waiting
 from tests.simulation.damage.damage import DECIDED, Patch, damage
-
-# ---- who must agree
-
-
-@damage(f"posted without its approvals|{DECIDED}")
-def ask_nobody(patch: Patch) -> None:
-    patch.setattr(Policies, "wanted", lambda *_, **__: NOTHING_WANTED)
-
-
-@damage("another proposal than there must be|posted without its approvals")
-def ask_one_for_two(patch: Patch) -> None:
-    wanted = Policies.wanted
-
-    def fewer(self: Any, *args: Any, **kwargs: Any) -> Any:
-        all_of_them = wanted(self, *args, **kwargs)
-        return replace(all_of_them, approvals=min(1, all_of_them.approvals))
-
-    patch.setattr(Policies, "wanted", fewer)
-
-
-@damage("who starts a payment accepts it|held for a payer")
-def take_any_workflow(patch: Patch) -> None:
-    patch.setattr(workflows, "_is_possible", lambda _: True)
-
-
-@damage("live book differs: w|live state|shown otherwise: w|without reason")
-def forget_whom_one_trusts(patch: Patch) -> None:
-    patch.setattr(Workflows, "state", lambda _: [])
-
-
-@damage("accepted, though it may not be")
-def trust_everybody(patch: Patch) -> None:
-    patch.setattr(Proposals, "is_whitelisted", lambda _, line: line.accepts is not UNSET)
-
 
 # ---- what is said of what waits
 
@@ -99,7 +60,7 @@ def forget_what_just_ended(patch: Patch) -> None:
 # ---- what comes of it
 
 
-@damage("posted what was not proposed|proposed what nobody asked for")
+@damage("posted what was not proposed|another request than waits|what nobody asked for")
 def post_something_else(patch: Patch) -> None:
     asked: Any = Waiting.asked.fget  # type: ignore[attr-defined]
 
@@ -129,22 +90,3 @@ def free_nothing(patch: Patch) -> None:
             reserve(self, undo, one, sign)
 
     patch.setattr(Proposals, "_reserve", more)
-
-
-# ---- disputes
-
-
-@damage("a dispute while one is open|the end of no dispute|stopped without reason|by nothing")
-def dispute_anything(patch: Patch) -> None:
-    patch.setattr(Disputes, "refuse", lambda *_: None)
-
-
-@damage("live book differs: dispute|shown otherwise: dispute|refused without reason")
-def end_no_dispute(patch: Patch) -> None:
-    apply = Disputes.apply
-
-    def keep(self: Any, line: Any) -> None:
-        if not isinstance(line, DisputeEnded):
-            apply(self, line)
-
-    patch.setattr(Disputes, "apply", keep)

@@ -53,7 +53,7 @@ def never_look(patch: Patch) -> None:
     patch.setattr(Scheduler, "turn", nothing)
 
 
-@damage("no date that is next|stopped without reason")
+@damage("no date that is next|what nobody asked for")
 def post_under_any_id(patch: Patch) -> None:
     batch_of, numbers = scheduler.batch_of, itertools.count(10**9)
 
@@ -63,7 +63,7 @@ def post_under_any_id(patch: Patch) -> None:
     patch.setattr(scheduler, "batch_of", anew)
 
 
-@damage("posted what was not planned|refused something else")
+@damage("posted what was not planned|refused something else|what nobody asked for")
 def post_more_than_planned(patch: Patch) -> None:
     batch_of = scheduler.batch_of
 

@@ -24,11 +24,13 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     """Send a batch, or several copies of it at once."""
     asked, caller, ledger = one.asked, one.caller, one.ledger
     client.ledger = ledger
-    books, since = client.world.auditor.books, client.since()
+    books, since = client.world.auditor.books, 0
     poster = caller.poster or caller.key
     client.world.auditor.sends(asked, one.workflow)
 
     async def ask(desk: Sequencer) -> list[Any]:
+        nonlocal since
+        since = client.knows(desk, ledger)
         posts = [
             desk.pay(ledger, asked, one.workflow, caller)
             if one.workflow

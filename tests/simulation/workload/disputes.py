@@ -20,9 +20,11 @@ def open_dispute(client: Client) -> Request | None:
     target = chance.randint(max(1, count - 5), count + (chance.random() < 0.2))
     reason = chance.choice(["wrong_amount", "not_mine", "twice"])
     due: Any = client.day([7, 30]) if chance.random() < 0.5 else UNSET
-    dry_run, since = chance.random() < 0.1, client.since()
+    dry_run, since = chance.random() < 0.1, 0
 
     async def ask(desk: Sequencer) -> Any:
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.open_dispute(ledger, target, reason, due, OPERATOR, dry_run=dry_run)
 
     def tell(refusal: Refusal | None, signed: int) -> str:
@@ -46,9 +48,11 @@ def end_dispute(client: Client) -> Request | None:
     target = chance.choice(still) if still and chance.random() < 0.85 else count
     outcome = chance.choice(["made_good", "turned_down"])
     linked = chance.randint(max(1, target - 1), count + 1) if chance.random() < 0.4 else None
-    dry_run, since = chance.random() < 0.1, client.since()
+    dry_run, since = chance.random() < 0.1, 0
 
     async def ask(desk: Sequencer) -> Any:
+        nonlocal since
+        since = client.knows(desk, ledger)
         link = UNSET if linked is None else linked
         said = desk.end_dispute(ledger, target, outcome, link, OPERATOR, dry_run=dry_run)
         return await said

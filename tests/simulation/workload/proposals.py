@@ -96,9 +96,11 @@ def try_to_pay(client: Client) -> Request:
     """A payment that is only tried: as if nobody had to agree."""
     world, ledger = client.world, client.ledger
     asked, code = replace(_payment(client), id=UUID(int=0)), _workflow(client)
-    since, began = client.since(), world.now()
+    since, began = 0, world.now()
 
     async def ask(desk: Sequencer) -> Any:
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.pay(ledger, asked, code, OPERATOR, dry_run=True)
 
     def tell(outcome: Any, signed: int) -> str:
@@ -133,9 +135,11 @@ def decide(client: Client) -> Request | None:
         batch = many[0][0].batch
     client.decisions += [(ledger, one, caller) for one, caller in many]
     dry_run = copies == 1 and chance.random() < 0.25
-    since, began = client.since(), world.now()
+    since, began = 0, world.now()
 
     async def ask(desk: Sequencer) -> list[Any]:
+        nonlocal since
+        since = client.knows(desk, ledger)
         said = [desk.decide(ledger, one, caller, dry_run=dry_run) for one, caller in many]
         return all_or_fault(await asyncio.gather(*said, return_exceptions=True))
 
@@ -216,9 +220,11 @@ def decide_and_send_again(client: Client) -> Request | None:
 def list_proposals(client: Client) -> Request:
     """All that waits, with what was asked for."""
     ledger, auditor = client.ledger, client.world.auditor
-    since = client.since()
+    since = 0
 
     async def ask(desk: Sequencer) -> Any:
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.proposals(ledger)
 
     def tell(views: list[ProposalView], signed: int) -> str:

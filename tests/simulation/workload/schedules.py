@@ -87,7 +87,7 @@ def _rule(fields: dict[str, Any]) -> dict[str, Any]:
 def plan(client: Client) -> Request:
     """A schedule, or another in its place; or no more."""
     chance, ledger, world = client.random, client.ledger, client.world
-    code, since = chance.choice(PLANS), client.since()
+    code, since = chance.choice(PLANS), 0
     there = sorted(client.books.all_now("schedule")) if client.is_open() else []
     is_end = bool(there) and chance.random() < 0.15
     code = chance.choice(there) if is_end else code
@@ -103,6 +103,8 @@ def plan(client: Client) -> Request:
             asked = convert({**fields, "reason": "x"}, AskedSchedule)
             return set_schedule(book, code, asked, zone=zone, recorded_at=now, by=OPERATOR.key)
 
+        nonlocal since
+        since = client.knows(desk, ledger)
         return await desk.change_rule(ledger, build, dry_run=dry_run)
 
     def tell(outcome: Any, signed: int) -> str:

@@ -91,7 +91,7 @@ def reversal(client: Client, t: AskedTransfer) -> AskedTransfer:
     chance, rows = client.random, client.rows()
     if not rows:
         return t
-    levied = [row for row in rows if row.levies]
+    levied = [row for row in rows if row.beside]
     row = chance.choice(rows[-3:] if chance.random() < 0.6 else rows)
     if levied and chance.random() < 0.4:
         row = chance.choice(levied)
@@ -176,6 +176,8 @@ def misplaced(client: Client, t: AskedTransfer) -> AskedTransfer:
         AskedTerms(rest="fund"),
         AskedTerms(action=Action.VOID, target=1, release=True),
         AskedTerms(rate=Rate(n=1, d=2)),
+        AskedTerms(entry=1, rate=Rate(n=1, d=2), up_to=Side.BOTH),
+        AskedTerms(residue=True),
         AskedTerms(action=Action.CLEAR, target=1, adjusting=True),
     ]
     return replace(t, terms=client.random.choice(wrong))
@@ -216,13 +218,28 @@ def exchange(client: Client) -> list[AskedTransfer]:
     sold, bought = transfer(client, "MXN"), transfer(client, client.currency())
     if bought.currency == "MXN" and chance.random() < 0.7:
         sold, bought = bought, transfer(client, "HRS")
-    n, d = chance.choice([(1, 17), (3, 2), (1, 1), (7, 100), (2**53 - 1, 1)])
-    amount = minor(sold.amount, "MXN") * n // d + chance.choice([0, 0, 0, 0, 1, -1])
-    amount = min(max(1, amount), 10**9)
+    n, d = chance.choice([(1, 17), (3, 2), (1, 1), (7, 100), (7, 3), (2**53 - 1, 1)])
+    has = minor(sold.amount, sold.currency)
+    amount = has * n // d
+    residue = has - -(-amount * d // n) + chance.choice([0] * 12 + [1])
+    amount = min(max(1, amount + chance.choice([0] * 8 + [1, -1])), 10**9)
     entry = chance.randint(1, 3)
     rate = AskedTerms(entry=entry, rate=Rate(n=n, d=d))
     bought = replace(bought, amount=decimal(amount, bought.currency), terms=rate)
-    return [replace(sold, terms=AskedTerms(entry=entry)), bought]
+    lines = [replace(sold, terms=AskedTerms(entry=entry)), bought]
+    if residue > 0 and chance.random() < 0.9:  # What bought nothing, to who sold or another.
+        to = chance.choice([sold.debit_account, *STRANGERS[sold.currency][-3:]])
+        terms = AskedTerms(entry=entry, residue=True)
+        over = replace(
+            sold,
+            debit_account=sold.credit_account,
+            credit_account=to,
+            amount=decimal(residue, sold.currency),
+            reference="",
+            terms=terms,
+        )
+        lines.append(over)
+    return lines
 
 
 def entries(client: Client, transfers: list[AskedTransfer]) -> list[AskedTransfer]:
