@@ -306,10 +306,8 @@ class Writer:
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
         def look(book: Book, is_trial: bool) -> Posted | Refusal:
-            moment = self.decider.moment(asked)
-            return preview(
-                book, asked, moment, post.used, past, key=caller.key, is_trial=is_trial
-            )
+            moment, key = self.decider.moment(asked), caller.key
+            return preview(book, asked, moment, post.used, past, key=key, is_trial=is_trial)
 
         return look
 
