@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import UNSET
 
 from ledger.cli.client import Client
 from ledger.cli.csv_import import BATCH_SIZE, Import, Outcome, Plan
 from ledger.cli.options import (
     delimiter_option,
     encoding_option,
+    late_option,
     ledger_option,
     pairs,
     speaks_to_service,
@@ -24,7 +26,7 @@ from ledger.cli.rows import (
 )
 from ledger.cli.show import Place, facts, print_json
 from ledger.cli.words import Stop, money, t
-from ledger.core.model import BATCH_MAX
+from ledger.core.model import BATCH_MAX, Late
 
 
 @click.group(help=t("Post the transfers in a file.", "Registra los movimientos de un archivo."))
@@ -147,6 +149,7 @@ def make_reading(columns: Sequence[str], constants: Sequence[str], **options: An
     default="",
     help=t("Where the rows come from, a code.", "De dónde vienen los renglones, un código."),
 )
+@late_option
 @click.option(
     "--retry-refused",
     "retry",
@@ -181,6 +184,7 @@ async def import_csv(
     batch_size: int,
     parallel: int,
     source: str,
+    late: str | None,
     retry: bool,
     dry_run: bool,
 ) -> None:
@@ -211,6 +215,7 @@ async def import_csv(
         batch_size=batch_size,
         parallel=parallel,
         source=source,
+        late=UNSET if late is None else Late(late),
         create_accounts=create_accounts,
         account_kind=account_kind,
         unbounded=frozenset(unbounded),

@@ -105,6 +105,10 @@ COMMANDS = {
         "proposals:dispute",
         t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
     ),
+    "disputes": (
+        "proposals:disputes",
+        t("Transfers in dispute, and how it ended.", "Aclaraciones y en qué terminaron."),
+    ),
     "trial-balance": (
         "trial:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),

@@ -52,6 +52,7 @@ class RefusalCode(StrEnum):
     APPROVED_ALREADY = "approved_already"
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_NOT_OPEN = "dispute_not_open"
+    DISPUTE_NOT_DUE = "dispute_not_due"  # Of a line that says it is overdue.
     POSTER_KEY_USED = "poster_key_used"
     POSTER_KEY_NOT_FOUND = "poster_key_not_found"
     BOUNDS_CROSSED = "bounds_crossed"
@@ -66,9 +67,11 @@ class RefusalCode(StrEnum):
     DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
+    DAY_NOT_DUE = "day_not_due"  # Of a line that says the clock closed it.
     DAY_TOTALS_DIFFER = "day_totals_differ"
     PERIOD_NOT_MARKED_SO = "period_not_marked_so"
     PERIOD_FINAL = "period_final"
+    PERIOD_BEFORE_IS_OPEN = "period_before_is_open"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
     SIGNATURE_MISSING = "signature_missing"  # These two leave no line.

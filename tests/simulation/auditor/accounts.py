@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.auditor import orders, plans
 from tests.simulation.auditor.books import Books, Entry, line
 from tests.simulation.auditor.forms import Broken, must, place_of
+from tests.simulation.auditor.needs import why_needed
 from tests.simulation.auditor.state import Place
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
@@ -69,9 +70,9 @@ def _status(books: Books, entry: Entry) -> None:
     must(old.status != "closed" or status == "open", "a closed account is only opened again")
     orders.take(books, entry, old)
     must(status != "closed" or old.balance == 0, "closed with a balance")
-    is_held = old.pending_debits or old.pending_credits
-    must(status != "closed" or not is_held, "closed with a hold on it")
     if status == "closed":
+        why = why_needed(books, old.number, entry.index)
+        must(why is None, "closed, though it is needed", why)
         plans.give_up_begun(books, old.number, also_waiting=True)
     books.put(replace(old, status=status))
 
@@ -112,9 +113,15 @@ def refused_change(books: Books, refusal: "Refusal", codes: Sequence[str]) -> No
             must(any(place.status == "closed" for place in places), "not closed", codes)
         case "account_not_at_zero":
             must(any(place.balance for place in places), "always at zero", codes)
-        case "account_has_holds":
-            is_held = any(place.pending_debits + place.pending_credits for place in places)
-            must(is_held, "never held", codes)
+        case (
+            "account_has_holds"
+            | "account_has_suspense"
+            | "account_has_proposals"
+            | "account_in_use" as code
+        ):
+            sizes = range(len(books.roots))
+            is_so = any(why_needed(books, n, size) == code for n in numbers for size in sizes)
+            must(is_so, "never needed so", code, codes)
         case "limit_is_earned":
             must(any(books.shelf.stood("earned", n) for n in numbers), "never earned", codes)
         case "account_frozen_by_order":

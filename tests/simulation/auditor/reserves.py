@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.auditor.books import Books, Entry, always, line, shown
 from tests.simulation.auditor.forms import must, rule_of
+from tests.simulation.auditor.needs import is_closed
 from tests.simulation.auditor.state import HELD, Place, Stand
 from tests.simulation.auditor.told import When, changed
 
@@ -22,6 +23,8 @@ def _reserve(books: Books, entry: Entry) -> None:
     else:
         must(books.currencies[code][1] == "backed", "not a currency that is backed", code)
         issuer, reserve = books.now(rule["issuer"]), books.now(rule["reserve"])
+        are_open = "closed" not in (issuer.status, reserve.status)
+        must(are_open, "backed by what is closed", rule)
         must(issuer.currency == code, "issued from an account of another currency", rule)
         must(issuer.number != reserve.number, "backed by itself", rule)
         must(books.get("reserve", code) != rule, "a line that changes nothing")
@@ -128,12 +131,17 @@ def backed(
             books.number_at(asked[name], size) for name in ends
         )
 
+    def is_shut(size: int) -> bool:
+        numbers = [books.number_at(asked[name], size) for name in ends] if asked else []
+        return any(is_closed(books, number, size) for number in numbers)
+
     def is_of_another(size: int) -> bool:
         place = books.at(books.number_at(asked["issuer"], size), size) if asked else None
         return place is not None and place.currency != code
 
     excuses: Mapping[str, When] = {
         "account_not_found": is_missing,
+        "account_closed": is_shut,
         "currency_not_found": lambda size: books.scale(code, size) is None,
         "currency_not_backed": lambda _: books.currencies[code][1] != "backed",
         "currency_must_match_accounts": is_of_another,
