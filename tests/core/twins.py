@@ -1,16 +1,20 @@
 """A book and the plain model, told the same things and compared after each of them."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace as changed
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, convert
+import pytest
+from msgspec import UNSET, convert, to_builtins
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
+from ledger.core.demurrage import charged_by
 from ledger.core.door import (
     SALT,
     chance_needed,
@@ -19,242 +23,365 @@ from ledger.core.door import (
     write_lines,
     write_manifest,
 )
+from ledger.core.faults import JournalBroken
+from ledger.core.fees import left_of, period_of
 from ledger.core.lines import (
-    RULES,
-    AccountOpened,
     AnyLeaf,
+    AnyState,
     BatchPosted,
-    CurrencyAdded,
-    DayClosed,
-    DayTotal,
-    HoldsExpired,
-    LimitChanged,
+    BatchRefused,
+    Beside,
+    KeyGrant,
     Manifest,
-    Opening,
     Rate,
-    StatusChanged,
     Transfer,
 )
-from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
+from ledger.core.model import Action, Late, Mode, Phase, Side
 from ledger.core.ports import StoredBatch
-from ledger.core.refusals import Refusal
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.scheduling import agenda
+from ledger.core.scheduling import batch_of as attempt_of
 from ledger.core.terms import Link, Past, links_of, targets_of
 from ledger.journal.batches import Body, read_posted, root_of_lines, write_body, write_outcomes
-from ledger.journal.canonical import encode_line
+from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.replay import History, References, replay
-from ledger.journal.snapshots import chunks_of, restore_chunk
-from tests.core.books import NOW, ORIGIN, TODAY
-from tests.core.plain import NO_BOUND, Account, Batch, Line, No, Plain, Row
-from tests.core.wishes import FIRST, SECOND, currency_stated
+from ledger.journal.snapshots import chunks_of, restore_chunk, snapshot_root
+from tests.core.books import ORIGIN
+from tests.core.plain.ledger import Plain
+from tests.core.plain.nouns import ZONE, Batch, Leaf, Line, No, Outcome, Row
+from tests.core.plain.snapshot import number_of, numbered, state
 
 T0 = datetime(1970, 1, 1, tzinfo=UTC)
+POSTER = "branch-1"
 
 
 class Twins:
-    """The book, the model, and the journal that the book writes."""
+    """The book, the model, and the journal that the book writes.
 
-    def __init__(self, plain: Plain) -> None:
-        self.book, self.plain = Book(), plain
+    `met` counts what occurred: lines as `line levy`, what transfers asked as `asked hold`, and
+    codes of refusals.
+    """
+
+    def __init__(self, now: int, *, unique_references: bool) -> None:
+        self.book = Book()
+        self.plain = Plain(now, ORIGIN, unique_references=unique_references)
+        self.met: Counter[str] = Counter()
+        self.log: list[str] = []  # What was told, for those who look for a difference.
         self.leaves: list[tuple[bytes, bytes]] = []  # And the body of each.
-        self._opening = Opening(
-            recorded_at=NOW,
+        self.tell(
+            line="ledger",
             code="caja",
             name="Caja de prueba",
             origin=ORIGIN,
             time_zone="America/Mexico_City",
-            rules=RULES,
-            unique_references=plain.unique_references,
+            rules=1,
+            unique_references=unique_references,
             public_key="none",
-            by="operator",
+            by="op",
         )
-        self.apply(self._opening)
-        for currency in ("MXN", "HRS"):
-            line = CurrencyAdded(
-                recorded_at=NOW, code=currency, kind=CurrencyKind.NATIONAL, scale=2, by="x"
-            )
-            self.apply(line)
-        for code, account in plain.accounts.items():
-            self.apply(self._account_line(code, account))
-        self.post(FIRST)
 
     # ---- what is told to both
 
-    def post(self, batch: Batch) -> None:
-        """First only to see what would happen, and then in earnest."""
-        asked = self._asked(batch)
+    def tell(self, **line: Any) -> bool:
+        """Take a line where the model does, and refuse it where the model does."""
+        leaf = self._leaf(line)
+        self.log.append(f"{leaf}")
+        assert decode_leaf(encode_line(leaf)) == leaf
+        refusal = self.book.refuse(leaf)
+        expected = self.plain.take(line)
+        assert (refusal and refusal.code.value) == (expected and expected.code)
+        if expected is not None:
+            self.met[expected.code] += 1
+            with pytest.raises(JournalBroken):
+                self.book.apply(leaf)
+            return False
+        self.met["line " + line["line"]] += 1
+        self._apply(leaf)
+        return True
+
+    def post(self, batch: Batch, batch_id: UUID | None = None) -> bool:
+        """Post a batch: first only to see what would happen, and then in earnest.
+
+        One that must wait for approval is proposed.
+        """
+        self.log.append(f"{batch}")
+        batch_id = batch_id or UUID(int=len(self.leaves))
+        asked = self._asked(batch, batch_id)
         check_form(asked)
         columns = resolve(asked, self.book)
-        assert not isinstance(columns, Refusal), columns
-        chance = bytes(chance_needed(asked))
-        manifest = write_manifest(
-            asked,
-            origin=ORIGIN,
-            scales=self.book.scales,
-            recorded_at=self.plain.now,
-            salt=chance[:SALT],
-        )
-        lines = write_lines(asked, columns, chance[SALT:], self.book)
-        before = self._everything()
-        looked = self._post(manifest, lines)
-        if isinstance(looked, Posted):
-            self.book.unpost(looked)
+        if isinstance(columns, Refusal):
+            outcome = self.plain.post(batch, batch_id)
+            self._compare_refused(columns, outcome)
+            self._refused(batch, batch_id, columns)
+            return False
+        manifest, lines = self._written(batch, asked, columns)
+        self._try(batch, batch_id, manifest, lines)
+        before, first = self._everything(), len(self.plain.rows)
+        posted = self._post(batch, manifest, lines)
+        if isinstance(posted, Posted):
+            self.book.unpost(posted)
         assert self._everything() == before, "looking changed something"
-        outcome = self._post(manifest, lines)
-        assert outcome == looked
-        first = len(self.plain.rows)
-        refused = self.plain.post(batch)
-        if isinstance(outcome, Refusal):
-            assert {outcome.position: outcome.code.value} == codes_of(refused)
-            assert {outcome.position: self._no(outcome)} == refused
+        assert self._post(batch, manifest, lines) == posted
+        ending = self.plain.agreements.ending()
+        outcome = self.plain.post(batch, batch_id)
+        if isinstance(posted, Refusal):
+            self._compare_refused(posted, outcome)
             assert len(self.plain.rows) == first, "refused, and yet posted"
             assert self._everything() == before, "a refusal changed something"
-        else:
-            assert batch.mode == "each" or not refused, refused
-            assert {r.position: r.code.value for r in outcome.refused} == codes_of(refused)
-            assert {r.position: self._no(r) for r in outcome.refused} == refused
-            self._compare_rows(outcome, batch, first)
-            self._record(asked.id, write_body(manifest, lines), outcome)
-            self._compare_links(links_of(lines, outcome), first)
+            if posted.code == "approval_needed" and ending is None:
+                return self._wait(batch, batch_id)
+            self._refused(batch, batch_id, posted)
+            return False
+        assert outcome.is_posted
+        assert batch.mode == "each" or not outcome.refused
+        assert {r.position: self._no(r) for r in posted.refused} == outcome.refused
+        self.met.update(no.code for no in outcome.refused.values())
+        self.met.update(f"asked {row.action}" for row in self.plain.rows[first:] if row.action)
+        self.met.update(row.part + " row" for row in self.plain.rows[first:])
+        self.met.update(row.phase + " row" for row in self.plain.rows[first:])
+        self._compare_rows(posted, batch, first)
+        index = None if ending is None else ending.line["place"]
+        self._record(batch, batch_id, write_body(manifest, lines), posted, index)
+        self._compare_links(links_of(lines, posted), first)
+        return True
 
-    def change(self, line: AnyLeaf, expected: No | None) -> None:
-        """Take a leaf where the model does, and refuse it where the model does."""
-        refusal = self.book.refuse(line)
-        assert (refusal and refusal.code.value) == (expected and expected.code)
-        if refusal is None:
-            self.apply(line)
-
-    def open_account(self, code: str, lower: int) -> None:
-        account = Account("MXN", lower, 3)
-        line = self._account_line(code, account)
-        self.change(line, self.plain.open_account(code, account))
-
-    def set_bounds(self, code: str, lower: int, upper: int, soft: str) -> None:
-        line = LimitChanged(
-            recorded_at=self.plain.now,
-            account=self.book.numbers[code],
-            reason="assembly",
-            by="x",
-            lower=UNSET if lower == -NO_BOUND else lower,
-            upper=UNSET if upper == NO_BOUND else upper,
-            soft=Side(soft) if soft else UNSET,
-        )
-        self.change(line, self.plain.set_bounds(code, lower, upper, soft))
-
-    def set_status(self, code: str, status: str) -> None:
-        line = StatusChanged(
-            recorded_at=self.plain.now,
-            account=self.book.numbers[code],
-            status=Status(status),
-            reason="asked",
-            by="x",
-        )
-        self.change(line, self.plain.set_status(code, status))
+    def _try(self, batch: Batch, batch_id: UUID, manifest: Manifest, lines: list[Transfer]) -> None:
+        """What posting would do if nobody need approve; both are as before after it."""
+        if not self.plain.agreements.policies() or self.plain.agreements.ending():
+            return
+        before, first = self._everything(), len(self.plain.rows)
+        tried = self._post(batch, manifest, lines, is_trial=True)
+        outcome = self.plain.post(batch, batch_id, is_trial=True)
+        assert isinstance(tried, Posted) is outcome.is_posted
+        if isinstance(tried, Posted):
+            self._compare_rows(tried, batch, first)
+            self.book.unpost(tried)
+        del self.plain.rows[first:]
+        assert self._everything() == before, "a trial changed something"
 
     def later(self, seconds: int) -> None:
-        self.plain.now += seconds * SECOND
+        self.plain.now += seconds * 1_000_000
 
-    def midnight(self) -> None:
-        self.plain.today += 1
-        self.later(86_400)
+    def clock(self) -> None:
+        """What the ledger says by itself when time asks for it."""
+        plain = self.plain
+        while (line := self.book.due_line(plain.now)) is not None:
+            told = self._told(line)
+            match told["line"]:
+                case "expired":
+                    assert told["holds"] == plain.holds_due()
+                case "limit":
+                    assert told["plan"] == plain.limits.moments()[0][2], "another is earlier"
+            assert self.tell(**told), "it was not due"
+            self.end()
+        assert plain.holds_due() == []
+        assert [m for m, *_ in plain.limits.moments() if m <= plain.now] == []
+        waiting = plain.agreements.open()
+        assert [b for b, p in waiting.items() if p.line["expires"] <= plain.now] == []
+        due = [batch for batch, one in waiting.items() if one.accepts_by_itself(plain.now)]
+        assert self.book.proposals.acceptable(plain.now) == due
+        for batch in due:
+            assert self.tell(line="decided", batch=batch, decision="accepted", reason="time")
+            self.end()
 
-    def close_day(self, days_ago: int) -> None:
-        """Close a day with what the model counts for it."""
-        day = self.plain.today - days_ago
-        totals = [
-            {
-                "amount": str(amount),
-                "count": count,
-                "currency": currency,
-                "kind": kind,
-                "source": source,
-            }
-            for (of, currency, kind, source), (count, amount) in sorted(
-                self.plain.totals().items()
-            )
-            if of == day
-        ]
-        lines = [json.dumps(total, separators=(",", ":")) + "\n" for total in totals]
-        line = DayClosed(
-            recorded_at=self.plain.now,
-            date=day_called(day),
-            by="x",
-            count=sum(int(str(total["count"])) for total in totals),
-            totals=sha256("".join(lines).encode()).digest(),
-            shown=convert(totals[:200], list[DayTotal]),
+    # ---- what waits for others
+
+    def _wait(self, batch: Batch, batch_id: UUID) -> bool:
+        wanted = self.plain.agreements.wanted(batch, len(self.plain.journal))
+        assert wanted is not None
+        return self.propose(
+            batch,
+            batch_id,
+            approvals=wanted.approvals,
+            seconds=wanted.expires_after,
+            holds=self.kept_back(batch) if wanted.hold else [],
         )
-        self.change(line, self.plain.close_day(day))
 
-    def expire(self) -> None:
-        """As the ledger does when time asks for it."""
-        line = self.book.due_line(self.plain.now)
-        due = self.plain.due()
-        if line is None:
-            assert due == []
-        else:
-            assert isinstance(line, HoldsExpired)
-            assert line.holds == due
-            self.change(line, self.plain.expire(due))
+    def propose(self, batch: Batch, batch_id: UUID, *, seconds: int, **facts: Any) -> bool:
+        """Let a batch wait; the request is remembered."""
+        plain = self.plain
+        line: Leaf = {
+            "line": "proposed",
+            "batch": batch_id,
+            "poster": POSTER,
+            "key": batch.key,
+            "count": len(batch.lines),
+            "sums": {code: str(sum_) for code, sum_ in plain.agreements.sums(batch).items()},
+            "expires": plain.now + seconds * 1_000_000,
+            "digest": bytes(32),
+            "salt": bytes(16),
+        }
+        makers = sorted({line.entered_by for line in batch.lines} - {""})
+        line |= {"made_by": makers} if makers else {}
+        is_there = batch_id in plain.agreements.open()
+        done = self.tell(**line | {k: v for k, v in facts.items() if v != []})
+        if done and not is_there:
+            plain.agreements.requests[batch_id] = batch
+        return done
 
-    def expire_these(self, picks: Sequence[int]) -> None:
-        """As somebody might write into a journal who should not."""
-        held = [n for n, row in enumerate(self.plain.rows, 1) if row.phase == "held"] or [1]
-        holds = [held[pick % len(held)] for pick in picks]
-        line = HoldsExpired(recorded_at=self.plain.now, holds=holds)
-        self.change(line, self.plain.expire(holds))
+    def kept_back(self, batch: Batch) -> list[Leaf]:
+        """What a proposal of it keeps back: what is simply posted, by pairs of accounts."""
+        sums: dict[tuple[str, str], int] = {}
+        for line in batch.lines:
+            pair = line.debit, line.credit
+            if not line.has_terms and all(code in self.plain.accounts for code in pair):
+                sums[pair] = sums.get(pair, 0) + line.amount
+        return [
+            {"amount": amount, "credit_account": credit, "debit_account": debit}
+            for (debit, credit), amount in sorted(sums.items(), key=self._by_numbers)
+        ]
+
+    def _by_numbers(self, pair: tuple[tuple[str, str], int]) -> tuple[int, ...]:
+        return tuple(number_of(self.plain, code) for code in pair[0])
+
+    def end(self, *, otherwise: bool = False) -> None:
+        """Write the leaf of the batch whose proposal was just decided, if one was.
+
+        Args:
+            otherwise: first try what is not the batch that was agreed to.
+        """
+        one = self.plain.agreements.ending()
+        if one is None:
+            return
+        batch_id = one.line["batch"]
+        astray = KeyGrant(recorded_at=self.plain.now, action="grant", key="x", by="x")
+        with pytest.raises(JournalBroken):
+            self.book.apply(astray)
+        request = self.plain.agreements.requests.pop(batch_id)
+        if one.ended:
+            no = Refusal(code=RefusalCode(f"proposal_{one.ended}"))
+            self.met[no.code] += 1
+            line = {"line": "refused", "batch": batch_id, "key": request.key, "code": no.code.value}
+            self.plain.record(line)
+            self._refused(request, batch_id, no)
+            return
+        if otherwise:
+            first = request.lines[0]
+            lines = [changed(first, amount=first.amount + 1), *request.lines[1:]]
+            request = changed(request, lines=lines)
+        self.post(request, batch_id)
+
+    # ---- schedules and runs
+
+    def attempt(self, most: int = 3) -> None:
+        """Make the attempts of schedules that are due."""
+        for _ in range(most):
+            due = self.plain.schedules.due()
+            found = agenda(self.book, self.plain.now, ZONE, most=100)
+            # It is cut where a schedule in it has its next date, so it may be shorter.
+            given = [(d.code, d.date, d.standing.attempt) for d in found.due]
+            assert given == [(d.code, d.date, d.attempt) for d in due][: len(given)]
+            assert bool(given) is bool(due)
+            if not due:
+                return
+            one, of = due[0], found.due[0]
+            standing = self.plain.schedules.told()[one.code]
+            batch_id = self.plain.schedules.id_of(one.code, standing)
+            assert batch_id is not None
+            assert (of.line is None) is not one.outcome
+            spent = [line for line in self.plain.journal if line.get("batch") == batch_id]
+            if one.outcome or spent:
+                outcome = one.outcome or "id_used"
+                self.tell_occurrence(one.code, outcome)
+                continue
+            batch = self.plain.schedules.batch_of(one.code)
+            asked = replace(attempt_of(self.book, of), mode=Mode.ATOMIC)
+            assert asked == self._asked(batch, batch_id)
+            self.post(batch, batch_id)
+
+    def tell_occurrence(self, code: str, outcome: str, **facts: Any) -> bool:
+        one = self.plain.schedules.told()[code]
+        line = {
+            "line": "occurrence",
+            "code": code,
+            "schedule": one.leaf,
+            "date": one.date,
+            "attempt": one.attempt,
+            "outcome": outcome,
+        }
+        return self.tell(**line | facts)
+
+    def run_demurrage(self, currency: str) -> None:
+        """Charge what is owed of all accounts, as much as each can pay."""
+        plain, book = self.plain, self.book
+        collecting, yesterday = plain.charges.collecting(currency), plain.today
+        yesterday -= timedelta(days=1)
+        dues = plain.charges.dues(currency, yesterday)
+        theirs = book.demurrages.dues(currency, yesterday)
+        assert [(due.last, due.rule.n, due.rule.d) for due in theirs] == [
+            (last, rule["n"], rule["d"]) for last, rule in dues
+        ]
+        lines = []
+        for code in plain.accounts:
+            if plain.currency(code) != currency or code == collecting:
+                continue
+            at = [plain.charges.balance_at(code, last, collecting) for last, _ in dues]
+            assert charged_by(at, theirs) == plain.charges.charged(code, currency, yesterday)
+            owed = plain.charges.owed(code, currency, yesterday)
+            if owed > 0:
+                line = Line(code, collecting, owed, kind="demurrage", up_to="debit")
+                lines.append(line)
+        if lines:
+            self.met["run of demurrage"] += 1
+            self.post(Batch(lines, mode="each", source="demurrage"))
+
+    def run_fee(self, code: str, last: date) -> None:
+        """Charge a fee for the period that ends on a day, if it does and is for it."""
+        plain, rule = self.plain, self.book.fees.rules[code]
+        fee = plain.charges.fees()[code]
+        period = plain.charges.fee_period(fee, last)
+        span = period_of(rule, last)
+        assert (span and (span.first, span.last)) == period
+        if period is None or period[0] > plain.today:
+            return
+        paid = [row.amount for row in plain.rows if row.source == f"fee:{code}:{last}"]
+        assert left_of(rule, paid) == max(0, fee["amount"] - sum(paid))
+        lines = [
+            Line(payer, fee["treasury"], fee["amount"], kind="fee", up_to="debit")
+            for payer, line in plain.accounts.items()
+            if line["currency"] == fee["currency"]
+            and line["kind"] in fee["kinds"]
+            and payer != fee["treasury"]
+            and plain.status(payer) != "closed"
+        ]
+        if lines and not paid:
+            self.met["run of a fee"] += 1
+            self.post(Batch(lines, mode="each", source=f"fee:{code}:{last}"))
 
     def restart(self) -> None:
         """Go on with a book that was restored from the snapshot of this one."""
-        copy = Book()
+        copy, chunks = Book(), list(chunks_of(self.book))
         copy.opening = self.book.opening
-        for chunk in chunks_of(self.book):
+        for chunk in chunks:
             restore_chunk(copy, chunk)
         before, self.book = self._everything(), copy
         assert self._everything() == before
+        self.tell(
+            line="snapshot",
+            size=len(self.leaves),
+            accounts=copy.accounts,
+            root=snapshot_root(chunk.hash for chunk in chunks),
+        )
 
     # ---- what must be true of both
 
     def compare(self) -> None:
-        """Everything that can be seen of the book is what the model counts."""
+        """Everything that can be seen of the book is what the model tells."""
         book, plain = self.book, self.plain
-        assert book.transfers == len(plain.rows)
+        assert list(book.state()) == [convert(line, AnyState) for line in state(plain)]
         sums: dict[str, int] = {}
-        for code, account in plain.accounts.items():
+        for code, line in plain.accounts.items():
             there = book.account(book.numbers[code])
-            assert (there.lower, there.upper) == (account.lower, account.upper)
-            assert (there.status.value, there.soft or "") == (account.status, account.soft)
-            assert there.balance == plain.balance(code)
             assert there.pending_debits == plain.pending_debits(code)
             assert there.pending_credits == plain.pending_credits(code)
             room = there.balance - book.floor[there.number]
             assert max(0, room) == plain.room_to_pay(code)
             room = book.ceiling[there.number] - there.balance
             assert max(0, room) == plain.room_to_be_paid(code)
-            sums[account.currency] = sums.get(account.currency, 0) + there.balance
-        assert set(sums.values()) == {0}, sums
-        holds = plain.holds()
-        assert {
-            n: (hold.debit, hold.credit, hold.amount, hold.left, hold.expires)
-            for n, hold in book.holds.open.items()
-        } == {
-            n: (
-                self._number(r.debit),
-                self._number(r.credit),
-                r.amount,
-                plain.left(n),
-                r.expires,
-            )
-            for n, r in holds.items()
-        }
-        assert {
-            (day, *key): tuple(total)
-            for day, totals in book.days.totals.items()
-            for key, total in totals.items()
-        } == {(day_called(day), *key): total for (day, *key), total in plain.totals().items()}
-        assert book.due() == min((row.expires for row in holds.values()), default=None)
-        assert {
-            n: (item.account, item.side, item.left, item.since)
-            for n, item in book.suspense.open.items()
-        } == {n: self._stood_in(n, left) for n, left in plain.suspended().items()}
+            currency = line["currency"]
+            sums[currency] = sums.get(currency, 0) + there.balance
+        assert set(sums.values()) <= {0}, sums
+        assert book.due() == plain.next_due()
 
     def compare_replay(self) -> None:
         """From the journal's bytes alone, the same book again."""
@@ -269,37 +396,48 @@ class Twins:
         after, self.book = self._everything(), book
         assert self._everything() == after
 
-    # ---- the model's words as the book's
+    # ---- the model's words as the book's, and back
 
-    def apply(self, line: AnyLeaf, body: bytes = b"") -> None:
-        self.book.apply(line)
-        self.leaves.append((encode_line(line), body))
+    def _leaf(self, line: Leaf) -> AnyLeaf:
+        given = {**line, "recorded_at": self.plain.now}
+        return convert(numbered(self.plain, given), AnyLeaf)
+
+    def _told(self, leaf: AnyLeaf) -> Leaf:
+        """A line that the book made, in the model's words."""
+        fields: Leaf = to_builtins(leaf, builtin_types=(bytes, date, UUID))
+        del fields["recorded_at"]
+        if "account" in fields:
+            fields["account"] = self.book.codes[fields["account"]]
+        return fields
+
+    def _apply(self, leaf: AnyLeaf, body: bytes = b"") -> None:
+        self.book.apply(leaf)
+        self.leaves.append((encode_line(leaf), body))
 
     def _number(self, code: str) -> int:
         return self.book.numbers[code]
 
-    def _account_line(self, code: str, account: Account) -> AccountOpened:
-        return AccountOpened(
-            recorded_at=self.plain.now,
-            number=self.book.accounts + 1,
-            code=code,
-            currency=account.currency,
-            nature=Nature.DEBIT if code == "cash" else Nature.CREDIT,
-            kind="cash" if code == "cash" else "member",
-            holder=bytes(16),
-            by="x",
-            lower=UNSET if account.lower == -NO_BOUND else account.lower,
-            upper=UNSET if account.upper == NO_BOUND else account.upper,
-        )
+    def _currency_stated(self, line: Line) -> str:
+        """The debited account's; where that is not there, the other's."""
+        there = [code for code in (line.debit, line.credit) if code in self.plain.accounts]
+        right = self.plain.currency(there[0]) if there else "MXN"
+        return line.currency or right
 
-    def _asked(self, batch: Batch) -> AskedBatch:
-        sums = {c: money(total) for c, total in batch.sums.items()} if batch.sums else UNSET
+    def _money(self, minor: int, currency: str) -> str:
+        there = self.plain.currencies.get(currency)
+        scale = 2 if there is None else there["scale"]
+        if not scale:
+            return str(minor)
+        return f"{minor // 10**scale}.{minor % 10**scale:0{scale}d}"
+
+    def _asked(self, batch: Batch, batch_id: UUID) -> AskedBatch:
+        sums = {c: self._money(sum_, c) for c, sum_ in (batch.sums or {}).items()}
         return AskedBatch(
-            id=UUID(int=len(self.leaves)),
+            id=batch_id,
             transfers=[self._asked_transfer(line) for line in batch.lines],
             mode=Mode(batch.mode),
             source=batch.source or UNSET,
-            control_sums=sums,
+            control_sums=sums or UNSET,
             late=Late(batch.late) if batch.late else UNSET,
         )
 
@@ -314,21 +452,45 @@ class Twins:
             rest=line.rest or UNSET,
             suspense=line.suspense or UNSET,
             rate=Rate(n=line.rate[0], d=line.rate[1]) if line.rate else UNSET,
+            adjusting=line.adjusting,
         )
+        currency = self._currency_stated(line)
         return AskedTransfer(
             debit_account=line.debit,
             credit_account=line.credit,
-            amount=money(line.amount),
-            currency=currency_stated(line, self.plain),
-            kind="payment",
+            amount=self._money(line.amount, currency),
+            currency=currency,
+            kind=line.kind,
             reference=line.reference,
-            business_date=UNSET
-            if line.days_ahead is None
-            else day_called(self.plain.today + line.days_ahead),
+            business_date=line.day or UNSET,
+            value_date=line.value_day or UNSET,
+            entered_by=line.entered_by,
             terms=UNSET if terms == AskedTerms() else terms,
         )
 
-    def _post(self, manifest: Manifest, lines: list[Transfer]) -> Posted | Refusal:
+    def _written(
+        self, batch: Batch, asked: AskedBatch, columns: tuple[list[int], list[int], list[int]]
+    ) -> tuple[Manifest, list[Transfer]]:
+        chance = bytes(chance_needed(asked))
+        manifest = write_manifest(
+            asked,
+            origin=ORIGIN,
+            scales=self.book.scales,
+            recorded_at=self.plain.now,
+            salt=chance[:SALT],
+        )
+        if batch.is_stale:
+            manifest = replace(manifest, expires=self.plain.now - 1)
+        return manifest, write_lines(asked, columns, chance[SALT:], self.book)
+
+    def _post(
+        self,
+        batch: Batch,
+        manifest: Manifest,
+        lines: list[Transfer],
+        *,
+        is_trial: bool = False,
+    ) -> Posted | Refusal:
         wanted = {n for n in targets_of(lines) if n <= len(self.plain.rows)}
         return self.book.post(
             manifest,
@@ -337,6 +499,8 @@ class Twins:
             business_date=self._today(),
             used=self.plain.references(),
             past={n: self._past(n) for n in wanted},
+            key=batch.key,
+            is_trial=is_trial,
         )
 
     def _past(self, n: int) -> Past:
@@ -348,28 +512,67 @@ class Twins:
             phase=Phase[row.phase.upper()],
             taken=self.plain.taken(n),
             is_link=row.takes > 0,
+            is_levy=row.part in ("levy", "back"),
+            levies=tuple(self._beside(levy) for levy in self._levies(n)),
         )
 
-    def _record(self, batch: UUID, body: Body, posted: Posted) -> None:
+    def _levies(self, n: int) -> list[Row]:
+        """What stands beside a transfer's own row, but a rest."""
+        row = self.plain.rows[n - 1]
+        if row.part != "own":
+            return []
+        place = row.leaf, row.position
+        every = [r for r in self.plain.rows if (r.leaf, r.position) == place]
+        return [r for r in every if r.part in ("levy", "back")]
+
+    def _beside(self, row: Row) -> Beside:
+        return Beside(
+            amount=row.amount,
+            credit_account=self._number(row.credit),
+            debit_account=self._number(row.debit),
+            kind=row.kind,
+        )
+
+    def _refused(self, batch: Batch, batch_id: UUID, refusal: Refusal) -> None:
+        """Write the leaf of a batch that was refused; the model has it already."""
+        self.met["line refused"] += 1
+        leaf = BatchRefused(
+            recorded_at=self.plain.now,
+            batch=batch_id,
+            poster=POSTER,
+            business_date=self._today(),
+            signed=False,
+            code=refusal.code,
+            digest=bytes(32),
+            salt=bytes(16),
+            key=batch.key,
+        )
+        self._apply(leaf)
+
+    def _record(
+        self, batch: Batch, batch_id: UUID, body: Body, posted: Posted, proposed: int | None
+    ) -> None:
         """Write the leaf, and read back what was done."""
+        self.met["line batch"] += 1
         outcomes = write_outcomes(posted)
         leaf = BatchPosted(
             recorded_at=self.plain.now,
             number=posted.number,
-            batch=batch,
-            poster="branch-1",
+            batch=batch_id,
+            poster=POSTER,
             business_date=self._today(),
-            count=body.data.count(b"\n") - 1,
+            count=len(batch.lines),
             posted=len(posted.amount),
             first_sequence=posted.first_sequence,
             signed=False,
-            key="key-1",
+            key=batch.key,
             root=body.root,
             outcomes=root_of_lines(outcomes) if outcomes else UNSET,
+            proposed=UNSET if proposed is None else proposed,
         )
-        self.apply(leaf, body.data)
+        self._apply(leaf, body.data)
         stored = StoredBatch(
-            batch=batch,
+            batch=batch_id,
             leaf_index=len(self.leaves) - 1,
             line=self.leaves[-1][0],
             outcomes=outcomes,
@@ -381,6 +584,11 @@ class Twins:
             phases=posted.phases,
         )
         assert read_posted(stored) == replace(posted, positions=list(posted.positions))
+
+    def _compare_refused(self, refusal: Refusal, outcome: Outcome) -> None:
+        assert not outcome.is_posted
+        assert {refusal.position: self._no(refusal)} == outcome.refused
+        self.met[refusal.code] += 1
 
     def _compare_rows(self, posted: Posted, batch: Batch, first: int) -> None:
         rows = self.plain.rows[first:]
@@ -404,81 +612,52 @@ class Twins:
                 note.amount,
                 note.suspense or "",
                 tuple(flag.value for flag in note.flags),
-                [
-                    (
-                        b.kind,
-                        self.book.codes[b.debit_account],
-                        self.book.codes[b.credit_account],
-                        b.amount,
-                    )
-                    for b in note.beside
-                ],
+                list(note.beside),
                 note.business_date,
             )
             for position, note in posted.notes.items()
-        } == {
-            position: note
-            for position, note in noted.items()
-            if note != (None, "", (), [], None)
-        }
+        } == {p: it for p, it in noted.items() if it != (None, "", (), [], None)}
 
     def _as_noted(
         self, batch: Batch, rows: Sequence[Row], position: int
-    ) -> tuple[int | None, str, tuple[str, ...], list[tuple[str, str, str, int]], date | None]:
+    ) -> tuple[int | None, str, tuple[str, ...], list[Beside], date | None]:
         """What of a transfer is otherwise than its line.
 
         Amount, suspense, flags, what is beside, and the day.
         """
         line = batch.lines[position]
-        own = [row for row in rows if row.position == position and not row.kind]
-        beside = [row for row in rows if row.position == position and row.kind]
+        own = [row for row in rows if row.position == position and row.part == "own"]
+        beside = [row for row in rows if row.position == position and row.part != "own"]
         moved = sum(row.amount for row in own)
         flags = {flag for row in own + beside for flag in row.flags}
         day = (own + beside)[0].day
-        is_own_day = line.days_ahead is None or day == self.plain.today + line.days_ahead
         return (
             None if moved == line.amount else moved,
             "".join(row.stands_in for row in own),
             tuple(sorted(flags, reverse=True)),  # First that of the debited account.
-            [(row.kind, row.debit, row.credit, row.amount) for row in beside],
-            None if is_own_day else day_called(day),
+            [self._beside(row) for row in beside],
+            None if line.day in (None, day) else day,
         )
 
     def _compare_links(self, links: Sequence[Link], first: int) -> None:
-        rows = enumerate(self.plain.rows[first:], first + 1)
         assert [(link.target, link.sequence, link.amount) for link in links] == [
-            (row.takes, n, row.amount) for n, row in rows if row.takes
+            (row.takes, row.sequence, row.amount) for row in self.plain.rows[first:] if row.takes
         ]
 
     def _today(self) -> date:
         """What the ledger says of a batch's day."""
-        day = self.book.days.current(day_called(self.plain.today))
-        assert day == day_called(self.plain.current_day())
+        day = self.book.days.current(self.plain.today)
+        assert day == self.plain.days.current()
         return day
 
     def _no(self, refusal: Refusal) -> No:
         account = self.book.codes[refusal.account] if refusal.account else ""
         return No(refusal.code.value, account, refusal.available)
 
-    def _stood_in(self, n: int, left: int) -> tuple[int, str, int, int]:
-        row = self.plain.rows[n - 1]
-        code = row.debit if row.stands_in == "debit" else row.credit
-        return self._number(code), row.stands_in, left, row.at
-
     def _everything(self) -> tuple[object, ...]:
         """All that a book knows, also what it keeps twice."""
         book = self.book
-        return list(book.state()), book.floor.copy(), book.ceiling.copy(), book.due()
-
-
-def day_called(day: int) -> date:
-    """The date of a day that the model counts from where the history begins."""
-    return TODAY + timedelta(days=day)
-
-
-def money(minor: int) -> str:
-    return f"{minor // 100}.{minor % 100:02d}"
-
-
-def codes_of(refused: dict[int | None, No]) -> dict[int | None, str]:
-    return {position: no.code for position, no in refused.items()}
+        state: list[object] = []
+        with suppress(AssertionError):  # Between a decision and its batch there is none.
+            state = list(book.state())
+        return state, book.balance.copy(), book.floor.copy(), book.ceiling.copy(), book.due()

@@ -1,50 +1,29 @@
-"""Random histories: what somebody may wish for, made up into lines that mean something.
-
-A wish is drawn before anything happened ("some of the second open hold"); it becomes a line
-when its turn comes, against the plain model as it stands, so that most of them hit an edge: all
-there is, one more, the whole of what is left.
-"""
+"""Wishes for batches: transfers of all kinds, and about what was transferred before."""
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from datetime import date
 
-from hypothesis import strategies as st
+from tests.core.plain.ledger import Plain
+from tests.core.plain.nouns import A_DAY, AMOUNT_MAX, SECOND, Batch, Line
+from tests.core.wishes.dice import Dice
 
-from tests.core.plain import NO_BOUND, Account, Batch, Line, Plain
-
-AMOUNT_MAX = 2**53 - 1
-SECOND = 1_000_000
-
-T = TypeVar("T")
-
-PESOS = ["cash", "ana", "ben", "eva", "shop", "bridge"]
-HOURS = ["hour", "hank"]
-
-
-def a_plain_ledger(now: int, *, unique_references: bool) -> Plain:
-    plain = Plain(unique_references=unique_references, now=now)
-    for code, lower, upper, currency in [
-        ("cash", -NO_BOUND, NO_BOUND, "MXN"),
-        ("ana", 0, NO_BOUND, "MXN"),
-        ("ben", -200, 200, "MXN"),
-        ("eva", -50, 500, "MXN"),
-        ("shop", -100, 300, "MXN"),
-        ("bridge", -NO_BOUND, NO_BOUND, "MXN"),
-        ("hour", -NO_BOUND, NO_BOUND, "HRS"),
-        ("hank", -20, 100, "HRS"),
-    ]:
-        assert plain.open_account(code, Account(currency, lower, upper)) is None
-    return plain
-
-
-# ---- wishes
+PESOS = ("cash", "ana", "ben", "eva", "shop", "bridge")
+CODES = PESOS * 6 + ("fund", "fund", "bonds", "vera", "hank", "nobody", "late")
+WHATS = (
+    *("pay",) * 6,
+    *("hold", "reverse") * 4,
+    *("post",) * 3,
+    *("clear", "void") * 2,
+    "exchange",
+    "adjust",
+)
 
 
 @dataclass(frozen=True)
 class Wish:
     """One transfer, or the two of an exchange, before it is known what is there."""
 
-    what: str  # pay, hold, post, void, reverse, clear, exchange.
+    what: str  # pay, hold, post, void, reverse, clear, exchange, adjust.
     debit: str
     credit: str
     amount: int | str  # Or: all, more.
@@ -57,42 +36,77 @@ class Wish:
     rest: str = ""
     suspense: str = ""
     off: int = 0  # By how much an amount that must fit does not.
+    kind: str = "payment"
+    currency: str = ""
     reference: str = ""
     days_ahead: int | None = None
+    value_days_ago: int | None = None
+    entered_by: str = ""
 
 
-def mostly(*values: T) -> st.SearchStrategy[T]:
-    """The first of these, but now and then another."""
-    return st.sampled_from([values[0]] * 12 * (len(values) - 1) + list(values[1:]))
+def a_wish(dice: Dice, *, is_bare: bool) -> Wish:
+    """Of what has no terms, most that is rare is left out."""
+    wish = Wish(
+        what="pay" if is_bare else dice.of(WHATS),
+        debit=dice.of(CODES),
+        credit=dice.of(CODES),
+        amount=dice.one(dice.roll(150) + 1, dice.roll(150) + 1, "all", "more", 300),
+        kind=dice.one("payment", "payment", "fair", "loan"),
+        days_ahead=dice.mostly(None, 0, 1, -1, -2),
+        is_astray=dice.seldom(),
+        reference=dice.mostly("", "r1", "r2"),
+        entered_by=dice.mostly("", "rosa", "luis"),
+        value_days_ago=dice.mostly(None, 0, 1, 3),
+    )
+    if is_bare:
+        return wish
+    return replace(
+        wish,
+        amount=AMOUNT_MAX if dice.seldom() else wish.amount,
+        pick=dice.roll(6),
+        seconds=dice.one(60, 60, 60, 60, 1, 1, 3600, 3600, 3600, 0, 200_000),
+        release=dice.one(False, True),
+        entry=dice.one(0, 0, 1, 2),
+        up_to=dice.one("", "", "debit", "credit", "both"),
+        rest=dice.of(("bridge", "shop", "cash", "ana", "") * 4 + ("hank", "nobody")),
+        suspense=dice.of(("bridge", "bridge", "shop", "") * 6 + ("hank", "nobody")),
+        off=dice.mostly(0, 1, -1),
+        currency=dice.of(("",) * 60 + ("EUR", "HRS")),
+    )
 
 
-codes = st.sampled_from(PESOS * 8 + ["hank", "nobody", "late"])
-wishes = st.builds(
-    Wish,
-    what=st.sampled_from(
-        ["pay"] * 5
-        + ["hold", "reverse"] * 4
-        + ["post"] * 3
-        + ["clear", "void"] * 2
-        + ["exchange"]
-    ),
-    debit=codes,
-    credit=codes,
-    amount=st.one_of(
-        st.integers(1, 150), st.sampled_from(["all", "more"]), mostly(300, AMOUNT_MAX)
-    ),
-    pick=st.integers(0, 5),
-    is_astray=mostly(False, True),
-    seconds=st.sampled_from([60] * 4 + [1] * 2 + [3600] * 4 + [0]),
-    release=st.booleans(),
-    entry=st.sampled_from([0, 0, 1, 2]),
-    up_to=st.sampled_from(["", "", "debit", "credit", "both"]),
-    rest=st.sampled_from(["bridge", "shop", "cash", "ana", ""] * 4 + ["hank", "nobody"]),
-    suspense=st.sampled_from(["bridge", "bridge", "shop", ""] * 6 + ["hank", "nobody"]),
-    off=mostly(0, 1, -1),
-    reference=mostly("", "r1", "r2"),
-    days_ahead=mostly(None, 0, 1, -1, -2),
-)
+def a_batch(dice: Dice, plain: Plain) -> Batch:
+    """Some wishes together, with the sums that it declares."""
+    is_bare = dice.roll(5) == 4
+    mode = dice.one("atomic", "each", "each")
+    sums = dice.mostly("", "right", "wrong")
+    lines = [
+        line
+        for _ in range(1 + is_bare + dice.roll(3))
+        for line in lines_of(a_wish(dice, is_bare=is_bare), plain)
+    ]
+    batch = Batch(
+        lines,
+        mode,
+        source=dice.mostly("", "till"),
+        late=dice.one("", "next_open_day"),
+        key=dice.one("op", "op", "teller", "rosa"),
+        is_stale=dice.roll(64) == 63,
+    )
+    if not sums or any(line.currency for line in lines):
+        return batch
+    found: dict[str, int] = {}
+    for line in lines:
+        currency = _currency(line, plain)
+        found[currency] = found.get(currency, 0) + line.amount
+    if sums == "wrong":
+        found["MXN"] = found.get("MXN", 0) + 1
+    return replace(batch, sums=found)
+
+
+def _currency(line: Line, plain: Plain) -> str:
+    there = [code for code in (line.debit, line.credit) if code in plain.accounts]
+    return plain.currency(there[0]) if there else "MXN"
 
 
 def lines_of(wish: Wish, plain: Plain) -> list[Line]:
@@ -101,14 +115,19 @@ def lines_of(wish: Wish, plain: Plain) -> list[Line]:
     there = {"post": held, "void": held, "reverse": plain.rows, "clear": suspended}
     if not there.get(wish.what, True) and not wish.is_astray:
         wish = replace(wish, what="hold" if wish.what in ("post", "void") else "pay")
-    if wish.debit == wish.credit and not wish.is_astray:
-        wish = replace(wish, credit="cash" if wish.debit != "cash" else "ana")
+    wish = _of_one_currency(wish, plain)
     line = Line(
         wish.debit,
         wish.credit,
         1,
+        kind=wish.kind,
+        currency=wish.currency,
         reference=wish.reference,
-        days_ahead=wish.days_ahead,
+        day=_days_ahead(wish.days_ahead, plain),
+        value_day=_days_ahead(
+            None if wish.value_days_ago is None else -wish.value_days_ago, plain
+        ),
+        entered_by=wish.entered_by,
         entry=wish.entry,
     )
     match wish.what:
@@ -116,6 +135,11 @@ def lines_of(wish: Wish, plain: Plain) -> list[Line]:
             return _exchange(wish, line, plain)
         case "pay":
             return [_by_way_of(wish, replace(line, amount=_amount(wish, line, plain)))]
+        case "adjust":
+            year = plain.today.year - (wish.pick != 5)
+            day = None if wish.off else date(year, 12, 31)
+            line = replace(line, amount=_amount(wish, line, plain), adjusting=True, day=day)
+            return [line]
         case "hold":
             return [
                 replace(
@@ -133,6 +157,21 @@ def lines_of(wish: Wish, plain: Plain) -> list[Line]:
         case "clear":
             return [_cleared(wish, line, plain)]
     raise AssertionError(wish.what)
+
+
+def _of_one_currency(wish: Wish, plain: Plain) -> Wish:
+    """Another account of the debited one's currency is credited, unless astray."""
+    there = plain.accounts
+    if wish.is_astray or wish.debit not in there:
+        return wish
+    alike = [c for c in there if c != wish.debit and plain.currency(c) == plain.currency(wish.debit)]
+    if wish.credit in alike or (wish.credit not in there and wish.debit in PESOS):
+        return wish
+    return replace(wish, credit=alike[wish.pick % len(alike)] if alike else wish.credit)
+
+
+def _days_ahead(days: int | None, plain: Plain) -> date | None:
+    return None if days is None else plain.today + days * A_DAY
 
 
 def _amount(wish: Wish, line: Line, plain: Plain) -> int:
@@ -175,7 +214,7 @@ def _pick(wish: Wish, likely: list[int], others: list[int]) -> int:
 
 
 def _about_a_hold(wish: Wish, line: Line, plain: Plain) -> Line:
-    there = [n for n, row in enumerate(plain.rows, 1) if row.phase == "held"]
+    there = [row.sequence for row in plain.rows if row.phase == "held"]
     ahead = [len(plain.rows) + wish.pick + 1]  # Perhaps of the same batch.
     target = _pick(wish, list(plain.holds()), there + ahead)
     amount, left = 1, 0
@@ -192,9 +231,9 @@ def _about_a_hold(wish: Wish, line: Line, plain: Plain) -> Line:
 
 
 def _back(wish: Wish, line: Line, plain: Plain) -> Line:
-    there = list(range(1, len(plain.rows) + 1))
-    moved = [n for n in there if plain.rows[n - 1].phase == "posted"]
-    target = _pick(wish, moved, [*there, len(plain.rows) + 1])
+    there = [row.sequence for row in plain.rows]
+    moved = [row.sequence for row in plain.rows if row.moves and row.part in ("own", "rest")]
+    target = _pick(wish, moved[::-1], [*there, len(plain.rows) + 1])
     left = 1
     if target <= len(plain.rows):
         row = plain.rows[target - 1]
@@ -231,85 +270,3 @@ def _exchange(wish: Wish, line: Line, plain: Plain) -> list[Line]:
     if wish.is_astray:
         bought = replace(bought, debit="cash")  # In the same currency there is no rate.
     return [bought] if wish.off < 0 else [sold, bought]
-
-
-# ---- steps of a history
-
-# A batch without terms goes another road, so some have none at all.
-bare_wishes = st.builds(
-    Wish,
-    what=st.just("pay"),
-    debit=codes,
-    credit=codes,
-    amount=st.one_of(st.integers(1, 150), st.sampled_from(["all", "more"])),
-    is_astray=mostly(False, True),
-    reference=mostly("", "r1", "r2"),
-    days_ahead=mostly(None, 0, 1, -1, -2),
-)
-posts = st.tuples(
-    st.just("post"),
-    st.sampled_from(
-        [st.lists(wishes, min_size=1, max_size=4)] * 4
-        + [st.lists(bare_wishes, min_size=2, max_size=4)]
-    ).flatmap(lambda kind: kind),
-    st.sampled_from(["atomic", "each", "each"]),
-    mostly(None, "right", "wrong"),
-    mostly("", "till"),
-    st.sampled_from(["", "next_open_day"]),
-)
-bounds = st.tuples(
-    st.just("bounds"),
-    st.sampled_from(PESOS[1:5]),
-    st.sampled_from([-200, -50, 0, 10, -NO_BOUND]),
-    st.sampled_from([0, 100, 300, NO_BOUND]),
-    st.sampled_from(["", "debit", "credit", "both"]),
-)
-statuses = st.tuples(
-    st.just("status"),
-    st.sampled_from(PESOS),
-    st.sampled_from(["open", "open", "frozen", "frozen_debits", "frozen_credits", "closed"]),
-)
-accounts = st.tuples(st.just("open"), st.sampled_from(["late", "ana"]), st.sampled_from([0, 5]))
-waits = st.tuples(st.just("later"), st.sampled_from([1, 59, 60, 3600]))
-expiries = st.one_of(
-    st.tuples(st.just("expire")),
-    st.tuples(st.just("expire"), st.lists(st.integers(0, 5), min_size=1, max_size=3)),
-)
-restarts = st.tuples(st.just("restart"))
-days = st.one_of(
-    st.tuples(st.just("midnight")),
-    st.tuples(st.just("close"), st.sampled_from([1, 1, 0, 2])),
-)
-steps = st.sampled_from(
-    [posts] * 10
-    + [bounds] * 3
-    + [statuses] * 3
-    + [accounts, waits, expiries, days, restarts, restarts]
-).flatmap(lambda kind: kind)
-histories = st.lists(steps, min_size=6, max_size=12)
-
-# What everybody begins with, so that there is something to move.
-FIRST = Batch([Line("cash", "ana", 500), Line("cash", "eva", 120), Line("ben", "shop", 90)])
-
-
-def batch_of(
-    made: list[Wish], mode: str, sums: str | None, source: str, late: str, plain: Plain
-) -> Batch:
-    """A batch of some wishes, with the sums that it declares."""
-    lines = [line for wish in made for line in lines_of(wish, plain)]
-    batch = Batch(lines, mode, source, late=late)
-    if sums is None:
-        return batch
-    found: dict[str, int] = {}
-    for line in lines:
-        currency = currency_stated(line, plain)
-        found[currency] = found.get(currency, 0) + line.amount
-    if sums == "wrong":
-        found["MXN"] = found.get("MXN", 0) + 1
-    return replace(batch, sums=found)
-
-
-def currency_stated(line: Line, plain: Plain) -> str:
-    """The debited account's; where that is not there, the other's."""
-    there = [code for code in (line.debit, line.credit) if code in plain.accounts]
-    return plain.accounts[there[0]].currency if there else "MXN"

@@ -1,0 +1,109 @@
+"""Wishes about what the ledger takes, and what backs a currency."""
+
+from datetime import date
+from typing import Any
+
+from tests.core.plain.charges import is_first
+from tests.core.plain.nouns import A_DAY
+from tests.core.twins import Twins
+from tests.core.wishes.dice import Dice
+
+PERIODS = ("week", "month", "quarter", "year")
+
+
+def _levy(dice: Dice) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "kinds": dice.one(["payment"], ["fair"], ["payment", "fair"], ["loan"]),
+        "treasury": dice.mostly("fund", "shop", "bonds", "nobody"),
+        "payer": dice.one("debit", "credit"),
+        "n": dice.one(1, 1, 3, 0),
+        "d": dice.mostly(dice.one(10, 4, 3, 200), 1),
+    }
+    rule |= {"fixed": 2} if dice.roll(3) == 2 else {}
+    rule |= {"minimum": dice.one(3, 9)} if dice.roll(3) == 2 else {}
+    rule |= {"maximum": dice.one(5, 8)} if dice.roll(3) == 2 else {}
+    return rule
+
+
+def levy(dice: Dice, twins: Twins) -> None:
+    given = {} if dice.roll(8) == 7 else {"levy": _levy(dice)}
+    code = dice.one("tithe", "alms", "toll")
+    twins.tell(line="levy", code=code, by="op", reason="assembly", **given)
+
+
+def levies(dice: Dice, twins: Twins) -> None:
+    """As many for a kind as there may be, and one more."""
+    rule = {"kinds": ["fair"], "treasury": "fund", "payer": "credit", "n": 1, "d": 50}
+    for n in range(8):
+        twins.tell(line="levy", code=f"levy_{n}", by="op", reason="assembly", levy=rule)
+
+
+def reserve(dice: Dice, twins: Twins) -> None:
+    rule = {
+        "issuer": dice.mostly("bonds", "vera", "cash", "nobody"),
+        "reserve": dice.mostly(dice.one("cash", "fund", "vera"), "bonds", "nobody"),
+        "n": dice.one(1, 3, 20),
+        "d": dice.one(1, 2),
+    }
+    given = {} if dice.roll(6) == 5 else {"rule": rule}
+    currency = dice.mostly("BON", "EUR", "MXN")
+    twins.tell(line="reserve", currency=currency, by="op", reason="board", **given)
+
+
+def _since(dice: Dice, twins: Twins, period: str) -> date:
+    """Mostly the beginning of a period: this one, or one before."""
+    day = twins.plain.today + dice.mostly(0, 1, 40) * A_DAY
+    for _ in range(1 + dice.roll(3)):
+        day -= A_DAY
+        while not is_first(period, day):
+            day -= A_DAY
+    return day + dice.mostly(0, 1) * A_DAY
+
+
+def demurrage(dice: Dice, twins: Twins) -> None:
+    period, currency = dice.of(PERIODS), dice.mostly("MXN", "HRS", "EUR")
+    account = {"MXN": "fund", "HRS": "hour", "EUR": "fund"}[currency]
+    rule = {
+        "account": dice.mostly(account, "cash", "hank", "nobody"),
+        "n": dice.one(1, 1, 2),
+        "d": dice.mostly(dice.one(10, 20, 7), 1),
+        "period": period,
+        **({"exempt": 50} if dice.one(False, True) else {}),
+    }
+    given = {} if dice.roll(6) == 5 else {"rule": rule}
+    twins.tell(
+        line="demurrage",
+        currency=currency,
+        by="op",
+        reason="assembly",
+        since=_since(dice, twins, period),
+        **given,
+    )
+
+
+def run_demurrage(dice: Dice, twins: Twins) -> None:
+    for currency in twins.plain.currencies:
+        if twins.plain.charges.collecting(currency):
+            twins.run_demurrage(currency)
+
+
+def fee(dice: Dice, twins: Twins) -> None:
+    period = dice.of(PERIODS)
+    rule = {
+        "amount": dice.one(10, 500),
+        "currency": dice.mostly("MXN", "HRS", "EUR"),
+        "kinds": dice.one(["member"], ["member", "shop"]),
+        "period": period,
+        "since": _since(dice, twins, period),
+        "treasury": dice.mostly("fund", "nobody"),
+    }
+    given = {} if dice.roll(6) == 5 else {"fee": rule}
+    twins.tell(line="fee", code=dice.one("dues", "rent"), by="op", reason="board", **given)
+
+
+def run_fee(dice: Dice, twins: Twins) -> None:
+    for code, rule in twins.plain.charges.fees().items():
+        last = twins.plain.today + dice.roll(3) * A_DAY
+        while not is_first(rule["period"], last + A_DAY):
+            last += A_DAY
+        twins.run_fee(code, last - dice.mostly(0, 1) * A_DAY)

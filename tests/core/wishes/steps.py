@@ -1,0 +1,144 @@
+"""The steps of a history, by theme, and how often each of them is taken."""
+
+from collections.abc import Callable, Sequence
+
+from hypothesis import strategies as st
+
+from tests.core.plain.nouns import Batch, Line
+from tests.core.twins import Twins
+from tests.core.wishes import agreements, charges, days, limits, schedules
+from tests.core.wishes.batches import a_batch
+from tests.core.wishes.dice import Dice
+
+Step = Callable[[Dice, Twins], None]
+
+# Moments at which much comes together: the last days of a leap year's February, of a year that
+# ends on a Sunday, and a day like any other.
+STARTS = (
+    1_703_959_200_000_000,  # Saturday 30 December 2023, 12:00 in Mexico City.
+    1_700_000_000_000_000,  # Tuesday 14 November 2023, 16:13.
+    1_709_143_200_000_000,  # Wednesday 28 February 2024, 12:00.
+)
+
+ACCOUNTS = (
+    # Code, lower and upper bound, currency, nature, kind.
+    ("cash", None, None, "MXN", "debit", "cash"),
+    ("ana", 0, None, "MXN", "credit", "member"),
+    ("ben", -200, 200, "MXN", "credit", "member"),
+    ("eva", -50, 500, "MXN", "credit", "member"),
+    ("shop", -100, 300, "MXN", "credit", "shop"),
+    ("bridge", None, None, "MXN", "credit", "bridge"),
+    ("fund", 0, None, "MXN", "credit", "fund"),
+    ("hour", None, None, "HRS", "credit", "cash"),
+    ("hank", -20, 100, "HRS", "credit", "member"),
+    ("bonds", None, None, "BON", "credit", "issuer"),
+    ("vera", 0, None, "BON", "credit", "member"),
+)
+CURRENCIES = (("MXN", "national", 2), ("HRS", "time", 2), ("BON", "backed", 0))
+
+# What everybody begins with, so that there is something to move.
+FIRST = Batch([Line("cash", "ana", 500), Line("cash", "eva", 120), Line("ben", "shop", 90)])
+
+
+def post(dice: Dice, twins: Twins) -> None:
+    twins.post(a_batch(dice, twins.plain))
+
+
+def restart(dice: Dice, twins: Twins) -> None:
+    twins.restart()
+
+
+EVERYWHERE: dict[str, tuple[int, Step]] = {
+    "post": (24, post),
+    "clock": (4, days.clock),
+    "restart": (3, restart),
+    "later": (3, days.later),
+    "days_later": (3, days.days_later),
+}
+THEMES: Sequence[dict[str, tuple[int, Step]]] = (
+    {
+        "bounds": (5, limits.bounds),
+        "status": (5, limits.status),
+        "account": (2, limits.account),
+        "currency": (1, limits.currency),
+        "expire": (1, limits.expire),
+        "leave": (2, limits.leave),
+    },
+    {
+        "plan": (5, limits.plan),
+        "unplan": (2, limits.unplan),
+        "begin": (2, limits.begin),
+        "earn": (5, limits.earn),
+        "payments": (5, limits.payments),
+    },
+    {
+        "settings": (3, days.settings),
+        "open_day": (4, days.open_day),
+        "close_day": (7, days.close_day),
+        "period": (5, days.period),
+    },
+    {
+        "levy": (6, charges.levy),
+        "levies": (1, charges.levies),
+        "reserve": (4, charges.reserve),
+    },
+    {
+        "demurrage": (5, charges.demurrage),
+        "run_demurrage": (3, charges.run_demurrage),
+        "fee": (3, charges.fee),
+        "run_fee": (3, charges.run_fee),
+    },
+    {
+        "key": (2, agreements.key),
+        "policy": (5, agreements.policy),
+        "decide": (10, agreements.decide),
+        "flood": (1, agreements.flood),
+    },
+    {
+        "workflow": (3, agreements.workflow),
+        "whitelist": (3, agreements.whitelist),
+        "pay_by": (7, agreements.pay_by),
+        "decide": (8, agreements.decide),
+        "dispute": (3, agreements.dispute),
+        "end_dispute": (3, agreements.end_dispute),
+    },
+    {
+        "schedule": (6, schedules.schedule),
+        "holidays": (3, schedules.holidays),
+        "attempt": (7, schedules.attempt),
+        "occurrence": (2, schedules.occurrence),
+        "spoil": (1, schedules.spoil),
+    },
+)
+
+steps = st.tuples(st.integers(0, 255), st.binary(min_size=70, max_size=70))
+histories = st.tuples(
+    st.integers(0, len(STARTS) - 1),
+    st.booleans(),
+    st.sets(st.integers(0, len(THEMES) - 1), min_size=2, max_size=4),
+    st.lists(steps, min_size=10, max_size=22),
+)
+
+
+def begun(start: int, *, unique_references: bool) -> Twins:
+    """Currencies, accounts, and something to move."""
+    twins = Twins(STARTS[start], unique_references=unique_references)
+    for code, kind, scale in CURRENCIES:
+        twins.tell(line="currency", code=code, kind=kind, scale=scale, by="op")
+    for code, lower, upper, currency, nature, kind in ACCOUNTS:
+        limits.open_account(
+            twins, code, lower, upper, currency=currency, nature=nature, kind=kind
+        )
+    twins.post(FIRST)
+    return twins
+
+
+def deck(themes: set[int]) -> list[tuple[str, Step]]:
+    """The steps of some themes, each as often as it weighs."""
+    tables = [EVERYWHERE, *(THEMES[theme] for theme in sorted(themes))]
+    return [
+        (name, step)
+        for table in tables
+        for name, (weight, step) in table.items()
+        for _ in range(weight)
+    ]
