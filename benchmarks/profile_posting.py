@@ -30,9 +30,9 @@ import uvloop
 
 from benchmarks.work import CURRENCY, LEDGER, SCALE, account_bodies, batch_bodies, single_bodies
 from ledger.api.wire import BatchRequest, TransferRequest, decode, decode_accounts
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import Receipt
+from ledger.core.asked import AskedBatch, AskedCurrency, AskedLedger, Caller
 from ledger.core.model import BATCH_MAX, CurrencyKind, Role
-from ledger.core.ports import AskedCurrency, AskedLedger, Caller, Receipt
 from ledger.pg.embedded import EmbeddedPostgres
 from ledger.pg.migrations import migrate
 from ledger.pg.pool import Database

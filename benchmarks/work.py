@@ -12,7 +12,7 @@ from msgspec import Struct
 from benchmarks.load import ID_MARK, Request, post_request
 from ledger.core.book import Posted
 from ledger.core.model import BATCH_MAX
-from ledger.core.ports import NewBatch
+from ledger.core.store import NewBatch
 from ledger.pg.copy import pack_transfers
 
 LEDGER = "bench"

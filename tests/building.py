@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book, Posted
 from ledger.core.door import commitment
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AccountOpened,
     AnyLeaf,
     BatchPosted,
@@ -23,14 +23,11 @@ from ledger.core.lines import (
     CurrencyAdded,
     HoldsExpired,
     LimitChanged,
-    Manifest,
     Opening,
-    Rate,
     Snapshot,
     StatusChanged,
-    Terms,
-    Transfer,
 )
+from ledger.core.lines import Manifest, Rate, Terms, Transfer
 from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past, links_of

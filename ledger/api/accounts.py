@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Final
+from typing import Final
 
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers import (
+from ledger.api.answers.books import (
     AccountsPage,
     BalanceAnswer,
     CurrenciesPage,
-    DryRun,
     KeysAnswer,
     LedgersPage,
     NewKeyAnswer,
@@ -21,13 +20,15 @@ from ledger.api.answers import (
     key_answers,
     ledger_answer,
 )
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import check_asked, make_key
-from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
+from ledger.api.queries import PAGE, Limit, NoQuery, WriteQuery
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.service import Call, answer
 from ledger.api.trial import Moment, known, show_moment
-from ledger.api.wire import decode, decode_accounts, read_body
+from ledger.api.wire import decode_accounts
+from ledger.core.asked import AskedChange, AskedCurrency, AskedKey, AskedLedger
 from ledger.core.book import Book
 from ledger.core.days import A_DAY
 from ledger.core.model import (
@@ -40,11 +41,9 @@ from ledger.core.model import (
     Role,
     Status,
 )
-from ledger.core.ports import AskedChange, AskedCurrency, AskedKey, AskedLedger
 from ledger.core.refusals import Refusal
 
 SCAN_MAX: Final = 50_000  # Codes a page looks at when few of them are the caller's.
-Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 
 
 class LedgersQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,15 +67,6 @@ class AccountsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     limit: Limit = PAGE
 
 
-class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No parameters."""
-
-
-async def _small_body(call: Call) -> bytes:
-    settings = call.service.settings
-    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-
-
 # ---- ledgers
 
 
@@ -84,7 +74,7 @@ async def post_ledger(call: Call) -> web.Response:
     """Open a ledger. Only with the service's own operator key."""
     if call.caller.ledger:
         raise Problem("role_not_allowed")
-    asked = decode(await _small_body(call), AskedLedger)
+    asked = await call.asked(AskedLedger)
     dry_run = call.query(WriteQuery).dry_run
     work = call.desk.open_ledger(asked, call.caller, dry_run=dry_run)
     outcome = await call.service.undisturbed(work)
@@ -116,7 +106,7 @@ async def get_ledger(call: Call) -> web.Response:
 
 async def post_currency(call: Call) -> web.Response:
     """Add a currency to a ledger."""
-    asked = decode(await _small_body(call), AskedCurrency)
+    asked = await call.asked(AskedCurrency)
     dry_run = call.query(WriteQuery).dry_run
     work = call.desk.add_currency(call.ledger, asked, call.caller, dry_run=dry_run)
     refusal = await call.service.undisturbed(work)
@@ -150,8 +140,7 @@ async def get_currencies(call: Call) -> web.Response:
 
 async def post_accounts(call: Call) -> web.Response:
     """Open one account, or up to 8,190: all or none."""
-    settings = call.service.settings
-    body = await read_body(call.request, settings.batch_size_max, settings.body_seconds_max)
+    body = await call.large_body()
     dry_run = call.query(WriteQuery).dry_run
     asked = decode_accounts(body)
     work = call.desk.open_accounts(call.ledger, asked, call.caller, dry_run=dry_run)
@@ -271,7 +260,7 @@ async def get_balance(call: Call) -> web.Response:
 
 async def patch_account(call: Call) -> web.Response:
     """Change an account's status or bounds, or which of these may be passed."""
-    asked = decode(await _small_body(call), AskedChange)
+    asked = await call.asked(AskedChange)
     dry_run = call.query(WriteQuery).dry_run
     _check_change(call, asked)
     work = call.desk.change_account(
@@ -312,7 +301,7 @@ def _check_change(call: Call, asked: AskedChange) -> None:
 
 async def post_key(call: Call) -> web.Response:
     """Give a key. The journal says so before the key works; the secret is shown once."""
-    asked = decode(await _small_body(call), AskedKey)
+    asked = await call.asked(AskedKey)
     dry_run = call.query(WriteQuery).dry_run
     check_asked(asked)
     new = make_key(

@@ -20,11 +20,13 @@ from ledger.api.auth import Bearer, Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
 from ledger.api.openapi import write_openapi
 from ledger.api.problems import Problem, language_of, problem_of
-from ledger.api.routes import ROUTES, Route
+from ledger.api.routes import ROUTES
+from ledger.api.routes.route import Route
 from ledger.api.service import Call, Service, Settings
+from ledger.core.asked import Caller
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.model import Role
-from ledger.core.ports import Caller, Desk, Keys, Reads, Runs
+from ledger.core.ports import Desk, Keys, Reads, Runs
 
 SERVICE: Final = web.AppKey("service", Service)
 GATE: Final["web.AppKey[Gate]"] = web.AppKey("gate")

@@ -24,8 +24,9 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from ledger.api.problems import Problem
+from ledger.core.asked import AskedKey, Caller
 from ledger.core.model import Role
-from ledger.core.ports import AskedKey, Caller, Keys
+from ledger.core.ports import Keys
 
 SECRET_SIZE: Final = 32  # Bytes of chance in a key.
 NAME_SIZE: Final = 8  # Bytes of chance in its name, which is no secret.

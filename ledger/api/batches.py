@@ -8,25 +8,27 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct
 
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.posting import (
     BatchAnswer,
     BatchesPage,
     BatchSummary,
     OutcomeProof,
     ProofAnswer,
     RefusedBatch,
-    show_time,
 )
 from ledger.api.auth import READERS
 from ledger.api.posting import newest_checkpoint
 from ledger.api.problems import Problem
+from ledger.api.queries import PAGE, Limit
 from ledger.api.receipts import batch_receipt, refusal_facts, refusal_of
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.service import Call, answer
 from ledger.api.transfers import posted_leaf
+from ledger.core.answered import Receipt
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import AnyLeaf, BatchPosted, BatchRefused
+from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused
 from ledger.core.model import BATCH_MAX
-from ledger.core.ports import Receipt, StoredBatch
+from ledger.core.store import StoredBatch
 from ledger.core.texts import sentence
 from ledger.journal.batches import line_proof, read_posted
 from ledger.journal.canonical import decode_leaf, decode_manifest, decode_transfers
@@ -44,7 +46,7 @@ class BatchesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Those after a leaf index."""
 
     after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class ProofQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

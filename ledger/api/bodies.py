@@ -14,8 +14,8 @@ from msgspec import UNSET, Meta, Struct
 
 from ledger.api.problems import Problem
 from ledger.api.service import Call
-from ledger.core.lines import BatchPosted
-from ledger.core.ports import StoredBatch
+from ledger.core.leaves import BatchPosted
+from ledger.core.store import StoredBatch
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import TILE_WIDTH
 

@@ -11,29 +11,29 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.days import (
     ClosedDayAnswer,
     DayAnswer,
     DaysPage,
     DaysSettings,
     DayTotalAnswer,
-    DryRun,
     PeriodAnswer,
     PeriodsPage,
-    show_time,
 )
-from ledger.api.posting import WriteQuery, newest_checkpoint
+from ledger.api.answers.dry_run import DryRun
+from ledger.api.posting import newest_checkpoint
 from ledger.api.problems import Problem, shown
+from ledger.api.queries import PAGE, Limit, NoQuery, WriteQuery
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
-from ledger.api.wire import decode, read_body
+from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
+from ledger.core.asked import AskedDays, AskedMark
 from ledger.core.book import Book
 from ledger.core.changes import DAYS_BY_CLOCK
 from ledger.core.days import A_DAY, ADJUSTMENTS
-from ledger.core.lines import DayClosed, DayTotal, SettingsChanged
+from ledger.core.leaves import DayClosed, DayTotal, SettingsChanged
 from ledger.core.model import DATE_MIN
-from ledger.core.ports import AskedDays, AskedMark
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 
@@ -48,18 +48,14 @@ class DaysQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     after: date | UnsetType = UNSET
     closed: bool = False
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
-
-
-class DayQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No parameters."""
+    limit: Limit = PAGE
 
 
 class PeriodsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Those after one."""
 
     after: PeriodText | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 # ---- how days are kept
@@ -67,7 +63,7 @@ class PeriodsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 async def put_days(call: Call) -> web.Response:
     """Say how days are kept from now on: by the clock or by command, and from when."""
-    asked = decode(await _body(call), AskedDays)
+    asked = await call.asked(AskedDays)
     dry_run = call.query(WriteQuery).dry_run
     work = call.desk.set_days(call.ledger, asked, call.caller, dry_run=dry_run)
     outcome = await call.service.undisturbed(work)
@@ -154,7 +150,7 @@ async def get_days(call: Call) -> web.Response:
 
 async def get_day(call: Call) -> web.Response:
     """A business day: what it came to, or so far; of a closed one its leaf."""
-    call.query(DayQuery)
+    call.query(NoQuery)
     day = _date(call)
     seen = await _seen(call, day)
     closings = await _closings(call, day, day, 1) if seen.answer.status != "open" else []
@@ -263,18 +259,13 @@ def _date(call: Call) -> date:
         raise Problem("malformed_request", field="date", reason=shown(text)) from None
 
 
-async def _body(call: Call) -> bytes:
-    settings = call.service.settings
-    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-
-
 # ---- periods
 
 
 async def mark_period(call: Call) -> web.Response:
     """Close a month for now, reopen it by an act, or close it for ever."""
     year, month = months_of(call.part("period"))
-    asked = decode(await _body(call), AskedMark)
+    asked = await call.asked(AskedMark)
     dry_run = call.query(WriteQuery).dry_run
     work = call.desk.mark_period(call.ledger, year, month, asked, call.caller, dry_run=dry_run)
     refusal = await call.service.undisturbed(work)

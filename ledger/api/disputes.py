@@ -6,12 +6,12 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import DisputeAnswer
-from ledger.api.posting import WriteQuery
+from ledger.api.answers.transfers import DisputeAnswer
+from ledger.api.queries import PAGE, Limit, WriteQuery
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.service import Call, answer
 from ledger.api.transfers import disputes_of, find_transfer, readable_sequences
-from ledger.api.wire import DisputeRequest, EndDisputeRequest, decode, read_body
+from ledger.api.wire import DisputeRequest, EndDisputeRequest
 from ledger.core.book import Book
 
 
@@ -19,7 +19,7 @@ class DisputesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Those of transfers after a sequence."""
 
     after: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class DisputesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,14 +36,9 @@ class DisputeSaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dry_run: bool = False
 
 
-async def _body(call: Call) -> bytes:
-    settings = call.service.settings
-    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-
-
 async def post_dispute(call: Call) -> web.Response:
     """Contest a transfer that one may read. It is marked until an outcome ends the dispute."""
-    asked = decode(await _body(call), DisputeRequest)
+    asked = await call.asked(DisputeRequest)
     dry_run = call.query(WriteQuery).dry_run
     target = (await find_transfer(call)).row.sequence
     refusal = await call.service.undisturbed(
@@ -58,7 +53,7 @@ async def post_dispute(call: Call) -> web.Response:
 
 async def end_dispute(call: Call) -> web.Response:
     """End a dispute with an outcome; `linked` is the transfer that made it good."""
-    asked = decode(await _body(call), EndDisputeRequest)
+    asked = await call.asked(EndDisputeRequest)
     dry_run = call.query(WriteQuery).dry_run
     target = (await find_transfer(call)).row.sequence
     refusal = await call.service.undisturbed(

@@ -15,8 +15,9 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from ledger.api.batches import find_batch
-from ledger.api.posting import PostQuery, answer_batch, answer_transfer
+from ledger.api.posting import answer_batch, answer_transfer
 from ledger.api.problems import Problem
+from ledger.api.queries import PostQuery
 from ledger.api.service import Call
 from ledger.api.transfers import Told, find_transfer
 from ledger.api.wire import (
@@ -27,14 +28,13 @@ from ledger.api.wire import (
     ReverseRequest,
     TakenFrom,
     VoidRequest,
-    decode,
     idempotency_id,
-    read_body,
 )
 from ledger.core.amounts import show_amount
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Posted
-from ledger.core.lines import BatchRefused, Transfer
+from ledger.core.leaves import BatchRefused
+from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX, Action, Mode, Phase, Side
 from ledger.core.refusals import RefusalCode
 from ledger.journal.batches import read_body as read_batch_body
@@ -47,7 +47,7 @@ F = TypeVar("F", bound=FollowUp)
 
 async def post_hold(call: Call) -> web.Response:
     """Post a hold, or a part of it. With release, what remains is given back."""
-    asked = await _read(call, PostHoldRequest)
+    asked = await call.asked(PostHoldRequest)
     told = await find_transfer(call)
     terms = AskedTerms(action=Action.POST, target=told.row.sequence, release=asked.release)
     return await _send(call, asked, _about(call, told, asked, terms, amount=asked.amount))
@@ -55,7 +55,7 @@ async def post_hold(call: Call) -> web.Response:
 
 async def void_hold(call: Call) -> web.Response:
     """Give back all that a hold still keeps."""
-    asked = await _read(call, VoidRequest)
+    asked = await call.asked(VoidRequest)
     told = await find_transfer(call)
     terms = AskedTerms(action=Action.VOID, target=told.row.sequence)
     return await _send(call, asked, _about(call, told, asked, terms))
@@ -63,7 +63,7 @@ async def void_hold(call: Call) -> web.Response:
 
 async def reverse_transfer(call: Call) -> web.Response:
     """Take back a posted transfer, or a part of it. A poster needs both its accounts."""
-    asked = await _read(call, ReverseRequest)
+    asked = await call.asked(ReverseRequest)
     told = await find_transfer(call)
     terms = AskedTerms(
         action=Action.REVERSE,
@@ -80,7 +80,7 @@ async def reverse_transfer(call: Call) -> web.Response:
 
 async def clear_suspense(call: Call) -> web.Response:
     """Move what was posted to a suspense account where it belongs."""
-    asked = await _read(call, ClearRequest)
+    asked = await call.asked(ClearRequest)
     told = await find_transfer(call)
     stood_in = UNSET if told.outcome is None else told.outcome.suspense
     if stood_in is UNSET or told.beside is not None:
@@ -111,12 +111,6 @@ class Sides(NamedTuple):
 
     debit: str
     credit: str
-
-
-async def _read(call: Call, kind: type[F]) -> F:
-    settings = call.service.settings
-    body = await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-    return decode(body, kind)
 
 
 def _sides(call: Call, told: Told) -> Sides:
@@ -175,7 +169,7 @@ async def _send(call: Call, asked: FollowUp, transfer: AskedTransfer) -> web.Res
 
 async def reverse_batch(call: Call) -> web.Response:
     """Take back all that a batch posted, as one batch, the last transfer first."""
-    asked = await _read(call, ReverseBatchRequest)
+    asked = await call.asked(ReverseBatchRequest)
     stored, leaf = await find_batch(call)
     if isinstance(leaf, BatchRefused):
         raise Problem(RefusalCode.TARGET_NOT_REVERSIBLE)

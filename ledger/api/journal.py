@@ -4,8 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
-from ledger.api.accounts import NoQuery
 from ledger.api.problems import Problem
+from ledger.api.queries import NoQuery
 from ledger.api.service import Call
 from ledger.journal.checkpoints import parse_body
 from ledger.journal.faults import BrokenProof

@@ -7,24 +7,19 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.api.accounts import NoQuery
-from ledger.api.answers import (
-    AccountAnswer,
-    AccountsPage,
-    Answer,
-    DryRun,
-    account_answer,
-    show_time,
-)
+from ledger.api.answers.base import Answer, show_time
+from ledger.api.answers.books import AccountAnswer, AccountsPage, account_answer
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import SECRETS
-from ledger.api.posting import WriteQuery
 from ledger.api.problems import Problem
+from ledger.api.queries import PAGE, Limit, NoQuery, WriteQuery
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
-from ledger.api.wire import decode, read_body
+from ledger.api.service import Call, answer
+from ledger.api.wire import decode
 from ledger.core.amounts import show_amount
-from ledger.core.lines import (
-    Act,
+from ledger.core.answered import Standing
+from ledger.core.asked import AskedLimits, SoftBounds
+from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
     LimitChanged,
@@ -34,9 +29,10 @@ from ledger.core.lines import (
     PaymentLimits,
     StatusChanged,
 )
+from ledger.core.lines import Act
 from ledger.core.model import NO_LOWER, NO_UPPER, Account, Status
 from ledger.core.payments import LIMITS
-from ledger.core.ports import AskedLimits, SoftBounds, Standing, TransferRow
+from ledger.core.ports import TransferRow
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 
@@ -48,7 +44,7 @@ class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Those after a leaf of the journal, in its order."""
 
     after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class ActAnswer(Answer, frozen=True, kw_only=True):
@@ -156,8 +152,7 @@ class StatusesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 async def post_limits(call: Call) -> web.Response:
     """Change the limits of one account or many, all or none."""
-    settings = call.service.settings
-    body = await read_body(call.request, settings.batch_size_max, settings.body_seconds_max)
+    body = await call.large_body()
     dry_run = call.query(WriteQuery).dry_run
     asked = decode(body, AskedLimits)
     bounds = asked.lower_bound, asked.upper_bound, asked.soft_bounds

@@ -7,16 +7,11 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.answers import (
-    Faces,
-    HoldAnswer,
-    HoldsPage,
-    SuspenseAnswer,
-    SuspensePage,
-    show_time,
-)
+from ledger.api.answers.base import Faces, show_time
+from ledger.api.answers.transfers import HoldAnswer, HoldsPage, SuspenseAnswer, SuspensePage
 from ledger.api.auth import Reach
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.queries import PAGE, Limit
+from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.asked import Text
 from ledger.core.book import Book
@@ -31,7 +26,7 @@ class HoldsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     after: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     account: Text | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class SuspenseQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +34,7 @@ class SuspenseQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     after: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     account: Text | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 async def get_holds(call: Call) -> web.Response:

@@ -7,11 +7,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from ledger.api.answers import DryRun
-from ledger.api.posting import PostQuery
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
-from ledger.api.routes import Route
-from ledger.core.texts import LANGUAGES, TEXTS
+from ledger.api.queries import PostQuery
+from ledger.api.routes.route import Route
+from ledger.core.texts import TEXTS
+from ledger.core.texts.text import LANGUAGES
 
 VERSION: Final = "1.0.0"
 _REF: Final = "#/components/schemas/{name}"

@@ -5,41 +5,29 @@ from time import perf_counter
 from typing import Final
 
 from aiohttp import web
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-from ledger.api.answers import BatchPostedAnswer, DryRun, TransferPosted
+from ledger.api.answers.dry_run import DryRun
+from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted
 from ledger.api.problems import Problem
+from ledger.api.queries import PostQuery
 from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
 from ledger.api.service import Call, answer
 from ledger.api.waiting import ProposalPosted, proposal_receipt
-from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id, read_body
+from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id
+from ledger.core.answered import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.model import Action, Side
-from ledger.core.ports import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal
 
 MINIMAL: Final = "return=minimal"
 
 
-class WriteQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """With dry_run the answer says what would happen, and promises nothing."""
-
-    dry_run: bool = False
-
-
-class PostQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """With proof the log's inclusion proof of the batch stands beside the receipt."""
-
-    dry_run: bool = False
-    proof: bool = False
-
-
 async def post_transfer(call: Call) -> web.Response:
     """Post one transfer: a batch of one."""
-    settings = call.service.settings
-    body = await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
+    body = await call.body()
     query = call.query(PostQuery)
     asked = decode(body, TransferRequest)
     transfer_id = idempotency_id(call.request, asked.id, call.caller.poster)
@@ -78,8 +66,7 @@ async def answer_outcome(
 
 async def post_batch(call: Call) -> web.Response:
     """Post a batch."""
-    settings = call.service.settings
-    body = await read_body(call.request, settings.batch_size_max, settings.body_seconds_max)
+    body = await call.large_body()
     query = call.query(PostQuery)
     asked = decode(body, BatchRequest)
     batch = asked.batch(idempotency_id(call.request, asked.id, call.caller.poster))

@@ -26,7 +26,8 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.refusals import RefusalCode
-from ledger.core.texts import LANGUAGES, sentence, title
+from ledger.core.texts import sentence, title
+from ledger.core.texts.text import LANGUAGES
 
 MEDIA_TYPE: Final = "application/problem+json"
 SHOWN_MAX = 200  # Characters of a foreign text that a problem repeats.

@@ -8,20 +8,14 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.accounts import NoQuery
-from ledger.api.answers import DryRun
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import READERS
 from ledger.api.batches import refused_batch
-from ledger.api.posting import (
-    PostQuery,
-    WriteQuery,
-    answer_outcome,
-    newest_checkpoint,
-    post,
-)
+from ledger.api.posting import answer_outcome, newest_checkpoint, post
 from ledger.api.problems import Problem
+from ledger.api.queries import PAGE, Limit, NoQuery, PostQuery, WriteQuery
 from ledger.api.receipts import batch_receipt, outcome_answers, refusal_problem, refused
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.service import Call, answer
 from ledger.api.waiting import (
     DecisionAnswer,
     ProposalsPage,
@@ -33,23 +27,21 @@ from ledger.api.wire import (
     PolicyRequest,
     WhitelistRequest,
     WorkflowRequest,
-    decode,
     idempotency_id,
-    read_body,
 )
-from ledger.core.asked import AskedBatch, AskedTransfer, Text
-from ledger.core.book import Book, Posted
-from ledger.core.lines import ApprovalRule, Workflow
-from ledger.core.model import Decision, Role
-from ledger.core.ports import (
+from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
+from ledger.core.asked import (
+    AskedBatch,
     AskedDecision,
     AskedPolicy,
+    AskedTransfer,
     AskedWorkflow,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
+    Text,
 )
+from ledger.core.book import Book, Posted
+from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 
 # ---- rules as data
 
@@ -99,7 +91,7 @@ class WhitelistQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     after: Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}\Z")] = "0-0"
     account: Text | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class SetAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,14 +101,9 @@ class SetAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dry_run: bool = False
 
 
-async def _body(call: Call) -> bytes:
-    settings = call.service.settings
-    return await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-
-
 async def post_policy(call: Call) -> web.Response:
     """Set a rule of approval, or without a rule remove it."""
-    asked = decode(await _body(call), PolicyRequest)
+    asked = await call.asked(PolicyRequest)
     dry_run = call.query(WriteQuery).dry_run
     policy = AskedPolicy(reason=asked.reason, rule=asked.rule, act=asked.act)
     refusal = await call.service.undisturbed(
@@ -135,7 +122,7 @@ async def get_policies(call: Call) -> web.Response:
 
 async def post_workflow(call: Call) -> web.Response:
     """Set a workflow of payments, or without a rule remove it."""
-    asked = decode(await _body(call), WorkflowRequest)
+    asked = await call.asked(WorkflowRequest)
     dry_run = call.query(WriteQuery).dry_run
     workflow = AskedWorkflow(reason=asked.reason, rule=asked.rule)
     refusal = await call.service.undisturbed(
@@ -154,7 +141,7 @@ async def get_workflows(call: Call) -> web.Response:
 
 async def post_whitelist(call: Call) -> web.Response:
     """Accept at once what a partner starts, or no more. A member does so for its accounts."""
-    asked = decode(await _body(call), WhitelistRequest)
+    asked = await call.asked(WhitelistRequest)
     dry_run = call.query(WriteQuery).dry_run
     call.check_reach(asked.account)
     refusal = await call.service.undisturbed(
@@ -216,7 +203,7 @@ async def post_payment(call: Call) -> web.Response:
 
     With dry_run its levies, the balances after it or the refusal, which promises nothing.
     """
-    asked = decode(await _body(call), PaymentRequest)
+    asked = await call.asked(PaymentRequest)
     query = call.query(PostQuery)
     rule = await call.desk.read(call.ledger, lambda book: book.workflows.get(asked.workflow))
     if rule is None:
@@ -260,7 +247,7 @@ class ProposalsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Those after a leaf index."""
 
     after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 async def get_proposals(call: Call) -> web.Response:
@@ -338,7 +325,7 @@ _ENDS: Final = ("declined", "cancelled")
 
 
 async def _decide(call: Call, decision: Decision) -> web.Response:
-    asked = decode(await _body(call), DecisionRequest)
+    asked = await call.asked(DecisionRequest)
     dry_run = call.query(WriteQuery).dry_run
     said = AskedDecision(
         batch=_id(call), decision=decision, user=asked.user, reason=asked.reason

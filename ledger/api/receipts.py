@@ -11,24 +11,22 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.posting import (
     BatchReceipt,
     BesideAnswer,
-    Faces,
     OutcomeAnswer,
     TransferReceipt,
-    show_time,
 )
 from ledger.api.auth import Reach
 from ledger.api.problems import Problem
 from ledger.api.service import Call
 from ledger.core.amounts import show_amount
+from ledger.core.answered import Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Posted
-from ledger.core.lines import BatchRefused
+from ledger.core.leaves import BatchRefused
 from ledger.core.model import Phase
-from ledger.core.ports import Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_NOTE, Note
 from ledger.core.texts import sentence

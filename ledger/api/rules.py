@@ -1,77 +1,49 @@
 """Rules of a ledger over HTTP: what is asked for, read, set and removed."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import date
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from aiohttp import web
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
-from ledger.api.accounts import NoQuery
-from ledger.api.answers import (
+from ledger.api.answers.base import Answer
+from ledger.api.answers.dry_run import DryRun
+from ledger.api.answers.rules import (
     CirculationAnswer,
     CirculationLine,
     DemurrageAnswer,
-    DryRun,
     FeeAnswer,
     FeesAnswer,
     LeviesAnswer,
     LevyAnswer,
-    RateAnswer,
-    ReserveAnswer,
+    demurrage_answer,
+    fee_answer,
+    levy_answer,
+    reserve_answer,
 )
-from ledger.api.posting import WriteQuery
+from ledger.api.changing import changed, found, was_removed, was_set
 from ledger.api.problems import Problem
+from ledger.api.queries import EndQuery, NoQuery, RemoveQuery, WriteQuery
 from ledger.api.receipts import refusal_problem
 from ledger.api.service import Call, answer
-from ledger.api.wire import decode, read_body
 from ledger.core import rules
 from ledger.core.amounts import show_amount
+from ledger.core.answered import RunReport
+from ledger.core.asked import AskedRun
 from ledger.core.book import Book
-from ledger.core.lines import AnyLeaf, Demurrage, DemurrageSet, Fee, Levy, Reserve
-from ledger.core.model import Currency, Word
-from ledger.core.ports import AskedRun, RunReport
+from ledger.core.leaves import AnyLeaf
+from ledger.core.model import Currency
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import DemurrageSet, Fee, Levy, Reserve
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedLevy, AskedReserve
 
-T = TypeVar("T")
-S = TypeVar("S", bound=Struct)
+A = TypeVar("A", bound=Struct)
+R = TypeVar("R")
+Changed = tuple[Sequence[AnyLeaf], R] | Refusal
 
-
-class RemoveQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why it is removed, as a code that stays in the journal."""
-
-    reason: Word
-    dry_run: bool = False
-
-
-class EndQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why it ends, as a code that stays in the journal, and from which day on."""
-
-    reason: Word
-    since: date
-    dry_run: bool = False
-
-
-async def asked_as(call: Call, kind: type[S]) -> S:
-    """A small body, decoded."""
-    settings = call.service.settings
-    data = await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-    return decode(data, kind)
-
-
-async def changed(
-    call: Call,
-    build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
-    dry_run: bool,
-) -> T:
-    """Carry a change of a rule out, or only look; a refusal is raised."""
-    work = call.desk.change_rule(call.ledger, build, dry_run=dry_run)
-    outcome = await call.service.undisturbed(work)
-    if isinstance(outcome, Refusal):
-        raise refusal_problem(call, outcome)
-    return outcome
+ADDED_AT_ONCE: Final = 20_000  # Balances, before others get their turn.
 
 
 def code_of(call: Call) -> str:
@@ -82,23 +54,94 @@ def code_of(call: Call) -> str:
     return code
 
 
+def currency_of(call: Call) -> str:
+    """The currency in the path, whether or not there is one."""
+    return call.part("code")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[A, R]):
+    """A kind of rule of which each code or each currency has at most one."""
+
+    name: str  # In the answer to a dry run.
+    missing: RefusalCode
+    code_of: Callable[[Call], str]
+    in_book: Callable[[Book], Mapping[str, R]]
+    show: Callable[[Book, str, R], Answer]
+    asked: type[A]
+    set_rule: Callable[..., Changed[R]]  # Of core/rules.py.
+    remove_rule: Callable[..., Changed[R]]
+
+    async def get(self, call: Call) -> web.Response:
+        """The rule in the path, as it is."""
+        call.query(NoQuery)
+        code = self.code_of(call)
+
+        def look(book: Book) -> Answer | None:
+            rule = self.in_book(book).get(code)
+            return None if rule is None else self.show(book, code, rule)
+
+        return await found(call, look, self.missing)
+
+    async def put(self, call: Call) -> web.Response:
+        """Set the rule in the path to what the body says."""
+        code, asked = self.code_of(call), await call.asked(self.asked)
+        dry_run = call.query(WriteQuery).dry_run
+
+        def build(book: Book, now: int) -> Changed[R]:
+            return self.set_rule(book, code, asked, recorded_at=now, by=call.caller.key)
+
+        rule = await changed(call, build, dry_run)
+        shown = self.show(call.desk.facts(call.ledger), code, rule)
+        return was_set(self.name, shown, dry_run)
+
+    async def delete(self, call: Call) -> web.Response:
+        """Remove the rule in the path."""
+        code, query = self.code_of(call), call.query(RemoveQuery)
+
+        def build(book: Book, now: int) -> Changed[R]:
+            return self.remove_rule(
+                book, code, query.reason, recorded_at=now, by=call.caller.key
+            )
+
+        rule = await changed(call, build, query.dry_run)
+        shown = self.show(call.desk.facts(call.ledger), code, rule)
+        return was_removed(self.name, shown, query.dry_run)
+
+
+LEVY: Final[Rule[AskedLevy, Levy]] = Rule(
+    name="levy",
+    missing=RefusalCode.LEVY_NOT_FOUND,
+    code_of=code_of,
+    in_book=lambda book: book.levies.rules,
+    show=levy_answer,
+    asked=AskedLevy,
+    set_rule=rules.set_levy,
+    remove_rule=rules.remove_levy,
+)
+FEE: Final[Rule[AskedFee, Fee]] = Rule(
+    name="fee",
+    missing=RefusalCode.FEE_NOT_FOUND,
+    code_of=code_of,
+    in_book=lambda book: book.fees.rules,
+    show=fee_answer,
+    asked=AskedFee,
+    set_rule=rules.set_fee,
+    remove_rule=rules.remove_fee,
+)
+RESERVE: Final[Rule[AskedReserve, Reserve]] = Rule(
+    name="reserve",
+    missing=RefusalCode.RESERVE_NOT_FOUND,
+    code_of=currency_of,
+    in_book=lambda book: book.reserves.rules,
+    show=reserve_answer,
+    asked=AskedReserve,
+    set_rule=rules.set_reserve,
+    remove_rule=rules.remove_reserve,
+)
+
+
 # ---- levies
-
-
-def levy_answer(book: Book, code: str, levy: Levy) -> LevyAnswer:
-    currency = book.currency_of(levy.treasury)
-    scale = book.scales[currency]
-    return LevyAnswer(
-        code=code,
-        kinds=levy.kinds,
-        payer=levy.payer,
-        treasury=book.codes[levy.treasury],
-        currency=currency,
-        rate=RateAnswer(n=levy.n, d=levy.d),
-        fixed=show_amount(levy.fixed, scale),
-        minimum=show_amount(levy.minimum, scale),
-        maximum=UNSET if levy.maximum is UNSET else show_amount(levy.maximum, scale),
-    )
 
 
 async def get_levies(call: Call) -> web.Response:
@@ -113,107 +156,59 @@ async def get_levies(call: Call) -> web.Response:
 
 async def get_levy(call: Call) -> web.Response:
     """One levy."""
-    call.query(NoQuery)
-    code = code_of(call)
-
-    def look(book: Book) -> LevyAnswer | None:
-        levy = book.levies.rules.get(code)
-        return None if levy is None else levy_answer(book, code, levy)
-
-    found = await call.desk.read(call.ledger, look)
-    if found is None:
-        raise Problem(RefusalCode.LEVY_NOT_FOUND)
-    return answer(found)
+    return await LEVY.get(call)
 
 
 async def put_levy(call: Call) -> web.Response:
     """Set a levy from now on. What is so already is not written again."""
-    code, asked = code_of(call), await asked_as(call, AskedLevy)
-    dry_run = call.query(WriteQuery).dry_run
-
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], Levy] | Refusal:
-        return rules.set_levy(book, code, asked, recorded_at=now, by=call.caller.key)
-
-    levy = await changed(call, build, dry_run)
-    shown = levy_answer(call.desk.facts(call.ledger), code, levy)
-    return answer(DryRun(dry_run=True, levy=shown) if dry_run else shown)
+    return await LEVY.put(call)
 
 
 async def delete_levy(call: Call) -> web.Response:
     """Remove a levy. What was levied stays where it is."""
-    code, query = code_of(call), call.query(RemoveQuery)
-
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], Levy] | Refusal:
-        return rules.remove_levy(book, code, query.reason, recorded_at=now, by=call.caller.key)
-
-    levy = await changed(call, build, query.dry_run)
-    if query.dry_run:
-        shown = levy_answer(call.desk.facts(call.ledger), code, levy)
-        return answer(DryRun(dry_run=True, levy=shown))
-    return web.Response(status=204)
+    return await LEVY.delete(call)
 
 
 # ---- demurrage
 
 
-def demurrage_answer(
-    book: Book, currency: str, since: date, rule: Demurrage | UnsetType
-) -> DemurrageAnswer:
-    if rule is UNSET:
-        return DemurrageAnswer(currency=currency, since=since)
-    return DemurrageAnswer(
-        currency=currency,
-        since=since,
-        rate=RateAnswer(n=rule.n, d=rule.d),
-        period=rule.period,
-        exempt=show_amount(rule.exempt, book.scales[currency]),
-        account=book.codes[rule.account],
-        spread=rule.spread,
-    )
-
-
 async def get_demurrage(call: Call) -> web.Response:
     """The demurrage of a currency that was set last."""
     call.query(NoQuery)
-    currency = call.part("code")
+    currency = currency_of(call)
 
     def look(book: Book) -> DemurrageAnswer | None:
         there = book.demurrages.rule(currency)
         return None if there is None else demurrage_answer(book, currency, *there)
 
-    found = await call.desk.read(call.ledger, look)
-    if found is None:
-        raise Problem(RefusalCode.DEMURRAGE_NOT_FOUND)
-    return answer(found)
+    return await found(call, look, RefusalCode.DEMURRAGE_NOT_FOUND)
 
 
 async def put_demurrage(call: Call) -> web.Response:
     """Set the demurrage of a currency for periods from a day on."""
-    currency, asked = call.part("code"), await asked_as(call, AskedDemurrage)
+    currency, asked = currency_of(call), await call.asked(AskedDemurrage)
     dry_run = call.query(WriteQuery).dry_run
 
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], DemurrageSet] | Refusal:
+    def build(book: Book, now: int) -> Changed[DemurrageSet]:
         return rules.set_demurrage(book, currency, asked, recorded_at=now, by=call.caller.key)
 
     line = await changed(call, build, dry_run)
     shown = demurrage_answer(call.desk.facts(call.ledger), currency, line.since, line.rule)
-    return answer(DryRun(dry_run=True, demurrage=shown) if dry_run else shown)
+    return was_set("demurrage", shown, dry_run)
 
 
 async def delete_demurrage(call: Call) -> web.Response:
     """End the demurrage of a currency from a day on. What was owed before stays owed."""
-    currency, query = call.part("code"), call.query(EndQuery)
+    currency, query = currency_of(call), call.query(EndQuery)
 
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], DemurrageSet] | Refusal:
+    def build(book: Book, now: int) -> Changed[DemurrageSet]:
         return rules.remove_demurrage(
             book, currency, query.reason, query.since, recorded_at=now, by=call.caller.key
         )
 
     line = await changed(call, build, query.dry_run)
-    if query.dry_run:
-        shown = demurrage_answer(call.desk.facts(call.ledger), currency, line.since, UNSET)
-        return answer(DryRun(dry_run=True, demurrage=shown))
-    return web.Response(status=204)
+    shown = demurrage_answer(call.desk.facts(call.ledger), currency, line.since, UNSET)
+    return was_removed("demurrage", shown, query.dry_run)
 
 
 async def post_demurrage_run(call: Call) -> web.Response:
@@ -221,7 +216,7 @@ async def post_demurrage_run(call: Call) -> web.Response:
     runs = call.service.runs
     if runs is None:
         raise Problem("not_ready")
-    asked, dry_run = await asked_as(call, AskedRun), call.query(WriteQuery).dry_run
+    asked, dry_run = await call.asked(AskedRun), call.query(WriteQuery).dry_run
     work = runs.demurrage(call.ledger, call.part("code"), asked, call.caller, dry_run=dry_run)
     return _reported(call, await call.service.undisturbed(work), dry_run)
 
@@ -233,18 +228,6 @@ def _reported(call: Call, outcome: RunReport | Refusal, dry_run: bool) -> web.Re
 
 
 # ---- fees
-
-
-def fee_answer(book: Book, code: str, fee: Fee) -> FeeAnswer:
-    return FeeAnswer(
-        code=code,
-        amount=show_amount(fee.amount, book.scales[fee.currency]),
-        currency=fee.currency,
-        kinds=fee.kinds,
-        period=fee.period,
-        treasury=book.codes[fee.treasury],
-        since=fee.since,
-    )
 
 
 async def get_fees(call: Call) -> web.Response:
@@ -259,44 +242,17 @@ async def get_fees(call: Call) -> web.Response:
 
 async def get_fee(call: Call) -> web.Response:
     """One fee."""
-    call.query(NoQuery)
-    code = code_of(call)
-
-    def look(book: Book) -> FeeAnswer | None:
-        fee = book.fees.rules.get(code)
-        return None if fee is None else fee_answer(book, code, fee)
-
-    found = await call.desk.read(call.ledger, look)
-    if found is None:
-        raise Problem(RefusalCode.FEE_NOT_FOUND)
-    return answer(found)
+    return await FEE.get(call)
 
 
 async def put_fee(call: Call) -> web.Response:
     """Set a fee from now on. It is charged by its runs."""
-    code, asked = code_of(call), await asked_as(call, AskedFee)
-    dry_run = call.query(WriteQuery).dry_run
-
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], Fee] | Refusal:
-        return rules.set_fee(book, code, asked, recorded_at=now, by=call.caller.key)
-
-    fee = await changed(call, build, dry_run)
-    shown = fee_answer(call.desk.facts(call.ledger), code, fee)
-    return answer(DryRun(dry_run=True, fee=shown) if dry_run else shown)
+    return await FEE.put(call)
 
 
 async def delete_fee(call: Call) -> web.Response:
     """Remove a fee. What was paid stays where it is."""
-    code, query = code_of(call), call.query(RemoveQuery)
-
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], Fee] | Refusal:
-        return rules.remove_fee(book, code, query.reason, recorded_at=now, by=call.caller.key)
-
-    fee = await changed(call, build, query.dry_run)
-    if query.dry_run:
-        shown = fee_answer(call.desk.facts(call.ledger), code, fee)
-        return answer(DryRun(dry_run=True, fee=shown))
-    return web.Response(status=204)
+    return await FEE.delete(call)
 
 
 async def post_fee_run(call: Call) -> web.Response:
@@ -304,7 +260,7 @@ async def post_fee_run(call: Call) -> web.Response:
     runs = call.service.runs
     if runs is None:
         raise Problem("not_ready")
-    code, asked = code_of(call), await asked_as(call, AskedRun)
+    code, asked = code_of(call), await call.asked(AskedRun)
     dry_run = call.query(WriteQuery).dry_run
     work = runs.fee(call.ledger, code, asked, call.caller, dry_run=dry_run)
     return _reported(call, await call.service.undisturbed(work), dry_run)
@@ -313,60 +269,19 @@ async def post_fee_run(call: Call) -> web.Response:
 # ---- reserves and circulation
 
 
-def reserve_answer(book: Book, currency: str, rule: Reserve) -> ReserveAnswer:
-    return ReserveAnswer(
-        currency=currency,
-        issuer=book.codes[rule.issuer],
-        reserve=book.codes[rule.reserve],
-        ratio=RateAnswer(n=rule.n, d=rule.d),
-    )
-
-
 async def get_reserve(call: Call) -> web.Response:
     """What backs a currency."""
-    call.query(NoQuery)
-    currency = call.part("code")
-
-    def look(book: Book) -> ReserveAnswer | None:
-        rule = book.reserves.rules.get(currency)
-        return None if rule is None else reserve_answer(book, currency, rule)
-
-    found = await call.desk.read(call.ledger, look)
-    if found is None:
-        raise Problem(RefusalCode.RESERVE_NOT_FOUND)
-    return answer(found)
+    return await RESERVE.get(call)
 
 
 async def put_reserve(call: Call) -> web.Response:
     """Set what backs a currency. What is in circulation already stays."""
-    currency, asked = call.part("code"), await asked_as(call, AskedReserve)
-    dry_run = call.query(WriteQuery).dry_run
-
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], Reserve] | Refusal:
-        return rules.set_reserve(book, currency, asked, recorded_at=now, by=call.caller.key)
-
-    rule = await changed(call, build, dry_run)
-    shown = reserve_answer(call.desk.facts(call.ledger), currency, rule)
-    return answer(DryRun(dry_run=True, reserve=shown) if dry_run else shown)
+    return await RESERVE.put(call)
 
 
 async def delete_reserve(call: Call) -> web.Response:
     """Let a currency be issued without a reserve."""
-    currency, query = call.part("code"), call.query(RemoveQuery)
-
-    def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], Reserve] | Refusal:
-        return rules.remove_reserve(
-            book, currency, query.reason, recorded_at=now, by=call.caller.key
-        )
-
-    rule = await changed(call, build, query.dry_run)
-    if query.dry_run:
-        shown = reserve_answer(call.desk.facts(call.ledger), currency, rule)
-        return answer(DryRun(dry_run=True, reserve=shown))
-    return web.Response(status=204)
-
-
-ADDED_AT_ONCE = 20_000  # Balances, before others get their turn.
+    return await RESERVE.delete(call)
 
 
 async def get_circulation(call: Call) -> web.Response:

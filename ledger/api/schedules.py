@@ -10,31 +10,29 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ledger.api.accounts import NoQuery
-from ledger.api.answers import (
+from ledger.api.answers.base import show_time
+from ledger.api.answers.schedules import (
     ComingAnswer,
     DoneAnswer,
-    DryRun,
     HolidaysAnswer,
     HolidaysPage,
     OccurrencesAnswer,
     ScheduleAnswer,
     SchedulesPage,
-    show_time,
 )
-from ledger.api.posting import WriteQuery
+from ledger.api.changing import changed, was_removed, was_set
 from ledger.api.problems import Problem
-from ledger.api.receipts import refusal_problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
-from ledger.api.wire import decode, read_body
+from ledger.api.queries import PAGE, Limit, NoQuery, RemoveQuery, WriteQuery
+from ledger.api.service import Call, answer
 from ledger.core import scheduling
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
-from ledger.core.lines import AnyLeaf, Done
-from ledger.core.model import OpaqueId, Word
+from ledger.core.leaves import AnyLeaf
+from ledger.core.model import OpaqueId
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.schedules import Standing
 from ledger.core.scheduling import AskedHolidays, AskedSchedule, Coming, coming
+from ledger.core.state_lines import Done
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -48,20 +46,13 @@ class SchedulesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Those after a code, in the order of codes."""
 
     after: OpaqueId | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE
+    limit: Limit = PAGE
 
 
 class OccurrencesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many of the dates that come."""
 
     coming: Annotated[int, Meta(ge=0, le=COMING_MAX)] = 12
-
-
-class CancelQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why it is cancelled, as a code that stays in the journal."""
-
-    reason: Word
-    dry_run: bool = False
 
 
 # ---- schedules
@@ -118,7 +109,7 @@ async def put_schedule(call: Call) -> web.Response:
     Dates before today are over, but for one that was not tried to its end. Dates that were
     posted under this code are never posted again by a change.
     """
-    code, asked = _code_of(call), await _asked(call, AskedSchedule)
+    code, asked = _code_of(call), await call.asked(AskedSchedule)
     dry_run = call.query(WriteQuery).dry_run
 
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], ScheduleAnswer] | Refusal:
@@ -130,13 +121,13 @@ async def put_schedule(call: Call) -> web.Response:
         lines, standing = built
         return lines, schedule_answer(book, code, standing)
 
-    shown = await _changed(call, build, dry_run)
-    return answer(DryRun(dry_run=True, schedule=shown) if dry_run else shown)
+    shown = await changed(call, build, dry_run)
+    return was_set("schedule", shown, dry_run)
 
 
 async def delete_schedule(call: Call) -> web.Response:
     """Cancel a schedule. What was posted stays where it is."""
-    code, query = _code_of(call), call.query(CancelQuery)
+    code, query = _code_of(call), call.query(RemoveQuery)
 
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], ScheduleAnswer] | Refusal:
         built = scheduling.cancel_schedule(
@@ -147,10 +138,8 @@ async def delete_schedule(call: Call) -> web.Response:
         lines, standing = built
         return lines, schedule_answer(book, code, standing)
 
-    shown = await _changed(call, build, query.dry_run)
-    if query.dry_run:
-        return answer(DryRun(dry_run=True, schedule=shown))
-    return web.Response(status=204)
+    shown = await changed(call, build, query.dry_run)
+    return was_removed("schedule", shown, query.dry_run)
 
 
 # ---- holidays
@@ -169,7 +158,7 @@ async def get_holidays(call: Call) -> web.Response:
 
 async def put_holidays(call: Call) -> web.Response:
     """Set the holidays of a year: all of them. They move dates of schedules still to come."""
-    text, asked = call.part("year"), await _asked(call, AskedHolidays)
+    text, asked = call.part("year"), await call.asked(AskedHolidays)
     dry_run = call.query(WriteQuery).dry_run
     year = int(text) if text.isascii() and text.isdigit() and len(text) == 4 else 0
     if year not in YEARS:
@@ -182,30 +171,11 @@ async def put_holidays(call: Call) -> web.Response:
         lines, dates = built
         return lines, HolidaysAnswer(year=year, dates=dates)
 
-    shown = await _changed(call, build, dry_run)
-    return answer(DryRun(dry_run=True, holidays=shown) if dry_run else shown)
+    shown = await changed(call, build, dry_run)
+    return was_set("holidays", shown, dry_run)
 
 
 # ---- in common
-
-
-async def _asked(call: Call, kind: type[S]) -> S:
-    settings = call.service.settings
-    data = await read_body(call.request, settings.body_size_max, settings.body_seconds_max)
-    return decode(data, kind)
-
-
-async def _changed(
-    call: Call,
-    build: Callable[[Book, int], tuple[Sequence[AnyLeaf], T] | Refusal],
-    dry_run: bool,
-) -> T:
-    """Carry a change out, or only look; a refusal is raised."""
-    work = call.desk.change_rule(call.ledger, build, dry_run=dry_run)
-    outcome = await call.service.undisturbed(work)
-    if isinstance(outcome, Refusal):
-        raise refusal_problem(call, outcome)
-    return outcome
 
 
 async def _seen(call: Call, look: Callable[[Book, str, Standing], T]) -> T:

@@ -16,18 +16,16 @@ from aiohttp.abc import AbstractStreamWriter
 from msgspec import Meta, Struct
 from multidict import CIMultiDict
 
-from ledger.api.answers import Faces
+from ledger.api.answers.base import Faces
 from ledger.api.auth import Draw, KeyRing, Reach
 from ledger.api.metrics import Metrics
 from ledger.api.problems import Problem, language_of, shown
-from ledger.api.wire import read_query
-from ledger.core.ports import Caller, Desk, Keys, Reads, Runs
+from ledger.api.wire import decode, read_body, read_query
+from ledger.core.asked import Caller
+from ledger.core.ports import Desk, Keys, Reads, Runs
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
-
-PAGE_MAX: Final = 1000
-PAGE: Final = 100
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,6 +121,20 @@ class Call:
     def part(self, name: str) -> str:
         """A part of the path, decoded."""
         return self.request.match_info[name]
+
+    async def body(self) -> bytes:
+        """The body, of a small request."""
+        settings = self.service.settings
+        return await read_body(self.request, settings.body_size_max, settings.body_seconds_max)
+
+    async def large_body(self) -> bytes:
+        """The body, where many transfers or accounts may be in it."""
+        settings = self.service.settings
+        return await read_body(self.request, settings.batch_size_max, settings.body_seconds_max)
+
+    async def asked(self, kind: type[S]) -> S:
+        """A small body, decoded."""
+        return decode(await self.body(), kind)
 
     def check_reach(self, code: str) -> None:
         """Raise Problem unless the caller may read this account."""

@@ -15,31 +15,31 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from ledger.api.answers import (
-    PHASES,
+from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.transfers import (
     DisputeAnswer,
-    Faces,
     LinkAnswer,
     Statement,
     StatementLine,
     TransferAnswer,
     TransfersPage,
-    show_time,
 )
 from ledger.api.problems import Problem
-from ledger.api.service import PAGE, PAGE_MAX, Call, answer
+from ledger.api.queries import PAGE, Limit
+from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, Beside, Outcome, Terms, Transfer
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
-from ledger.core.ports import StoredBatch, TransferRow
+from ledger.core.ports import TransferRow
+from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 DATE_MAX = date(9999, 12, 31)
 
 

@@ -8,10 +8,12 @@ from typing import Annotated, Final, Literal
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from ledger.api.answers import TrialBalance, TrialLine, TrialTotals, show_time
+from ledger.api.answers.base import show_time
+from ledger.api.answers.books import TrialBalance, TrialLine, TrialTotals
 from ledger.api.days import PeriodText, dates_of, months_of
 from ledger.api.problems import Problem
-from ledger.api.service import PAGE_MAX, Call, answer
+from ledger.api.queries import PAGE_MAX, Limit
+from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.days import ADJUSTMENTS
@@ -38,7 +40,7 @@ class TrialQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     as_known_on: Moment | UnsetType = UNSET
     by: Literal["account", "kind"] = "account"
     after: AccountCode | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
+    limit: Limit = PAGE_MAX
 
 
 Group = tuple[str, Nature, str]  # Currency, nature and kind.

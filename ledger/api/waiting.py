@@ -5,13 +5,15 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers import Answer, BatchReceipt, RefusedBatch, show_time
+from ledger.api.answers.base import Answer, show_time
+from ledger.api.answers.posting import BatchReceipt, RefusedBatch
 from ledger.api.service import Call
 from ledger.core.amounts import show_amount
+from ledger.core.answered import ProposalReceipt, ProposalView
 from ledger.core.asked import AskedBatch, AskedTransfer
-from ledger.core.lines import Approval, BatchProposed
+from ledger.core.leaves import BatchProposed
 from ledger.core.model import PayingParty
-from ledger.core.ports import ProposalReceipt, ProposalView
+from ledger.core.state_lines import Approval
 from ledger.journal.notes import encode_base64
 
 

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from msgspec import Struct
 
-from ledger.api.accounts import NoQuery
-from ledger.api.answers import Health
 from ledger.api.problems import Problem
+from ledger.api.queries import NoQuery
 from ledger.api.service import Call, answer
 from ledger.core.faults import LedgerFault
 
 READY_SECONDS: Final = 2.0  # For the database to answer.
 _NOBODY: Final = bytes(32)  # The digest of no key; asking for it shows that somebody answers.
+
+
+class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    status: str
 
 
 async def get_health(call: Call) -> web.Response:

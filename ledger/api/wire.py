@@ -18,7 +18,22 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
 from ledger.core import rules, scheduling
-from ledger.core.asked import AskedBatch, AskedTransfer, Description, Text
+from ledger.core.asked import (
+    AskedAccount,
+    AskedBatch,
+    AskedChange,
+    AskedCurrency,
+    AskedDays,
+    AskedKey,
+    AskedLedger,
+    AskedLimits,
+    AskedMark,
+    AskedPolicy,
+    AskedTransfer,
+    AskedWorkflow,
+    Description,
+    Text,
+)
 from ledger.core.model import (
     BATCH_MAX,
     CurrencyCode,
@@ -28,18 +43,6 @@ from ledger.core.model import (
     SequenceNumber,
     Side,
     Word,
-)
-from ledger.core.ports import (
-    AskedAccount,
-    AskedChange,
-    AskedCurrency,
-    AskedDays,
-    AskedKey,
-    AskedLedger,
-    AskedLimits,
-    AskedMark,
-    AskedPolicy,
-    AskedWorkflow,
 )
 
 S = TypeVar("S", bound=Struct)

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import UNSET
 
 from ledger.cli.client import Client, path_of
-from ledger.core.lines import BatchPosted
+from ledger.core.leaves import BatchPosted
 from ledger.exports.journal import Exported, JournalWriter
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.checkpoints import open_checkpoint

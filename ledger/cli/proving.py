@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from ledger.core.lines import BatchPosted, Transfer
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import Transfer
 from ledger.journal.canonical import decode_leaf, decode_transfers
 from ledger.journal.checkpoints import Checkpoint
 from ledger.journal.faults import BrokenProof

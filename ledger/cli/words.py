@@ -3,7 +3,7 @@
     raise Stop(t("There is no such file.", "No existe ese archivo."))
 
 Texts stand where they are used, in English and Spanish. What the ledger itself says comes
-from core/texts.py, in Portuguese too.
+from core/texts/, in Portuguese too.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import click
 
-from ledger.core.texts import LANGUAGES
+from ledger.core.texts.text import LANGUAGES
 
 
 def locale_name() -> str:

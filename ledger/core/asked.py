@@ -1,34 +1,47 @@
-"""What people ask: accounts by their codes, amounts as decimal text.
+"""What people ask, and who: accounts by their codes, amounts as decimal text.
 
-The structs are what the JSON door reads; `resolve` turns them into transfers by account
-number and minor units, against the book as it stands.
+The structs are what the JSON door reads; door.py and changes.py turn them into lines, by
+account number and minor units, against the book as it stands. What sets rules is asked in
+rules.py and scheduling.py.
 """
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.amounts import AMOUNT_MAX, parse_amounts
+from ledger.core.amounts import AMOUNT_MAX, Amount, Scale, parse_amounts
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import Rate, Transfer
+from ledger.core.lines import Act, Rate, Transfer
 from ledger.core.model import (
     BATCH_MAX,
     CURRENCIES_SUMMED_MAX,
     DATE_MIN,
+    AccountCode,
     Action,
     BatchCount,
+    Count,
     CurrencyCode,
+    CurrencyKind,
+    DaysBy,
+    Decision,
     Late,
+    LedgerCode,
     Mode,
+    Nature,
     OpaqueId,
+    Reference,
+    Role,
     SequenceNumber,
     Side,
+    Status,
+    Word,
 )
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 from ledger.core.terms import misplaced_term
 
 DESCRIPTION_MAX = 500  # Characters.
@@ -36,6 +49,9 @@ LATEST = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=AMOUNT_MAX)  
 
 Text = Annotated[str, Meta(max_length=64)]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
+
+
+# ---- batches
 
 
 class AskedTerms(
@@ -105,6 +121,210 @@ class AskedBatch(
         if not any(t.description for t in self.transfers):
             return self
         return replace(self, transfers=[replace(t, description="") for t in self.transfers])
+
+
+# ---- who asks, and what else
+
+
+BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
+# A quarter of an hour after midnight; midnight itself is no cut-off.
+CutOffText = Annotated[
+    str, Meta(pattern=r"^(00:(15|30|45)|(0[1-9]|1[0-9]|2[0-3]):(00|15|30|45))\Z")
+]
+PeriodMark = Literal["preliminary", "reopened", "final"]
+SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Whose key came with a request.
+
+    `ledger` is the code of the only ledger the key opens, or "" for all. `accounts` are
+    the codes a poster may debit; one that ends in * stands for all that begin so.
+    """
+
+    key: str
+    role: Role
+    ledger: str = ""
+    poster: str = ""
+    accounts: tuple[str, ...] = ()
+
+
+class AskedLedger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new ledger. Its origin is made of the service's and its code."""
+
+    code: LedgerCode
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    time_zone: Annotated[str, Meta(min_length=1, max_length=64)]
+    unique_references: bool = False
+
+
+class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: CurrencyCode
+    kind: CurrencyKind
+    scale: Scale
+
+
+class AskedAccount(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
+    """A new account. Bounds are decimals of its own nature's balance, or "none"."""
+
+    code: AccountCode
+    currency: CurrencyCode
+    nature: Nature = Nature.CREDIT
+    kind: Word = "member"
+    lower_bound: BoundText = "0"
+    upper_bound: BoundText = "none"
+    confirm_personal_code: bool = False
+
+
+class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The decision a change cites: its number, its date, and SHA-256 of its document in hex."""
+
+    number: Reference
+    date: date
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A change of an account. What is not there stays as it is; the reason is a code.
+
+    A soft bound may be passed, and what passes it is flagged. With `starts` or `ends` the
+    bounds hold from the beginning of a day, and to the end of another. `order` is that of
+    an authority. With `remaining_to` a closing account's balance goes to another first.
+    """
+
+    reason: Word
+    status: Status | UnsetType = UNSET
+    lower_bound: BoundText | UnsetType = UNSET
+    upper_bound: BoundText | UnsetType = UNSET
+    soft_bounds: SoftBounds | UnsetType = UNSET
+    starts: date | UnsetType = UNSET
+    ends: date | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
+    order: Reference | UnsetType = UNSET
+    remaining_to: AccountCode | UnsetType = UNSET
+
+
+class AskedEarned(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A credit limit of `base`, and n/d of what is received from now on, at most `cap`.
+
+    With `kinds` only transfers of these kinds count.
+    """
+
+    n: Amount
+    d: Amount
+    cap: BoundText
+    base: BoundText = "0"
+    kinds: Annotated[list[Word], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
+
+
+class AskedPayments(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """At most so much in one transfer, a day, an ISO week, a month, a year; or no limit."""
+
+    transfer: BoundText | UnsetType = UNSET
+    day: BoundText | UnsetType = UNSET
+    week: BoundText | UnsetType = UNSET
+    month: BoundText | UnsetType = UNSET
+    year: BoundText | UnsetType = UNSET
+
+
+class AskedLimits(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Limits of one account or many, all or none. What is not there stays as it is.
+
+    `earned` is a rule that the credit limit follows, or "none" to end it; `payments` are
+    all payment limits, none of them to lift them; `unplan` gives up the plan of that leaf.
+    """
+
+    accounts: Annotated[list[AccountCode], Meta(min_length=1, max_length=BATCH_MAX)]
+    reason: Word
+    lower_bound: BoundText | UnsetType = UNSET
+    upper_bound: BoundText | UnsetType = UNSET
+    soft_bounds: SoftBounds | UnsetType = UNSET
+    starts: date | UnsetType = UNSET
+    ends: date | UnsetType = UNSET
+    earned: AskedEarned | Literal["none"] | UnsetType = UNSET
+    payments: AskedPayments | UnsetType = UNSET
+    unplan: Count | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
+
+
+class AskedDays(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a ledger keeps its days from now on; what is not there is not so any more.
+
+    `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
+    midnight. `value_days_back` is how many days before the business date interest may run
+    from; absent: any.
+    """
+
+    days: DaysBy
+    cut_off: CutOffText | UnsetType = UNSET
+    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+
+
+class AskedMark(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How a period is marked. To reopen it, the act that decided so is cited."""
+
+    mark: PeriodMark
+    act: AskedAct | UnsetType = UNSET
+
+
+class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new API key of a ledger."""
+
+    role: Role
+    poster: OpaqueId = ""
+    accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
+
+
+class AskedRun(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A run for the period that ends on a day: all of it, or so many parts.
+
+    A run in parts goes on `after` what the answer before gave as `next`.
+    """
+
+    period_end: date
+    parts_max: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType = UNSET
+    after: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+
+
+class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of approval, or without one its end."""
+
+    reason: Word
+    rule: ApprovalRule | UnsetType = UNSET
+    act: Act | UnsetType = UNSET
+
+
+class AskedWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow of payments, or without one its end."""
+
+    reason: Word
+    rule: Workflow | UnsetType = UNSET
+
+
+class AskedDecision(Struct, frozen=True, kw_only=True):
+    """What somebody says of a proposal. `user` is the person behind the key."""
+
+    batch: UUID
+    decision: Decision
+    user: OpaqueId | UnsetType = UNSET
+    reason: Word | UnsetType = UNSET
+
+
+# ---- the codes, dates and amounts of a batch
 
 
 _CODES = {

@@ -13,15 +13,27 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.amounts import AMOUNT_MAX, parse_amount, parse_bound, show_amount
-from ledger.core.asked import AskedBatch, AskedTransfer
-from ledger.core.book import AccountChange, Book
+from ledger.core.asked import (
+    AskedAccount,
+    AskedAct,
+    AskedBatch,
+    AskedChange,
+    AskedCurrency,
+    AskedDays,
+    AskedEarned,
+    AskedLedger,
+    AskedLimits,
+    AskedMark,
+    AskedPayments,
+    AskedTransfer,
+    SoftBounds,
+)
+from ledger.core.book import Book
 from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import (
-    RULES,
+from ledger.core.leaves import (
     TOTALS_SHOWN_MAX,
     AccountOpened,
-    Act,
     AnyLeaf,
     CurrencyAdded,
     DayClosed,
@@ -37,24 +49,13 @@ from ledger.core.lines import (
     SettingsChanged,
     StatusChanged,
 )
+from ledger.core.lines import RULES, Act
 from ledger.core.model import NO_LOWER, NO_UPPER, Account, DaysBy, Nature, Side, Status
 from ledger.core.payments import LIMITS
 from ledger.core.personal import looks_personal
 from ledger.core.plans import begins
-from ledger.core.ports import (
-    AskedAccount,
-    AskedAct,
-    AskedChange,
-    AskedCurrency,
-    AskedDays,
-    AskedEarned,
-    AskedLedger,
-    AskedLimits,
-    AskedMark,
-    AskedPayments,
-    SoftBounds,
-)
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state import AccountChange
 
 NONE = "none"  # How people write that there is no bound.
 HOLDER = 16  # Random bytes.

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import UNSET
 
 from ledger.core.days import A_DAY, last_day
-from ledger.core.lines import Schedule
+from ledger.core.rule_leaves import Schedule
 
 LAST_DATE: Final = date(2199, 12, 31)  # Microseconds since 1970 end in 2255.
 SHIFT_MAX: Final = 31  # Days that a date is moved at most.

@@ -8,23 +8,20 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.core.lines import (
+from ledger.core.leaves import (
     TOTALS_SHOWN_MAX,
     AnyLeaf,
-    AnyState,
     DayClosed,
     DayOpened,
     DayTotal,
-    Manifest,
     PeriodMarked,
     SettingsChanged,
-    StateDays,
-    StateDayTotal,
-    StatePeriod,
 )
+from ledger.core.lines import Manifest
 from ledger.core.model import DATE_MIN, DaysBy, Late
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateDays, StateDayTotal, StatePeriod
 
 A_DAY: Final = timedelta(days=1)
 ADJUSTMENTS: Final = 13  # The month after the year's last, for adjustments to the year.

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.core.lines import AnyLeaf, AnyState, Demurrage, DemurrageSet, StateDemurrage
+from ledger.core.leaves import AnyLeaf
 from ledger.core.parts import Part
 from ledger.core.periods import spans
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Demurrage, DemurrageSet
+from ledger.core.state_lines import AnyState, StateDemurrage
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 
 class Due(Struct, frozen=True):
@@ -56,10 +58,10 @@ class Demurrages(Part):
     takes = (DemurrageSet,)
     keeps = (StateDemurrage,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.history: dict[str, list[tuple[date, Demurrage | UnsetType]]] = {}
         self.accounts: dict[str, int] = {}  # That collect: always the same of a currency.
-        self._book = book
+        self._state = state
 
     def rule(self, currency: str) -> tuple[date, Demurrage] | None:
         """The rule that was set last, and since when it is in force."""
@@ -89,15 +91,15 @@ class Demurrages(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why demurrage cannot be set so."""
         assert isinstance(line, DemurrageSet)
-        book, rule = self._book, line.rule
-        if line.currency not in book.currencies:
+        state, rule = self._state, line.rule
+        if line.currency not in state.currencies:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         if rule is UNSET:
             there = self.rule(line.currency)
             return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND) if there is None else None
-        if rule.account > book.accounts:
+        if rule.account > state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        if book.currency_of(rule.account) != line.currency:
+        if state.currency_of(rule.account) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
         collecting = self.accounts.get(line.currency, rule.account)
         if collecting != rule.account:

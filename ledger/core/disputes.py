@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.core.lines import AnyLeaf, AnyState, DisputeEnded, DisputeOpened, StateDispute
+from ledger.core.leaves import AnyLeaf, DisputeEnded, DisputeOpened
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateDispute
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 
 class Dispute(Struct, frozen=True, kw_only=True):
@@ -31,21 +32,21 @@ class Disputes(Part):
     takes = (DisputeOpened, DisputeEnded)
     keeps = (StateDispute,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.open: dict[int, Dispute] = {}
-        self._book = book
+        self._state = state
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a transfer cannot be disputed, or this is no outcome of a dispute."""
         match line:
-            case DisputeOpened() if line.target > self._book.transfers:
+            case DisputeOpened() if line.target > self._state.transfers:
                 return Refusal(code=RefusalCode.TARGET_NOT_FOUND)
             case DisputeOpened() if line.target in self.open:
                 return Refusal(code=RefusalCode.DISPUTE_OPEN)
             case DisputeEnded() if line.target not in self.open:
                 return Refusal(code=RefusalCode.DISPUTE_NOT_OPEN)
             case DisputeEnded(linked=int() as linked):
-                if not line.target < linked <= self._book.transfers:
+                if not line.target < linked <= self._state.transfers:
                     return Refusal(code=RefusalCode.TARGET_NOT_FOUND)
         return None
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
-from ledger.core.lines import AnyLeaf, AnyState, EarnedRule, LimitEarned, StateEarned, Transfer
+from ledger.core.leaves import AnyLeaf, EarnedRule, LimitEarned
+from ledger.core.lines import Transfer
 from ledger.core.model import Action, Phase
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateEarned
 from ledger.core.undo import Undo
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 
 class Earned(Part):
@@ -28,11 +30,11 @@ class Earned(Part):
     takes = (LimitEarned,)
     keeps = (StateEarned,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.rules: dict[int, EarnedRule] = {}
         self.received: dict[int, int] = {}  # Minor units, of payments that count.
         self._since: dict[int, int] = {}  # The first sequence that may count.
-        self._book = book
+        self._state = state
 
     def limit(self, account: int) -> int:
         """How far below zero the rule lets an account go, in minor units."""
@@ -41,8 +43,8 @@ class Earned(Part):
 
     def lower(self, account: int) -> int:
         """The lower bound of an account with a rule: what it earned, or uses already."""
-        book = self._book
-        used = book.holds.pending_debits.get(account, 0) - book.balance[account]
+        state = self._state
+        used = state.holds.pending_debits.get(account, 0) - state.balance[account]
         return -min(max(self.limit(account), used), AMOUNT_MAX)
 
     # ---- as transfers ask
@@ -70,7 +72,7 @@ class Earned(Part):
         """Let the bounds of these accounts follow what changed, where they have a rule."""
         for account in accounts:
             if account in self.rules:
-                self._book.refold(undo, account)
+                self._state.refold(undo, account)
 
     def taken_back(self, undo: Undo, target: int, account: int, amount: int) -> None:
         """Count what was reversed of a payment, whatever its kind: rows know none."""
@@ -83,11 +85,11 @@ class Earned(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why the limit cannot follow this rule, or None."""
         assert isinstance(line, LimitEarned)
-        book = self._book
-        if book.plans.on(line.account):
+        state = self._state
+        if state.plans.on(line.account):
             return Refusal(code=RefusalCode.LIMIT_IS_PLANNED, account=line.account)
         rule = line.rule
-        if rule is not UNSET and (rule.base > rule.cap or book.upper_of(line.account) < 0):
+        if rule is not UNSET and (rule.base > rule.cap or state.upper_of(line.account) < 0):
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         return None
 
@@ -100,8 +102,8 @@ class Earned(Part):
             return
         self.rules[line.account] = line.rule
         self.received.setdefault(line.account, 0)
-        self._since.setdefault(line.account, self._book.transfers + 1)
-        self._book.refold(Undo(), line.account)
+        self._since.setdefault(line.account, self._state.transfers + 1)
+        self._state.refold(Undo(), line.account)
 
     def state(self) -> list[AnyState]:
         """The rules as lines of a snapshot, in the order of accounts."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ledger.core.lines import AnyLeaf, AnyState, Fee, FeeSet, StateFee
+from ledger.core.leaves import AnyLeaf
 from ledger.core.parts import Part
 from ledger.core.periods import Span, span_of
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Fee, FeeSet
+from ledger.core.state_lines import AnyState, StateFee
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 
 def period_of(fee: Fee, last: date) -> Span | None:
@@ -32,21 +34,21 @@ class Fees(Part):
     takes = (FeeSet,)
     keeps = (StateFee,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.rules: dict[str, Fee] = {}
-        self._book = book
+        self._state = state
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a fee cannot be set so."""
         assert isinstance(line, FeeSet)
-        book, fee = self._book, line.fee
+        state, fee = self._state, line.fee
         if fee is UNSET:
             return None if line.code in self.rules else Refusal(code=RefusalCode.FEE_NOT_FOUND)
-        if fee.treasury > book.accounts:
+        if fee.treasury > state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        if fee.currency not in book.currencies:
+        if fee.currency not in state.currencies:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
-        if book.currency_of(fee.treasury) != fee.currency:
+        if state.currency_of(fee.treasury) != fee.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=fee.treasury)
         return None
 

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
-from ledger.core.lines import RULES, AnyState, StateAccount, StateCurrency, StateHead
+from ledger.core.lines import RULES
 from ledger.core.model import NO_LOWER, NO_UPPER, Nature, Side, Status
+from ledger.core.state_lines import AnyState, StateAccount, StateCurrency, StateHead
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 STATUSES: Final = tuple(Status)  # By the number that the book keeps.
 NATURES: Final = (Nature.DEBIT, Nature.CREDIT)  # By number; Book.sign_of knows it too.
@@ -23,31 +24,31 @@ class Frozen:
     the book then takes new ones.
     """
 
-    def __init__(self, book: "Book") -> None:
-        self.size = book.size
-        self.accounts = book.accounts
+    def __init__(self, state: "State") -> None:
+        self.size = state.size
+        self.accounts = state.accounts
         self.head = StateHead(
             rules=RULES,
-            size=book.size,
-            accounts=book.accounts,
-            batches=book.batches,
-            transfers=book.transfers,
-            recorded_at=book.recorded_at,
+            size=state.size,
+            accounts=state.accounts,
+            batches=state.batches,
+            transfers=state.transfers,
+            recorded_at=state.recorded_at,
         )
         self._first: list[AnyState] = [
             self.head,
             *(
                 StateCurrency(code=currency.code, kind=currency.kind, scale=currency.scale)
-                for currency in book.currencies.values()
+                for currency in state.currencies.values()
             ),
         ]
-        self._book = book
-        self._currencies = tuple(book.currencies)
-        self._balance = book.balance.copy()
-        self._lower, self._upper = book._lower, book._upper
-        self._status = bytes(book._status)
-        self._soft = book._soft.copy()
-        self._last = [line for part in book.parts for line in part.state()]
+        self._state = state
+        self._currencies = tuple(state.currencies)
+        self._balance = state.balance.copy()
+        self._lower, self._upper = state._lower, state._upper
+        self._status = bytes(state._status)
+        self._soft = state._soft.copy()
+        self._last = [line for part in state.parts for line in part.state()]
 
     @property
     def count(self) -> int:
@@ -56,7 +57,7 @@ class Frozen:
 
     def slice(self, start: int, stop: int) -> "StateSlice":
         """Lines `start` to `stop`, the last not included, as far as there are so many."""
-        book = self._book
+        state = self._state
         offset = len(self._first) - 1  # Line n is account n - offset.
         end = min(stop - offset, self.accounts + 1)
         here = slice(max(1, start - offset), max(1, start - offset, end))
@@ -66,13 +67,13 @@ class Frozen:
             first=self._first[start:stop],
             last=self._last[max(0, start - after) : max(0, stop - after)],
             number=here.start,
-            codes=book.codes[here],
+            codes=state.codes[here],
             currencies=self._currencies,
-            currency=book._currency[here],
-            nature=bytes(book._nature[here]),
-            kinds=book._kinds,
-            kind=book._kind[here],
-            holders=bytes(book._holders[16 * here.start : 16 * here.stop]),
+            currency=state._currency[here],
+            nature=bytes(state._nature[here]),
+            kinds=state._kinds,
+            kind=state._kind[here],
+            holders=bytes(state._holders[16 * here.start : 16 * here.stop]),
             status=self._status[here],
             balance=self._balance[here],
             lower=self._lower[here],

@@ -6,9 +6,10 @@ from heapq import heappop, heappush
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.core.lines import EXPIRED_MAX, AnyLeaf, AnyState, HoldsExpired, StateHold
+from ledger.core.leaves import EXPIRED_MAX, AnyLeaf, HoldsExpired
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateHold
 from ledger.core.undo import Undo
 
 Refold = Callable[[Undo, int], None]  # Folds what is pending into an account's bounds.

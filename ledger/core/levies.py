@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
-from ledger.core.lines import (
-    BESIDE_MAX,
-    AnyLeaf,
-    AnyState,
-    Beside,
-    Levy,
-    LevySet,
-    StateLevy,
-    Transfer,
-)
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import BESIDE_MAX, Beside, Transfer
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Levy, LevySet
+from ledger.core.state_lines import AnyState, StateLevy
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 LEVIES_MAX: Final = BESIDE_MAX - 1  # For one kind; a transfer may have a rest besides.
 
@@ -51,10 +45,10 @@ class Levies(Part):
     takes = (LevySet,)
     keeps = (StateLevy,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.rules: dict[str, Levy] = {}
         self._kinds: set[str] = set()  # That any of them is for.
-        self._book = book
+        self._state = state
 
     def concerns(
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
@@ -83,14 +77,14 @@ class Levies(Part):
         return owed
 
     def _is_same_currency(self, one: int, other: int) -> bool:
-        return self._book.currency_number(one) == self._book.currency_number(other)
+        return self._state.currency_number(one) == self._state.currency_number(other)
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a levy cannot be set so."""
         assert isinstance(line, LevySet)
         if line.levy is UNSET:
             return None if line.code in self.rules else Refusal(code=RefusalCode.LEVY_NOT_FOUND)
-        if line.levy.treasury > self._book.accounts:
+        if line.levy.treasury > self._state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
         if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)

@@ -1,9 +1,10 @@
 """Orders: accounts whose status an authority ordered. Who changes it cites an order too."""
 
-from ledger.core.lines import AnyState, StateOrder, StatusChanged
+from ledger.core.leaves import StatusChanged
 from ledger.core.model import Status
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateOrder
 
 
 class Orders(Part):

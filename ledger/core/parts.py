@@ -6,9 +6,11 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from ledger.core.lines import AnyLeaf, AnyState, Beside, Transfer
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import Beside, Transfer
 from ledger.core.model import Action, Phase
 from ledger.core.refusals import Refusal
+from ledger.core.state_lines import AnyState
 from ledger.core.undo import Undo
 
 

@@ -12,10 +12,12 @@ from typing import Final, Literal
 
 from msgspec import UNSET, Struct
 
-from ledger.core.lines import AnyLeaf, AnyState, PaymentLimits, StatePayments, Transfer
+from ledger.core.leaves import AnyLeaf, PaymentLimits
+from ledger.core.lines import Transfer
 from ledger.core.model import DATE_MIN, Action, Phase
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StatePayments
 from ledger.core.undo import Undo
 
 Period = Literal["day", "week", "month", "year"]

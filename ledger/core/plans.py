@@ -13,18 +13,11 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.amounts import Bound
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    LimitChanged,
-    LimitPlanned,
-    LimitUnplanned,
-    StateBefore,
-    StatePlan,
-)
+from ledger.core.leaves import AnyLeaf, LimitChanged, LimitPlanned, LimitUnplanned
 from ledger.core.model import Side
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, StateBefore, StatePlan
 
 _END: Final = 0  # At one moment ends come before beginnings.
 _BEGIN: Final = 1

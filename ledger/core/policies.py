@@ -5,22 +5,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    ApprovalRule,
-    KeyGrant,
-    PolicySet,
-    StateKey,
-    StatePolicy,
-    Transfer,
-)
+from ledger.core.leaves import AnyLeaf, KeyGrant
+from ledger.core.lines import Transfer
 from ledger.core.model import Role
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, PolicySet
+from ledger.core.state_lines import AnyState, StateKey, StatePolicy
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 EVER: Final = 2**62  # Above every index.
 
@@ -45,11 +39,11 @@ class Policies(Part):
     takes = (PolicySet, KeyGrant)
     keeps = (StateKey, StatePolicy)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.rules: dict[str, ApprovalRule] = {}
         self.since: dict[str, int] = {}  # The index of each rule's line.
         self.roles: dict[str, Role] = {}  # Of keys, but operators'.
-        self._book = book
+        self._state = state
 
     def wanted(
         self,
@@ -88,12 +82,12 @@ class Policies(Part):
             transfer.amount >= rule.amount_from
             and (not rule.kinds or transfer.kind in rule.kinds)
             and (d != 0 and c != 0)
-            and (rule.currency is UNSET or self._book.currency_of(d) == rule.currency)
+            and (rule.currency is UNSET or self._state.currency_of(d) == rule.currency)
             and (not rule.accounts or self._is_named(rule.accounts, d, c))
         )
 
     def _is_named(self, patterns: Sequence[str], d: int, c: int) -> bool:
-        codes = self._book.codes[d], self._book.codes[c]
+        codes = self._state.codes[d], self._state.codes[c]
         return any(
             code.startswith(pattern[:-1]) if pattern.endswith("*") else code == pattern
             for pattern in patterns
@@ -111,7 +105,7 @@ class Policies(Part):
         match line:
             case PolicySet(rule=ApprovalRule() as rule):
                 self.rules[line.code] = rule
-                self.since[line.code] = self._book.size
+                self.since[line.code] = self._state.size
             case PolicySet():
                 del self.rules[line.code], self.since[line.code]
             case KeyGrant(action="grant") if line.role not in (UNSET, Role.OPERATOR):

@@ -1,365 +1,55 @@
 """What the rooms around core ask of each other, so that they need not know each other.
 
     api -> Desk (the sequencer) and Reads, Keys (the database)
-    sequencer -> Store (the database) and Notary (the signer)
+    sequencer -> Store (store.py: the database) and Notary (the signer)
 
-The command line wires them. PostgreSQL and memory.py are the two users of Store, Reads
+The command line wires them. PostgreSQL and memory are the two users of Store, Reads
 and Keys, held alike by a contract test.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Literal, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct, UnsetType
 
-from ledger.core.amounts import Amount, Scale
-from ledger.core.asked import AskedBatch
-from ledger.core.book import Book, Posted
-from ledger.core.lines import (
-    AccountOpened,
-    Act,
-    AnyLeaf,
-    ApprovalRule,
-    BatchPosted,
-    BatchProposed,
-    BatchRefused,
-    DayClosed,
-    EarnedRule,
-    LimitPlanned,
-    Opening,
-    PaymentLimits,
-    SettingsChanged,
-    Workflow,
+from ledger.core.answered import (
+    ClosedDay,
+    DecisionOutcome,
+    LedgerView,
+    PostOutcome,
+    ProposalView,
+    RunReport,
+    Standing,
 )
-from ledger.core.model import (
-    BATCH_MAX,
-    Account,
-    AccountCode,
-    Count,
-    CurrencyCode,
-    CurrencyKind,
-    DaysBy,
-    Decision,
-    LedgerCode,
-    Nature,
-    OpaqueId,
-    Phase,
-    Reference,
-    Role,
-    Status,
-    Word,
+from ledger.core.asked import (
+    AskedAccount,
+    AskedBatch,
+    AskedChange,
+    AskedCurrency,
+    AskedDays,
+    AskedDecision,
+    AskedKey,
+    AskedLedger,
+    AskedLimits,
+    AskedMark,
+    AskedPolicy,
+    AskedRun,
+    AskedWorkflow,
+    Caller,
 )
-from ledger.core.proposals import Proposal
+from ledger.core.book import Book
+from ledger.core.leaves import AnyLeaf, SettingsChanged
+from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
-from ledger.core.terms import Link, Past
+from ledger.core.store import StoredBatch
+from ledger.core.terms import Link
 
 T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
-BoundText = Annotated[str, Meta(max_length=24)]  # A signed decimal, or "none".
-# A quarter of an hour after midnight; midnight itself is no cut-off.
-CutOffText = Annotated[
-    str, Meta(pattern=r"^(00:(15|30|45)|(0[1-9]|1[0-9]|2[0-3]):(00|15|30|45))\Z")
-]
-PeriodMark = Literal["preliminary", "reopened", "final"]
-SoftBounds = Literal["none", "lower", "upper", "both"]  # Of the balance as it is shown.
-
-
-# ---- who asks, and what
-
-
-class Caller(Struct, frozen=True, kw_only=True):
-    """Whose key came with a request.
-
-    `ledger` is the code of the only ledger the key opens, or "" for all. `accounts` are
-    the codes a poster may debit; one that ends in * stands for all that begin so.
-    """
-
-    key: str
-    role: Role
-    ledger: str = ""
-    poster: str = ""
-    accounts: tuple[str, ...] = ()
-
-
-class AskedLedger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new ledger. Its origin is made of the service's and its code."""
-
-    code: LedgerCode
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
-    time_zone: Annotated[str, Meta(min_length=1, max_length=64)]
-    unique_references: bool = False
-
-
-class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    code: CurrencyCode
-    kind: CurrencyKind
-    scale: Scale
-
-
-class AskedAccount(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
-):
-    """A new account. Bounds are decimals of its own nature's balance, or "none"."""
-
-    code: AccountCode
-    currency: CurrencyCode
-    nature: Nature = Nature.CREDIT
-    kind: Word = "member"
-    lower_bound: BoundText = "0"
-    upper_bound: BoundText = "none"
-    confirm_personal_code: bool = False
-
-
-class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The decision a change cites: its number, its date, and SHA-256 of its document in hex."""
-
-    number: Reference
-    date: date
-    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-
-
-class AskedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A change of an account. What is not there stays as it is; the reason is a code.
-
-    A soft bound may be passed, and what passes it is flagged. With `starts` or `ends` the
-    bounds hold from the beginning of a day, and to the end of another. `order` is that of
-    an authority. With `remaining_to` a closing account's balance goes to another first.
-    """
-
-    reason: Word
-    status: Status | UnsetType = UNSET
-    lower_bound: BoundText | UnsetType = UNSET
-    upper_bound: BoundText | UnsetType = UNSET
-    soft_bounds: SoftBounds | UnsetType = UNSET
-    starts: date | UnsetType = UNSET
-    ends: date | UnsetType = UNSET
-    act: AskedAct | UnsetType = UNSET
-    order: Reference | UnsetType = UNSET
-    remaining_to: AccountCode | UnsetType = UNSET
-
-
-class AskedEarned(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """A credit limit of `base`, and n/d of what is received from now on, at most `cap`.
-
-    With `kinds` only transfers of these kinds count.
-    """
-
-    n: Amount
-    d: Amount
-    cap: BoundText
-    base: BoundText = "0"
-    kinds: Annotated[list[Word], Meta(min_length=1, max_length=16)] | UnsetType = UNSET
-
-
-class AskedPayments(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """At most so much in one transfer, a day, an ISO week, a month, a year; or no limit."""
-
-    transfer: BoundText | UnsetType = UNSET
-    day: BoundText | UnsetType = UNSET
-    week: BoundText | UnsetType = UNSET
-    month: BoundText | UnsetType = UNSET
-    year: BoundText | UnsetType = UNSET
-
-
-class AskedLimits(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """Limits of one account or many, all or none. What is not there stays as it is.
-
-    `earned` is a rule that the credit limit follows, or "none" to end it; `payments` are
-    all payment limits, none of them to lift them; `unplan` gives up the plan of that leaf.
-    """
-
-    accounts: Annotated[list[AccountCode], Meta(min_length=1, max_length=BATCH_MAX)]
-    reason: Word
-    lower_bound: BoundText | UnsetType = UNSET
-    upper_bound: BoundText | UnsetType = UNSET
-    soft_bounds: SoftBounds | UnsetType = UNSET
-    starts: date | UnsetType = UNSET
-    ends: date | UnsetType = UNSET
-    earned: AskedEarned | Literal["none"] | UnsetType = UNSET
-    payments: AskedPayments | UnsetType = UNSET
-    unplan: Count | UnsetType = UNSET
-    act: AskedAct | UnsetType = UNSET
-
-
-class AskedDays(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """How a ledger keeps its days from now on; what is not there is not so any more.
-
-    `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
-    midnight. `value_days_back` is how many days before the business date interest may run
-    from; absent: any.
-    """
-
-    days: DaysBy
-    cut_off: CutOffText | UnsetType = UNSET
-    value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
-
-
-class AskedMark(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """How a period is marked. To reopen it, the act that decided so is cited."""
-
-    mark: PeriodMark
-    act: AskedAct | UnsetType = UNSET
-
-
-class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new API key of a ledger."""
-
-    role: Role
-    poster: OpaqueId = ""
-    accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
-
-
-class AskedRun(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """A run for the period that ends on a day: all of it, or so many parts.
-
-    A run in parts goes on `after` what the answer before gave as `next`.
-    """
-
-    period_end: date
-    parts_max: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType = UNSET
-    after: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
-
-
-class AskedPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule of approval, or without one its end."""
-
-    reason: Word
-    rule: ApprovalRule | UnsetType = UNSET
-    act: Act | UnsetType = UNSET
-
-
-class AskedWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A workflow of payments, or without one its end."""
-
-    reason: Word
-    rule: Workflow | UnsetType = UNSET
-
-
-class AskedDecision(Struct, frozen=True, kw_only=True):
-    """What somebody says of a proposal. `user` is the person behind the key."""
-
-    batch: UUID
-    decision: Decision
-    user: OpaqueId | UnsetType = UNSET
-    reason: Word | UnsetType = UNSET
-
-
-# ---- what is answered
-
-
-class Receipt(Struct, frozen=True, kw_only=True):
-    """Where a posted batch stands. A pure function of its leaf, its index and its rows."""
-
-    leaf_index: int
-    leaf: BatchPosted
-    posted: Posted
-    replayed: bool = False
-
-
-class RefusedReceipt(Struct, frozen=True, kw_only=True):
-    """Where a refused batch stands; its id is spent."""
-
-    leaf_index: int
-    leaf: BatchRefused
-    replayed: bool = False
-
-
-class ProposalReceipt(Struct, frozen=True, kw_only=True):
-    """Where the proposal of a batch stands that waits for others."""
-
-    leaf_index: int
-    leaf: BatchProposed
-    replayed: bool = False
-
-
-class ProposalView(Struct, frozen=True, kw_only=True):
-    """An open proposal, and the request that waits."""
-
-    proposal: Proposal
-    asked: AskedBatch
-
-
-class LedgerView(Struct, frozen=True, kw_only=True):
-    """A ledger as it stands at its last committed leaf."""
-
-    ledger_id: int
-    opening: Opening
-    size: int
-    accounts: int
-    batches: int
-    transfers: int
-
-
-class ClosedDay(Struct, frozen=True, kw_only=True):
-    """A business day as it was closed; without `leaf_index`, as it would be."""
-
-    line: DayClosed
-    leaf_index: int | None = None
-
-
-class Standing(Struct, frozen=True, kw_only=True):
-    """How an account stands towards its limits, at a moment of a day of the ledger.
-
-    `left` says by name how much each payment limit still allows, in minor units.
-    """
-
-    account: Account
-    now: int
-    today: date
-    payments: PaymentLimits | None
-    left: Mapping[str, int]
-    earned: EarnedRule | None
-    received: int
-    plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
-
-
 Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
-# Posted: of a dry run.
-PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
-DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted
-
-
-class Unpaid(Struct, frozen=True, kw_only=True):
-    """What an account owes and could not pay."""
-
-    account: str
-    amount: str
-
-
-class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a run did, in decimals of its currency, over the parts that this call looked at.
-
-    `collected` is of this period's run in all, `collected_now` of this call; `unpaid` is still
-    owed, of which `unpaid_accounts` names the first thousand; `given` was spread. With `next`
-    there is more to do.
-    """
-
-    run: str
-    currency: str
-    period_end: date
-    parts: int
-    done: int
-    collected: str
-    collected_now: str
-    unpaid: str
-    unpaid_accounts: list[Unpaid]
-    given: str
-    next: str | UnsetType = UNSET
 
 
 class Runs(Protocol):
@@ -611,23 +301,7 @@ class Desk(Protocol):
         ...
 
 
-# ---- what the database keeps
-
-
-class StoredBatch(Struct, frozen=True, kw_only=True):
-    """A batch id that is spent: its leaf, and what was posted, if it was."""
-
-    batch: UUID
-    leaf_index: int
-    line: bytes
-    body: bytes = b""  # LF-terminated lines; empty when refused.
-    outcomes: bytes = b""
-    debit: Sequence[int] = ()
-    credit: Sequence[int] = ()
-    amount: Sequence[int] = ()
-    debit_balance: Sequence[int] = ()
-    credit_balance: Sequence[int] = ()
-    phases: Sequence[int] = ()
+# ---- what is read, and by which keys
 
 
 class TransferRow(Struct, frozen=True, gc=False):
@@ -790,189 +464,6 @@ class Keys(Protocol):
         ...
 
     async def all_of(self, ledger: str) -> list[Caller]: ...
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """The head of a journal in the database, and who may move it."""
-
-    ledger_id: int
-    size: int
-    root: bytes
-    epoch: int
-
-
-class NewBatch(Struct, frozen=True, kw_only=True):
-    """A batch to be kept. Without `posted` it was refused."""
-
-    batch: UUID
-    leaf_index: int
-    body: bytes = b""
-    outcomes: bytes = b""
-    source: str = ""
-    posted: Posted | None = None
-    business_dates: Sequence[date] | date = date.min  # Of all transfers, or of each.
-    references: Sequence[tuple[str, int]] = ()  # With sequence, where they must be unique.
-    details: Sequence[tuple[int, bytes, str]] = ()  # Sequence, salt, text.
-    links: Sequence[Link] = ()
-
-
-class NewProposal(Struct, frozen=True):
-    """A request that waits for others, as it came; kept until it is decided."""
-
-    batch: UUID
-    asked: bytes
-
-
-class NewTile(Struct, frozen=True):
-    level: int
-    index: int
-    hashes: bytes
-
-
-class Group(Struct, frozen=True, kw_only=True):
-    """What is committed together: leaves and all that belongs to them, or nothing."""
-
-    before: Head
-    after: Head
-    recorded_at: int  # Of the last leaf; the database refuses one far ahead of its clock.
-    leaves: Sequence[bytes]
-    hashes: Sequence[bytes]
-    tiles: Sequence[NewTile]
-    batches: Sequence[NewBatch]
-    accounts: Sequence[AccountOpened]
-    proposals: Sequence[NewProposal] = ()
-    settled: Sequence[UUID] = ()  # Proposals, also of this group, that wait no more.
-    checkpoint: bytes = b""  # The newest that is signed; of an earlier size.
-
-
-class StoredLeaf(Struct, frozen=True):
-    index: int
-    line: bytes
-    body: bytes  # Of a posted batch; else empty.
-
-
-class StoredSnapshot(Struct, frozen=True, kw_only=True):
-    """A snapshot's own leaf and the leaf's index."""
-
-    leaf_index: int
-    line: bytes
-
-
-class Store(Protocol):
-    """The database as the sequencer sees it. All may raise StoreUnavailable."""
-
-    async def ledgers(self) -> list[tuple[int, str]]:
-        """Ledger ids and codes, in order of id."""
-        ...
-
-    async def create(self, code: str) -> int | None:
-        """The id of a new ledger with an empty journal; None when the code is taken.
-
-        A ledger that was created but never opened is given again.
-        """
-        ...
-
-    async def take(self, ledger_id: int, owner: str, *, epoch: int | None = None) -> Head:
-        """Become the writer: end the old one's sessions, bump the epoch, read the head.
-
-        With `epoch`, only while the head still has that epoch: one who was the writer
-        and comes back must not take the ledger from its successor.
-
-        Raises:
-            WriterReplaced: the head has another epoch.
-        """
-        ...
-
-    async def release(self, ledger_id: int) -> None:
-        """Let go of what `take` holds open. Never raises."""
-        ...
-
-    async def lookup(
-        self, ledger_id: int, batches: Collection[UUID]
-    ) -> Mapping[UUID, StoredBatch]:
-        """Which of these ids are spent."""
-        ...
-
-    async def used_references(
-        self, ledger_id: int, references: Collection[tuple[str, str]], before: int
-    ) -> set[tuple[str, str]]:
-        """Which pairs of source and reference are taken by sequences below `before`."""
-        ...
-
-    async def past(
-        self, ledger_id: int, sequences: Collection[int], before: int
-    ) -> Mapping[int, Past]:
-        """Those of these transfers that stand below a sequence, as they stood at it."""
-        ...
-
-    async def detail_salts(
-        self, ledger_id: int, sequences: Collection[int]
-    ) -> Mapping[int, bytes]:
-        """The salts of descriptions that were not erased."""
-        ...
-
-    async def proposals(self, ledger_id: int) -> Mapping[UUID, bytes]:
-        """The requests that wait for others, by the ids of their batches."""
-        ...
-
-    async def commit(self, group: Group) -> None:
-        """Commit a group.
-
-        Raises:
-            WriterReplaced: the head was moved or taken by another; nothing was recorded.
-            ClockAhead: nothing was recorded.
-            OutcomeUnknown: take the ledger again and read.
-        """
-        ...
-
-    async def keep_checkpoint(self, ledger_id: int, size: int, note: bytes) -> None:
-        """Keep a signed checkpoint, unless a larger one is there."""
-        ...
-
-    async def checkpoint(self, ledger_id: int) -> bytes:
-        """The largest checkpoint kept; empty when there is none."""
-        ...
-
-    async def tile(self, ledger_id: int, level: int, index: int) -> bytes | None:
-        """A full tile."""
-        ...
-
-    async def lines(self, ledger_id: int, start: int, end: int) -> list[bytes]:
-        """Leaves without bodies, in order of index, `end` not included."""
-        ...
-
-    def leaves_from(
-        self, ledger_id: int, start: int, end: int
-    ) -> AsyncIterator[Sequence[StoredLeaf]]:
-        """Leaves with their bodies, in order, some at a time."""
-        ...
-
-    async def snapshots(self, ledger_id: int) -> list[StoredSnapshot]:
-        """The snapshots whose leaf is committed, newest first."""
-        ...
-
-    @staticmethod
-    def packed(data: bytes) -> bytes:
-        """The lines of a chunk as `keep_chunk` takes them; other processes may call it."""
-        ...
-
-    async def keep_chunk(
-        self, ledger_id: int, size: int, number: int, packed: bytes, digest: bytes
-    ) -> None:
-        """Keep a chunk of a snapshot as of `size`; again is no harm."""
-        ...
-
-    async def chunks(self, ledger_id: int, size: int) -> list[tuple[int, bytes]]:
-        """Number and hash of a snapshot's chunks, in order."""
-        ...
-
-    async def chunk(self, ledger_id: int, size: int, number: int) -> bytes:
-        """The lines of a chunk; LookupError when it is not there."""
-        ...
-
-    async def drop_snapshots(self, ledger_id: int, keep: Collection[int]) -> None:
-        """Forget the chunks of all snapshots but those of these sizes."""
-        ...
 
 
 class Notary(Protocol):

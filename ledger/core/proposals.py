@@ -15,25 +15,23 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
-    AnyState,
-    Approval,
     BatchPosted,
     BatchProposed,
     BatchRefused,
     ProposalDecided,
     Reserved,
-    StateProposal,
-    Transfer,
 )
+from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.state_lines import AnyState, Approval, StateProposal
 from ledger.core.undo import Undo
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 OPEN_MAX: Final = 10_000  # Proposals that may wait in one ledger,
 OPEN_TRANSFERS_MAX: Final = 16 * BATCH_MAX  # and transfers of all of them.
@@ -108,12 +106,12 @@ class Proposals(Part):
     takes = (BatchProposed, ProposalDecided)
     keeps = (StateProposal,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.open: dict[UUID, Proposal] = {}
         self.transfers = 0  # Of all of them.
         self.ending: Ending | None = None
         self._dues: list[tuple[int, int, UUID]] = []  # A heap: when, index, batch.
-        self._book = book
+        self._state = state
 
     # ---- what follows from what
 
@@ -123,7 +121,7 @@ class Proposals(Part):
         Raises:
             JournalBroken: this leaf cannot come next.
         """
-        place = f"leaf {self._book.size}"
+        place = f"leaf {self._state.size}"
         is_batch = isinstance(line, BatchPosted | BatchRefused)
         ending = self.ending
         if ending is None:
@@ -158,7 +156,7 @@ class Proposals(Part):
         sides = (
             (line.payer, line.payee) if line.accepts == "payer" else (line.payee, line.payer)
         )
-        return sides in self._book.workflows.whitelist
+        return sides in self._state.workflows.whitelist
 
     # ---- as time asks
 
@@ -204,13 +202,13 @@ class Proposals(Part):
         if len(self.open) >= OPEN_MAX or self.transfers + line.count > OPEN_TRANSFERS_MAX:
             return Refusal(code=RefusalCode.PROPOSALS_FULL)
         if line.workflow is not UNSET:
-            rule = self._book.workflows.get(line.workflow)
+            rule = self._state.workflows.get(line.workflow)
             if rule is None:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
             is_payment = UNSET not in (line.payer, line.payee)
             if rule.accepts != line.accepts or line.count != 1 or not is_payment:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            if max(line.payer or 0, line.payee or 0) > self._book.accounts:
+            if max(line.payer or 0, line.payee or 0) > self._state.accounts:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
@@ -226,11 +224,11 @@ class Proposals(Part):
         undo, refusal = Undo(), None
         for one in line.holds:
             d, c = one.debit_account, one.credit_account
-            if max(d, c) > self._book.accounts:
+            if max(d, c) > self._state.accounts:
                 refusal = Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
             else:
-                refusal = self._book.why_never(0, d, c)
-                refusal = refusal or self._book.why_not(0, d, c, one.amount)
+                refusal = self._state.why_never(0, d, c)
+                refusal = refusal or self._state.why_not(0, d, c, one.amount)
             if refusal is not None:
                 break
             self._reserve(undo, one, 1)
@@ -274,7 +272,7 @@ class Proposals(Part):
         """Take a proposal, or what was said of one."""
         match line:
             case BatchProposed():
-                self._keep(Proposal(index=self._book.size, line=line))
+                self._keep(Proposal(index=self._state.size, line=line))
             case ProposalDecided():
                 self._decide(line, self.open[line.batch])
 
@@ -307,7 +305,9 @@ class Proposals(Part):
         self.ending = Ending(after, ENDED.get(line.decision))
 
     def _reserve(self, undo: Undo, one: Reserved, sign: int) -> None:
-        self._book.holds.reserve(undo, one.debit_account, one.credit_account, sign * one.amount)
+        self._state.holds.reserve(
+            undo, one.debit_account, one.credit_account, sign * one.amount
+        )
 
     def state(self) -> list[AnyState]:
         """The open proposals as lines of a snapshot, in the order of their leaves."""
@@ -316,7 +316,7 @@ class Proposals(Part):
             StateProposal(
                 index=one.index,
                 proposed=one.line,
-                approved=list(one.approved),
+                approved=one.approved,
                 accepted=one.is_accepted,
             )
             for one in self.open.values()
@@ -329,7 +329,7 @@ class Proposals(Part):
             Proposal(
                 index=line.index,
                 line=line.proposed,
-                approved=tuple(line.approved),
+                approved=line.approved,
                 is_accepted=line.accepted,
             )
         )

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ledger.core.lines import AnyLeaf, AnyState, Reserve, ReserveSet, StateReserve, Transfer
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import Transfer
 from ledger.core.model import CurrencyKind
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Reserve, ReserveSet
+from ledger.core.state_lines import AnyState, StateReserve
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 
 class Reserves(Part):
@@ -25,22 +28,22 @@ class Reserves(Part):
     takes = (ReserveSet,)
     keeps = (StateReserve,)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.rules: dict[str, Reserve] = {}
         self._watched: set[int] = set()  # Issuing and reserve accounts.
-        self._book = book
+        self._state = state
 
     def circulation(self, rule: Reserve) -> int:
         """What is in circulation, in minor units of the backed currency, with what is held."""
-        held = self._book.holds.pending_debits.get(rule.issuer, 0)
-        return held - self._book.balance[rule.issuer]
+        held = self._state.holds.pending_debits.get(rule.issuer, 0)
+        return held - self._state.balance[rule.issuer]
 
     def in_reserve(self, rule: Reserve) -> int:
         """What the reserve account has, in its own minor units, less what is held of it."""
-        book, number = self._book, rule.reserve
-        sign = book.sign_of(number)
-        holds = book.holds.pending_debits if sign > 0 else book.holds.pending_credits
-        return sign * book.balance[number] - holds.get(number, 0)
+        state, number = self._state, rule.reserve
+        sign = state.sign_of(number)
+        holds = state.holds.pending_debits if sign > 0 else state.holds.pending_credits
+        return sign * state.balance[number] - holds.get(number, 0)
 
     def ceiling(self, rule: Reserve, reserve: int) -> int:
         """The circulation that so much of a reserve backs, rounded down."""
@@ -53,9 +56,9 @@ class Reserves(Part):
         return -(-max(0, circulation) * rule.d * down // (rule.n * up))
 
     def _scales(self, rule: Reserve) -> tuple[int, int]:
-        book = self._book
-        issued, kept = (book.currency_of(number) for number in (rule.issuer, rule.reserve))
-        return 10 ** book.scales[issued], 10 ** book.scales[kept]
+        state = self._state
+        issued, kept = (state.currency_of(number) for number in (rule.issuer, rule.reserve))
+        return 10 ** state.scales[issued], 10 ** state.scales[kept]
 
     def concerns(
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
@@ -81,7 +84,7 @@ class Reserves(Part):
 
     def _available(self, rule: Reserve, movement: Movement) -> int | None:
         """How much may pass between these accounts; None where the rule says nothing."""
-        sign = self._book.sign_of(rule.reserve)
+        sign = self._state.sign_of(rule.reserve)
         left = movement.debit if sign > 0 else movement.credit
         if movement.debit == rule.issuer:
             return self.ceiling(rule, self.in_reserve(rule)) - self.circulation(rule)
@@ -92,8 +95,8 @@ class Reserves(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a currency cannot be backed so."""
         assert isinstance(line, ReserveSet)
-        book, rule = self._book, line.rule
-        currency = book.currencies.get(line.currency)
+        state, rule = self._state, line.rule
+        currency = state.currencies.get(line.currency)
         if currency is None:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         if rule is UNSET:
@@ -101,9 +104,9 @@ class Reserves(Part):
             return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
         if currency.kind is not CurrencyKind.BACKED:
             return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
-        if max(rule.issuer, rule.reserve) > book.accounts:
+        if max(rule.issuer, rule.reserve) > state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        if book.currency_of(rule.issuer) != line.currency:
+        if state.currency_of(rule.issuer) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
         if rule.issuer == rule.reserve:
             return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER, account=rule.issuer)

@@ -7,32 +7,34 @@ so, and beside them the rule; or why it cannot be set.
 import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.core.amounts import AMOUNT_MAX, Amount, parse_amount, parse_bound
+from ledger.core.asked import AskedAct, AskedRun
 from ledger.core.book import Book
 from ledger.core.changes import act_of
 from ledger.core.faults import MalformedAmount, MalformedRequest
-from ledger.core.lines import (
-    AnyLeaf,
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import Rate
+from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, OneSide, Word
+from ledger.core.periods import Period
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import (
     Demurrage,
     DemurrageSet,
     Fee,
     FeeSet,
     Levy,
     LevySet,
-    Rate,
     Reserve,
     ReserveSet,
 )
-from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, OneSide, Word
-from ledger.core.periods import Period
-from ledger.core.ports import AskedAct, AskedRun
-from ledger.core.refusals import Refusal, RefusalCode
 
 AmountText = Annotated[str, Meta(max_length=24)]
+T = TypeVar("T")
+
 SINCE_MAX: Final = date(9990, 12, 31)
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)  # model.Word.
 
@@ -144,8 +146,6 @@ def set_levy(
     )
     if levy.maximum == 0:
         raise MalformedAmount("0", "a levy of at most nothing", field="maximum")
-    if book.levies.rules.get(code) == levy:
-        return [], levy
     line = LevySet(
         recorded_at=recorded_at,
         code=code,
@@ -154,7 +154,7 @@ def set_levy(
         levy=levy,
         act=act_of(asked.act),
     )
-    return book.refuse(line) or ([line], levy)
+    return _unless_so(book, line, levy, book.levies.rules.get(code))
 
 
 def remove_levy(
@@ -233,8 +233,6 @@ def set_fee(
         since=_day("since", asked.since),
         treasury=book.numbers[asked.treasury],
     )
-    if book.fees.rules.get(code) == fee:
-        return [], fee
     line = FeeSet(
         recorded_at=recorded_at,
         code=code,
@@ -243,7 +241,7 @@ def set_fee(
         fee=fee,
         act=act_of(asked.act),
     )
-    return book.refuse(line) or ([line], fee)
+    return _unless_so(book, line, fee, book.fees.rules.get(code))
 
 
 def remove_fee(
@@ -266,8 +264,6 @@ def set_reserve(
         n=asked.ratio.n,
         d=asked.ratio.d,
     )
-    if book.reserves.rules.get(currency) == rule:
-        return [], rule
     line = ReserveSet(
         recorded_at=recorded_at,
         currency=currency,
@@ -276,7 +272,7 @@ def set_reserve(
         rule=rule,
         act=act_of(asked.act),
     )
-    return book.refuse(line) or ([line], rule)
+    return _unless_so(book, line, rule, book.reserves.rules.get(currency))
 
 
 def remove_reserve(
@@ -285,6 +281,13 @@ def remove_reserve(
     """Nothing backs a currency from now on; beside the line, what did."""
     line = ReserveSet(recorded_at=recorded_at, currency=currency, by=by, reason=reason)
     return book.refuse(line) or ([line], book.reserves.rules[currency])
+
+
+def _unless_so(
+    book: Book, line: AnyLeaf, rule: T, now: T | None
+) -> tuple[Sequence[AnyLeaf], T] | Refusal:
+    """The line that sets a rule, none where it is the rule now, and beside it the rule."""
+    return ([], rule) if rule == now else book.refuse(line) or ([line], rule)
 
 
 def _day(field: str, day: date) -> date:

@@ -17,24 +17,14 @@ from msgspec.structs import replace
 
 from ledger.core.dates import date_of, number_from, shifted
 from ledger.core.days import A_DAY
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    BatchPosted,
-    BatchRefused,
-    Done,
-    HolidaysSet,
-    Occurrence,
-    Schedule,
-    ScheduleSet,
-    StateHolidays,
-    StateSchedule,
-)
+from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused, Occurrence
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import HolidaysSet, Schedule, ScheduleSet
+from ledger.core.state_lines import AnyState, Done, StateHolidays, StateSchedule
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 SCHEDULER: Final = "tequio.schedules"  # The key of what the ledger posts for its schedules.
 DONE_KEPT: Final = 12  # Dates of a schedule whose outcome is kept at hand: a year of months.
@@ -87,7 +77,7 @@ class Schedules(Part):
     hears = (BatchPosted, BatchRefused)
     keeps = (StateSchedule, StateHolidays)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.by_code: dict[str, Standing] = {}
         self.holidays: dict[int, list[date]] = {}  # By year.
         self.queue: list[Place] = []  # In order: all that have a date to come.
@@ -95,7 +85,7 @@ class Schedules(Part):
         self._places: dict[str, Place] = {}
         # Whose attempt an id is. None after a snapshot, which is read without the origin.
         self._codes: dict[UUID, str] | None = {}
-        self._book = book
+        self._state = state
 
     # ---- reading
 
@@ -109,16 +99,16 @@ class Schedules(Part):
 
     def id_of(self, code: str) -> UUID:
         """The id of the next attempt of a schedule that is not over."""
-        assert self._book.opening is not None
+        assert self._state.opening is not None
         standing = self.by_code[code]
         day = standing.date
         assert day is not None, "it is not over"
-        origin = self._book.opening.origin
+        origin = self._state.opening.origin
         return attempt_id(origin, code, standing.leaf, day, standing.attempt)
 
     def waits(self, code: str) -> bool:
         """Whether the next attempt of a schedule was made, and waits for approval."""
-        waiting = self._book.proposals.open
+        waiting = self._state.proposals.open
         return bool(waiting) and code in self._places and self.id_of(code) in waiting
 
     def begins(self, line: ScheduleSet) -> int:
@@ -154,10 +144,10 @@ class Schedules(Part):
         return None
 
     def _refuse_schedule(self, line: ScheduleSet, schedule: Schedule) -> Refusal | None:
-        book, debit, credit = self._book, schedule.debit_account, schedule.credit_account
-        if max(debit, credit) > book.accounts:
+        state, debit, credit = self._state, schedule.debit_account, schedule.credit_account
+        if max(debit, credit) > state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        refusal = book.why_never(0, debit, credit)
+        refusal = state.why_never(0, debit, credit)
         if refusal is not None:
             return Refusal(code=refusal.code, account=refusal.account)
         if date_of(schedule, self.begins(line)) is None:
@@ -187,7 +177,7 @@ class Schedules(Part):
                 if line.outcome == "id_used":
                     self._put(line.code, replace(standing, attempt=standing.attempt + 1))
                 else:
-                    leaf = self._book.size
+                    leaf = self._state.size
                     tried = standing.refused
                     done = Done(date=line.date, leaf=leaf, outcome=line.outcome, attempts=tried)
                     self._put(line.code, _after(standing, done))
@@ -203,7 +193,7 @@ class Schedules(Part):
             return
         there = self.by_code.get(line.code)
         standing = Standing(
-            leaf=self._book.size,
+            leaf=self._state.size,
             by=line.by,
             schedule=line.schedule,
             number=self.begins(line),
@@ -219,7 +209,7 @@ class Schedules(Part):
         code = self._ids().get(line.batch)
         if code is None:
             return
-        standing, leaf = self.by_code[code], self._book.size
+        standing, leaf = self.by_code[code], self._state.size
         day = standing.date
         assert day is not None, "it was waited for"
         if isinstance(line, BatchPosted):

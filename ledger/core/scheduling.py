@@ -15,19 +15,18 @@ from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Book
 from ledger.core.dates import LAST_DATE, date_of, moment_of, shifted
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import (
+from ledger.core.leaves import AnyLeaf, Occurrence
+from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, Side, Word
+from ledger.core.personal import looks_personal
+from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import (
     HOLIDAYS_MAX,
-    AnyLeaf,
     Every,
     HolidaysSet,
-    Occurrence,
     Schedule,
     ScheduleSet,
     Shift,
 )
-from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, Side, Word
-from ledger.core.personal import looks_personal
-from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.schedules import MINUTE_US, SCHEDULER, Standing, attempt_id
 
 TimeText = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]

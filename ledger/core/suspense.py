@@ -3,9 +3,9 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.core.lines import AnyState, StateSuspended
 from ledger.core.model import OneSide
 from ledger.core.parts import Part
+from ledger.core.state_lines import AnyState, StateSuspended
 from ledger.core.undo import Undo
 
 

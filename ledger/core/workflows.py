@@ -5,20 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    StateWhitelist,
-    StateWorkflow,
-    WhitelistSet,
-    Workflow,
-    WorkflowSet,
-)
+from ledger.core.leaves import AnyLeaf
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import WhitelistSet, Workflow, WorkflowSet
+from ledger.core.state_lines import AnyState, StateWhitelist, StateWorkflow
 
 if TYPE_CHECKING:
-    from ledger.core.book import Book
+    from ledger.core.state import State
 
 A_MONTH: Final = 30 * 86_400  # Seconds.
 
@@ -36,10 +30,10 @@ class Workflows(Part):
     takes = (WorkflowSet, WhitelistSet)
     keeps = (StateWorkflow, StateWhitelist)
 
-    def __init__(self, book: "Book") -> None:
+    def __init__(self, state: "State") -> None:
         self.own: dict[str, Workflow | None] = {}  # None: removed.
         self.whitelist: set[tuple[int, int]] = set()  # Account and partner.
-        self._book = book
+        self._state = state
 
     def get(self, code: str) -> Workflow | None:
         """A workflow as it is now."""
@@ -58,7 +52,7 @@ class Workflows(Part):
                     return Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
             case WorkflowSet(rule=Workflow() as rule) if not _is_possible(rule):
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            case WhitelistSet() if max(line.account, line.partner) > self._book.accounts:
+            case WhitelistSet() if max(line.account, line.partner) > self._state.accounts:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
             case WhitelistSet() if line.account == line.partner:
                 return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER)

@@ -20,17 +20,13 @@ from msgspec import UNSET, Struct
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, Transfer
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import Transfer
 from ledger.core.model import Account, Action, Currency, Phase
 from ledger.core.terms import NO_NOTE, Note, day_of
 from ledger.journal.batches import read_body
 from ledger.journal.checkpoints import Checkpoint, parse_body
-from ledger.journal.directory import (
-    BrokenExport,
-    ExportDirectory,
-    Progress,
-    Recorded,
-)
+from ledger.journal.directory import BrokenExport, ExportDirectory, Progress, Recorded
 from ledger.journal.faults import BrokenProof
 from ledger.journal.notes import parse_note
 from ledger.journal.replay import History, References, replay

@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 from msgspec import UNSET, Struct
 
 from ledger.core.faults import LedgerFault
-from ledger.core.lines import BatchPosted
+from ledger.core.leaves import BatchPosted
 from ledger.exports.readme import keys_text, readme
 from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.checkpoints import Checkpoint, open_checkpoint

@@ -15,9 +15,10 @@ from msgspec import UNSET, Struct
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
-from ledger.core.lines import BatchPosted, Beside, Manifest, Outcome, Transfer
-from ledger.core.ports import StoredBatch
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import Beside, Manifest, Outcome, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Link, Note, levies_at, links_of
 from ledger.journal.canonical import (
     decode_leaf,

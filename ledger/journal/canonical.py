@@ -12,15 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from ledger.core.faults import MalformedLine
-from ledger.core.lines import (
-    LEAF_MAX,
-    AnyLeaf,
-    AnyState,
-    Line,
-    Manifest,
-    Outcome,
-    Transfer,
-)
+from ledger.core.leaves import AnyLeaf
+from ledger.core.lines import LEAF_MAX, Line, Manifest, Outcome, Transfer
+from ledger.core.state_lines import AnyState
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -27,7 +27,8 @@ from msgspec import UNSET, Meta, Struct
 
 from ledger.core.asked import DESCRIPTION_MAX
 from ledger.core.faults import LedgerFault, MalformedLine
-from ledger.core.lines import LEAF_MAX, BatchPosted, Line
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import LEAF_MAX, Line
 from ledger.core.model import Salt
 from ledger.journal.canonical import decode_leaf, encode_line, excerpt
 from ledger.journal.faults import BrokenProof

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from ledger.core.book import NOTHING_USED, Book, Posted
 from ledger.core.faults import JournalBroken, LedgerFault, MalformedLine
-from ledger.core.lines import AnyLeaf, BatchPosted, Manifest, Opening, Transfer
+from ledger.core.leaves import AnyLeaf, BatchPosted, Opening
+from ledger.core.lines import Manifest, Transfer
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal
 from ledger.core.terms import NO_NOTE, NO_PAST, Past, levies_at

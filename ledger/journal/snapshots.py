@@ -1,6 +1,6 @@
 """Snapshots: the whole state as lines, in chunks whose hashes are nodes of one tree.
 
-The lines of a snapshot (core/lines.py, State*) stand under one RFC 6962 root. A chunk is
+The lines of a snapshot (core/state_lines.py) stand under one RFC 6962 root. A chunk is
 8,192 lines, so its hash is a node of that tree and the root is made of the chunks' hashes
 alone; chunks can be hashed anywhere and in any order.
 """
@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, MalformedLine
-from ledger.core.lines import AnyState, Snapshot
+from ledger.core.leaves import Snapshot
+from ledger.core.state_lines import AnyState
 from ledger.journal.batches import root_of_lines
 from ledger.journal.canonical import decode_state, encode_lines
 from ledger.journal.merkle import root_of

@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken, LedgerFault, MalformedLine
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AccountOpened,
     AnyLeaf,
     BatchPosted,

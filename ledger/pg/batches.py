@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ledger.core.ports import StoredBatch
+from ledger.core.store import StoredBatch
 from ledger.pg import queries
 from ledger.pg.frames import unpack
 from ledger.pg.pool import Database

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from ledger.core.book import Posted
-from ledger.core.ports import NewBatch
+from ledger.core.store import NewBatch
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)  # No flags, no extension.
 TRAILER: Final = struct.pack(">h", -1)

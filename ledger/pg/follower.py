@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ledger.core.faults import JournalBroken, LedgerFault, StoreUnavailable
-from ledger.core.lines import Opening
+from ledger.core.leaves import Opening
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import queries
 from ledger.pg.frames import unpack

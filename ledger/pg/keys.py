@@ -2,8 +2,8 @@
 
 import asyncpg
 
+from ledger.core.asked import Caller
 from ledger.core.model import Role
-from ledger.core.ports import Caller
 from ledger.pg import queries
 from ledger.pg.pool import Database
 

@@ -6,7 +6,8 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ledger.core.ports import DayBalances, Movement, StoredBatch, TransferRow
+from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import batches, queries

@@ -20,8 +20,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import asyncpg
@@ -34,17 +33,30 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Snapshot
-from ledger.core.model import Phase
-from ledger.core.ports import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
+from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
 from ledger.journal.batches import read_levies
-from ledger.journal.canonical import decode_leaf
 from ledger.pg import queries
 from ledger.pg.batches import batches_by_id
 from ledger.pg.copy import COLUMNS, pack_transfers
 from ledger.pg.frames import pack, unpack
 from ledger.pg.pool import Database
+from ledger.pg.rows import (
+    INSERT_MAX,
+    account_rows,
+    batch_columns,
+    checkpoint_size,
+    count_transfers,
+    detail_rows,
+    is_small,
+    link_rows,
+    places,
+    proposal_rows,
+    reference_rows,
+    snapshot_columns,
+    tile_rows,
+    transfer_columns,
+)
 from ledger.pg.sqlstates import ERRORS, answering
 
 if TYPE_CHECKING:
@@ -93,8 +105,6 @@ COMMIT: Final = "COMMIT"
 ROLLBACK: Final = "ROLLBACK"
 
 CLOCK_AHEAD_MAX_US: Final = 60_000_000
-# Up to here an INSERT is faster than a COPY, which takes one more round trip.
-INSERT_MAX: Final = 256
 # Named in a COPY, so that it bears a column that a later release adds.
 TRANSFER_COLUMNS: Final = [name for name, _ in COLUMNS]
 LEAF_COLUMNS: Final = ["ledger_id", "leaf_index", "line", "hash"]
@@ -112,10 +122,8 @@ END_TRIES_MAX: Final = 10
 REPLAY_LEAVES: Final = 4_096
 REPLAY_BYTES: Final = 2_000_000  # Of lines and compressed bodies, for one page.
 PAGE_BYTES: Final = 16_000_000  # Of lines and bodies given out at once.
-SNAPSHOT_MARK: Final = b'"line":"snapshot"'  # Quotes inside a string would be escaped.
 
 Hook = Callable[[int], Awaitable[None]]
-Columns = list[list[Any]]
 
 
 class _Writer:
@@ -132,7 +140,7 @@ class _Writer:
 
 
 class PgStore:
-    """Store (core/ports.py) in a database.
+    """Store (core/store.py) in a database.
 
     Args:
         before_commit: called with the ledger when all but the COMMIT is done. For tests.
@@ -220,7 +228,7 @@ class PgStore:
     # ---- one transaction for a group
 
     async def commit(self, group: Group) -> None:
-        """Commit a group (core/ports.py).
+        """Commit a group (core/store.py).
 
         Cancelling it is safe at any time: before the COMMIT nothing is recorded, and at the
         COMMIT the outcome is unknown. Either way the ledger must be taken again.
@@ -253,7 +261,7 @@ class PgStore:
         before, after = group.before, group.after
         assert len(group.leaves) == len(group.hashes) == after.size - before.size, "one group"
         await session.execute(BEGIN)
-        if _is_small(group):
+        if is_small(group):
             clock_us = await self._write_posts(session, group)
         else:
             clock_us = await self._write_all(session, group)
@@ -276,7 +284,7 @@ class PgStore:
             *batch_columns(group.batches),
             checkpoint_size(group.checkpoint) if group.checkpoint else 0,
             group.checkpoint,
-            *_places(group),
+            *places(group),
         )
         return clock_us
 
@@ -289,11 +297,11 @@ class PgStore:
         for query, columns in (
             (INSERT_BATCHES, batch_columns(group.batches)),
             (INSERT_SNAPSHOTS, snapshot_columns(before.size, group.leaves)),
-            (INSERT_TILES, [list(c) for c in zip(*_tiles(group), strict=True)]),
-            (INSERT_REFERENCES, [list(c) for c in zip(*_references(group), strict=True)]),
-            (INSERT_DETAILS, [list(c) for c in zip(*_details(group), strict=True)]),
-            (INSERT_LINKS, [list(c) for c in zip(*_links(group), strict=True)]),
-            (INSERT_PROPOSALS, [list(c) for c in zip(*_proposals(group), strict=True)]),
+            (INSERT_TILES, [list(c) for c in zip(*tile_rows(group), strict=True)]),
+            (INSERT_REFERENCES, [list(c) for c in zip(*reference_rows(group), strict=True)]),
+            (INSERT_DETAILS, [list(c) for c in zip(*detail_rows(group), strict=True)]),
+            (INSERT_LINKS, [list(c) for c in zip(*link_rows(group), strict=True)]),
+            (INSERT_PROPOSALS, [list(c) for c in zip(*proposal_rows(group), strict=True)]),
             (DELETE_PROPOSALS, [list(group.settled)]),
         ):
             if columns and columns[0]:
@@ -302,7 +310,7 @@ class PgStore:
             size = checkpoint_size(group.checkpoint)
             await session.execute(KEEP_CHECKPOINT, ledger_id, size, group.checkpoint)
         # Last: who finds the head elsewhere has recorded nothing.
-        clock_us: int | None = await session.fetchval(MOVE_HEAD, ledger_id, *_places(group))
+        clock_us: int | None = await session.fetchval(MOVE_HEAD, ledger_id, *places(group))
         return clock_us
 
     async def _write_leaves(
@@ -312,7 +320,7 @@ class PgStore:
         rows = list(zip(indexes, group.leaves, group.hashes, strict=True))
         for table, names, query, some in (
             ("leaves", LEAF_COLUMNS, INSERT_LEAVES, rows),
-            ("accounts", ACCOUNT_COLUMNS, INSERT_ACCOUNTS, _accounts(group)),
+            ("accounts", ACCOUNT_COLUMNS, INSERT_ACCOUNTS, account_rows(group)),
         ):
             if len(some) > INSERT_MAX:
                 await session.copy_records_to_table(
@@ -328,7 +336,7 @@ class PgStore:
     async def _write_transfers(
         self, session: "Connection", ledger_id: int, new: Sequence[NewBatch]
     ) -> None:
-        count = _count(new)
+        count = count_transfers(new)
         if count > INSERT_MAX:
             stream = _handed_over(pack_transfers(ledger_id, new))
             await session.copy_to_table(
@@ -514,120 +522,3 @@ def _past(row: "Record") -> Past:
         is_levy=is_levy,
         levies=levies,
     )
-
-
-# ---- rows of a group, a list for each column
-
-
-def transfer_columns(new: Sequence[NewBatch]) -> Columns:
-    """The posted transfers of some batches, as INSERT_TRANSFERS takes them."""
-    columns: Columns = [[] for _ in range(10)]
-    for batch in new:
-        posted, days = batch.posted, batch.business_dates
-        if posted is None:
-            continue
-        count = len(posted.amount)
-        for column, values in zip(
-            columns,
-            (
-                range(posted.first_sequence, posted.first_sequence + count),
-                posted.debit,
-                posted.credit,
-                posted.amount,
-                posted.debit_balance,
-                posted.credit_balance,
-                [posted.number] * count,
-                posted.positions,
-                [days] * count if isinstance(days, date) else days,
-                posted.phases or [Phase.POSTED] * count,
-            ),
-            strict=True,
-        ):
-            column.extend(values)
-    return columns
-
-
-def batch_columns(new: Sequence[NewBatch]) -> Columns:
-    """Batches as INSERT_BATCHES takes them; their bodies are compressed here."""
-    rows = [
-        (
-            batch.batch,
-            batch.leaf_index,
-            None if batch.posted is None else batch.posted.number,
-            None if batch.posted is None else batch.posted.first_sequence,
-            0 if batch.posted is None else len(batch.posted.amount),
-            pack(batch.body),
-            pack(batch.outcomes),
-        )
-        for batch in new
-    ]
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def snapshot_columns(start: int, leaves: Sequence[bytes]) -> Columns:
-    """Which leaves are snapshots, and of which size."""
-    found = [
-        (start + i, leaf.size)
-        for i, line in enumerate(leaves)
-        if SNAPSHOT_MARK in line and isinstance(leaf := decode_leaf(line), Snapshot)
-    ]
-    return [list(column) for column in zip(*found, strict=True)]
-
-
-def _is_small(group: Group) -> bool:
-    """Whether a group is nothing but batches, with few transfers and nothing beside them."""
-    return (
-        len(group.batches) == len(group.leaves)
-        and not (group.tiles or group.proposals or group.settled)
-        and not any(b.references or b.details or b.links for b in group.batches)
-        and _count(group.batches) <= INSERT_MAX
-    )
-
-
-def _count(new: Sequence[NewBatch]) -> int:
-    return sum(len(batch.posted.amount) for batch in new if batch.posted is not None)
-
-
-def _places(group: Group) -> tuple[int, bytes, int, int, bytes]:
-    """Where the head must be, and where it goes."""
-    before, after = group.before, group.after
-    return before.size, before.root, before.epoch, after.size, after.root
-
-
-def checkpoint_size(note: bytes) -> int:
-    """The size a checkpoint note of ours is for: its second line."""
-    return int(note.split(b"\n", 2)[1])
-
-
-def _tiles(group: Group) -> list[tuple[int, int, bytes]]:
-    return [(tile.level, tile.index, tile.hashes) for tile in group.tiles]
-
-
-def _accounts(group: Group) -> list[tuple[int, str, str, str, str, bytes]]:
-    return [
-        (a.number, a.code, a.currency, a.nature.value, a.kind, a.holder) for a in group.accounts
-    ]
-
-
-def _references(group: Group) -> list[tuple[str, str, int]]:
-    return [
-        (batch.source, reference, sequence)
-        for batch in group.batches
-        for reference, sequence in batch.references
-    ]
-
-
-def _details(group: Group) -> list[tuple[int, bytes, str]]:
-    return [detail for batch in group.batches for detail in batch.details]
-
-
-def _links(group: Group) -> list[tuple[int, int, int]]:
-    return [
-        (link.target, link.sequence, link.amount)
-        for batch in group.batches
-        for link in batch.links
-    ]
-
-
-def _proposals(group: Group) -> list[tuple[UUID, bytes]]:
-    return [(proposal.batch, pack(proposal.asked)) for proposal in group.proposals]

@@ -14,28 +14,17 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core import changes
-from ledger.core.asked import AskedBatch
-from ledger.core.book import Book
-from ledger.core.changes import Closing
-from ledger.core.faults import MalformedRequest, StoreUnavailable
-from ledger.core.lines import (
-    AccountOpened,
-    AnyLeaf,
-    DayClosed,
-    DisputeEnded,
-    DisputeOpened,
-    KeyGrant,
-    LimitChanged,
-    Opening,
-    PolicySet,
-    SettingsChanged,
-    StatusChanged,
-    WhitelistSet,
-    WorkflowSet,
+from ledger.core.answered import (
+    ClosedDay,
+    DecisionOutcome,
+    LedgerView,
+    PostOutcome,
+    ProposalView,
+    Standing,
 )
-from ledger.core.model import DATE_MIN, Account, Role
-from ledger.core.ports import (
+from ledger.core.asked import (
     AskedAccount,
+    AskedBatch,
     AskedChange,
     AskedCurrency,
     AskedDays,
@@ -47,17 +36,27 @@ from ledger.core.ports import (
     AskedPolicy,
     AskedWorkflow,
     Caller,
-    ClosedDay,
-    DecisionOutcome,
-    LedgerView,
-    Notary,
-    PostOutcome,
-    ProposalView,
-    Standing,
-    Store,
-    Unless,
 )
+from ledger.core.book import Book
+from ledger.core.changes import Closing
+from ledger.core.faults import MalformedRequest, StoreUnavailable
+from ledger.core.leaves import (
+    AccountOpened,
+    AnyLeaf,
+    DayClosed,
+    DisputeEnded,
+    DisputeOpened,
+    KeyGrant,
+    LimitChanged,
+    Opening,
+    SettingsChanged,
+    StatusChanged,
+)
+from ledger.core.model import DATE_MIN, Account, Role
+from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import PolicySet, WhitelistSet, WorkflowSet
+from ledger.core.store import Store
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer

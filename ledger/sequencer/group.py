@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ledger.core.lines import AccountOpened, AnyLeaf
-from ledger.core.ports import Group, Head, NewBatch, NewProposal, NewTile
+from ledger.core.leaves import AccountOpened, AnyLeaf
+from ledger.core.store import Group, Head, NewBatch, NewProposal, NewTile
 from ledger.journal.canonical import encode_line, reads_back
 from ledger.journal.merkle import leaf_hash
 from ledger.journal.tiles import Edge, FullTile

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from ledger.core.book import NOTHING_USED, Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import Opening, Snapshot
-from ledger.core.ports import Head, Store, StoredLeaf, StoredSnapshot
+from ledger.core.leaves import Opening, Snapshot
+from ledger.core.store import Head, Store, StoredLeaf, StoredSnapshot
 from ledger.core.terms import NO_PAST, targets_of
 from ledger.journal.batches import TARGET, read_body
 from ledger.journal.canonical import decode_leaf

@@ -7,22 +7,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
+from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
-from ledger.core.lines import AnyLeaf, BatchRefused
-from ledger.core.ports import (
-    AskedDecision,
-    Caller,
-    DecisionOutcome,
-    PostOutcome,
-    ProposalReceipt,
-    StoredBatch,
-    Unless,
-)
+from ledger.core.leaves import AnyLeaf, BatchRefused
+from ledger.core.ports import Unless
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.sequencer.posting import receipt_again, same_posted, same_refused
 from ledger.sequencer.proposing import is_same

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.answered import Receipt, RefusedReceipt
+from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.door import (
     SALT,
@@ -23,10 +24,11 @@ from ledger.core.door import (
     write_terms,
 )
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted, BatchRefused, Manifest, Terms, Transfer
-from ledger.core.ports import Caller, NewBatch, Receipt, RefusedReceipt, StoredBatch
+from ledger.core.leaves import BatchPosted, BatchRefused
+from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import NewBatch, StoredBatch
 from ledger.core.terms import NO_PAST, Past, day_of
 from ledger.journal.batches import (
     read_body,

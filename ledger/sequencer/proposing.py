@@ -7,20 +7,14 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch
+from ledger.core.asked import AskedBatch, Caller
 from ledger.core.book import Book
 from ledger.core.door import resolve
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import (
-    MAKERS_MAX,
-    RESERVED_MAX,
-    BatchProposed,
-    Reserved,
-    Workflow,
-)
-from ledger.core.ports import Caller
+from ledger.core.leaves import MAKERS_MAX, RESERVED_MAX, BatchProposed, Reserved
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Workflow
 from ledger.sequencer.posting import Moment, line_shapes, poster_of, whole_digest
 
 _encoder = msgspec.json.Encoder(order="sorted")

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Mapping
 
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped
-from ledger.core.ports import Notary, Store
+from ledger.core.ports import Notary
+from ledger.core.store import Store
 from ledger.journal.merkle import consistency_proof, inclusion_proof, node_hash
 from ledger.journal.proofs import Proof, write_proof
 from ledger.journal.tiles import (

@@ -14,8 +14,8 @@ import msgspec
 
 from ledger.core.faults import StoreUnavailable
 from ledger.core.frozen import Frozen, StateSlice
-from ledger.core.lines import Snapshot
-from ledger.core.ports import Store
+from ledger.core.leaves import Snapshot
+from ledger.core.store import Store
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.snapshots import CHUNK, snapshot_root, write_chunk
 

@@ -20,7 +20,16 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import (
+    DecisionOutcome,
+    LedgerView,
+    PostOutcome,
+    ProposalReceipt,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+)
+from ledger.core.asked import AskedBatch, AskedDecision, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing, as_batch
 from ledger.core.days import A_DAY
@@ -37,7 +46,7 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.frozen import Frozen
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
     BatchProposed,
@@ -45,28 +54,12 @@ from ledger.core.lines import (
     ProposalDecided,
     SettingsChanged,
     Snapshot,
-    Workflow,
 )
 from ledger.core.model import Role
-from ledger.core.ports import (
-    AskedDecision,
-    Caller,
-    DecisionOutcome,
-    Head,
-    LedgerView,
-    NewBatch,
-    NewProposal,
-    Notary,
-    PostOutcome,
-    ProposalReceipt,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
-    Store,
-    StoredBatch,
-    Unless,
-)
+from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Workflow
+from ledger.core.store import Head, NewBatch, NewProposal, Store, StoredBatch
 from ledger.core.terms import targets_of
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge

@@ -17,23 +17,16 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from ledger.core.amounts import AMOUNT_MAX, show_amount
-from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.answered import Receipt, RunReport, Unpaid
+from ledger.core.asked import AskedBatch, AskedRun, AskedTerms, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.demurrage import Due, charged_by
 from ledger.core.faults import MalformedRequest
 from ledger.core.fees import period_of
 from ledger.core.model import Mode, Side, Status
-from ledger.core.ports import (
-    AskedRun,
-    Caller,
-    Desk,
-    Reads,
-    Receipt,
-    RunReport,
-    StoredBatch,
-    Unpaid,
-)
+from ledger.core.ports import Desk, Reads
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import StoredBatch
 
 PART_ACCOUNTS: Final = 4_000  # Permanent: the ids of batches stand on it.
 WINDOW_PARTS: Final = 16  # Read at once: rows of an account lie anywhere among all.

@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ledger.core.answered import ProposalReceipt, Receipt, RefusedReceipt
+from ledger.core.asked import Caller
 from ledger.core.book import Book
 from ledger.core.faults import LedgerFault, MalformedRequest
-from ledger.core.lines import AnyLeaf, Occurrence
+from ledger.core.leaves import AnyLeaf, Occurrence
 from ledger.core.model import Role
-from ledger.core.ports import Caller, Desk, ProposalReceipt, Receipt, RefusedReceipt
+from ledger.core.ports import Desk
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.schedules import MINUTE_US, SCHEDULER
 from ledger.core.scheduling import Agenda, Due, agenda, batch_of, id_used, no_more_due

@@ -21,7 +21,10 @@ from ledger.api.auth import make_key
 from ledger.api.server import Runner, make_runner
 from ledger.api.service import Settings
 from ledger.core.model import Role
-from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads, MemoryStore
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.keys import MemoryKeys
+from ledger.memory.reads import MemoryReads
+from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.services.runs import Runs
 from tests.sequencer.houses import House, furnish

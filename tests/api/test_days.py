@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ledger.api.answers import show_time
+from ledger.api.answers.base import show_time
 from tests.api.offices import CAJA, Office, pay, uid
 
 DAY_US = 86_400_000_000

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from ledger.api.auth import KeyRing, Reach, digest_of, make_key
 from ledger.api.problems import Problem
+from ledger.core.asked import Caller
 from ledger.core.model import Role
-from ledger.core.ports import Caller
-from ledger.memory import MemoryDatabase, MemoryKeys
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.keys import MemoryKeys
 
 CODES = st.text("ab:*"[:3], min_size=1, max_size=4)
 

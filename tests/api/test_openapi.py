@@ -10,9 +10,12 @@ import pytest
 
 from ledger.api.app import make_app
 from ledger.api.openapi import document
-from ledger.api.routes import ROUTES, Route
+from ledger.api.routes import ROUTES
+from ledger.api.routes.route import Route
 from ledger.api.watch import read_page
-from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.keys import MemoryKeys
+from ledger.memory.reads import MemoryReads
 from tests.api.offices import Office
 from tests.sequencer.houses import House
 

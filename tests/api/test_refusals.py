@@ -17,7 +17,18 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.refusals import RefusalCode
-from ledger.core.texts import LANGUAGES, TEXTS, sentence, title
+from ledger.core.texts import (
+    TEXTS,
+    accounts,
+    approvals,
+    days,
+    rules,
+    sentence,
+    service,
+    title,
+    transfers,
+)
+from ledger.core.texts.text import LANGUAGES
 from tests.api.offices import CAJA, Office, open_office, pay, uid
 from tests.sequencer.houses import House
 
@@ -455,6 +466,11 @@ def test_every_code_has_words_in_every_language() -> None:
             assert sentence(code, language).endswith((".", "…"))
             assert "{" not in sentence(code, language)
             assert not title(code, language).endswith(".")
+
+
+def test_a_code_has_its_words_in_one_file_only() -> None:
+    rooms = (accounts, approvals, days, rules, service, transfers)
+    assert sum(len(room.TEXTS) for room in rooms) == len(TEXTS)
 
 
 def test_facts_of_all_languages_are_the_same() -> None:

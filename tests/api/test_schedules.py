@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ledger.api import answers
+from ledger.api.answers import schedules as answers
 from ledger.services.scheduler import Scheduler
 from tests.api.offices import CAJA, Office, pay
 

@@ -7,14 +7,14 @@ from uuid import UUID
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import NOTHING_USED, Book, Posted
 from ledger.core.door import SALT, chance_needed, resolve, write_lines, write_manifest
-from ledger.core.lines import (
-    RULES,
+from ledger.core.leaves import (
     AccountOpened,
     CurrencyAdded,
     LimitChanged,
     Opening,
     StatusChanged,
 )
+from ledger.core.lines import RULES
 from ledger.core.model import CurrencyKind, Mode, Nature, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import NO_PAST, Past

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import StatusChanged
+from ledger.core.leaves import StatusChanged
 from ledger.core.model import Status
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf, encode_line

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import AccountOpened, CurrencyAdded, StatusChanged
+from ledger.core.leaves import AccountOpened, CurrencyAdded, StatusChanged
 from ledger.core.model import CurrencyKind, Nature, Status
 from ledger.core.refusals import Refusal
 from ledger.journal.batches import root_of_lines

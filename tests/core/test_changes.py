@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from ledger.core import changes
 from ledger.core.amounts import show_amount
+from ledger.core.asked import AskedAccount, AskedChange, AskedCurrency
 from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedAmount
-from ledger.core.lines import AccountOpened
+from ledger.core.leaves import AccountOpened
 from ledger.core.model import NO_LOWER, NO_UPPER, CurrencyKind, Nature, Status
 from ledger.core.personal import looks_personal
-from ledger.core.ports import AskedAccount, AskedChange, AskedCurrency
 from ledger.core.refusals import Refusal
 from tests.core.books import NOW, add, batch, opened, pay, post
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.core.dates import LAST_DATE, date_of, moment_of, number_from, shifted
 from ledger.core.days import last_day
-from ledger.core.lines import Schedule
+from ledger.core.rule_leaves import Schedule
 
 A_DAY = timedelta(days=1)
 DAYS = st.dates(date(1999, 1, 1), date(2030, 12, 31))

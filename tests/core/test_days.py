@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from ledger.core.asked import AskedTerms
 from ledger.core.book import Book, Posted
-from ledger.core.lines import Act, DayClosed, DayOpened, PeriodMarked, SettingsChanged
+from ledger.core.leaves import DayClosed, DayOpened, PeriodMarked, SettingsChanged
+from ledger.core.lines import Act
 from ledger.core.model import DaysBy, Late, Phase
 from ledger.core.refusals import Refusal
 from ledger.journal.snapshots import chunks_of, restore_chunk

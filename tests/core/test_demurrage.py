@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from ledger.core.book import Book
 from ledger.core.demurrage import Due, charge, charged_by
 from ledger.core.fees import period_of
-from ledger.core.lines import AnyLeaf, Demurrage, DemurrageSet, Fee, FeeSet
+from ledger.core.leaves import AnyLeaf
 from ledger.core.periods import Period, parse_period, span_of, spans
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import Demurrage, DemurrageSet, Fee, FeeSet
 from ledger.journal.snapshots import chunks_of, restore_chunk
 from tests.core.books import NOW, add, opened
 

@@ -11,9 +11,10 @@ from ledger.core.asked import AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedLine
 from ledger.core.levies import LEVIES_MAX, given_back, levied
-from ledger.core.lines import BESIDE_MAX, Levy, LevySet
+from ledger.core.lines import BESIDE_MAX
 from ledger.core.model import Action, Side
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import Levy, LevySet
 from ledger.core.terms import Past
 from ledger.journal.batches import write_outcomes
 from ledger.journal.canonical import decode_leaf, decode_outcomes

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from ledger.core.asked import AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import (
-    Act,
+from ledger.core.leaves import (
     AnyLeaf,
     CurrencyAdded,
     EarnedRule,
@@ -21,6 +20,7 @@ from ledger.core.lines import (
     PaymentLimits,
     StatusChanged,
 )
+from ledger.core.lines import Act
 from ledger.core.model import AMOUNT_MAX, Action, CurrencyKind, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past

@@ -10,25 +10,21 @@ from msgspec import UNSET
 
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
-    ApprovalRule,
     BatchProposed,
     BatchRefused,
     DisputeEnded,
     DisputeOpened,
     KeyGrant,
-    PolicySet,
     ProposalDecided,
     Reserved,
-    Transfer,
-    WhitelistSet,
-    Workflow,
-    WorkflowSet,
 )
+from ledger.core.lines import Transfer
 from ledger.core.model import Role, Status
 from ledger.core.proposals import OPEN_TRANSFERS_MAX
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import ApprovalRule, PolicySet, WhitelistSet, Workflow, WorkflowSet
 from ledger.journal.snapshots import Chunk, chunks_of, restore_chunk
 from tests.core.books import EACH, NOW, TODAY, add, batch, opened, pay, post, set_status
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from ledger.core.asked import AskedTerms
 from ledger.core.book import Book, Posted
-from ledger.core.lines import AccountOpened, CurrencyAdded, Reserve, ReserveSet
+from ledger.core.leaves import AccountOpened, CurrencyAdded
 from ledger.core.model import Action, CurrencyKind, Nature
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import Reserve, ReserveSet
 from tests.core.books import NOW, add, batch, opened, pay, post
 from tests.core.test_demurrage import restored
 

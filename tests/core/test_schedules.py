@@ -8,14 +8,9 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import (
-    BatchRefused,
-    HolidaysSet,
-    Occurrence,
-    Schedule,
-    ScheduleSet,
-)
+from ledger.core.leaves import BatchRefused, Occurrence
 from ledger.core.refusals import RefusalCode
+from ledger.core.rule_leaves import HolidaysSet, Schedule, ScheduleSet
 from ledger.core.schedules import SCHEDULER, attempt_id
 from ledger.journal.snapshots import chunks_of, restore_chunk
 from tests.core.books import NOW, ORIGIN, add, opened

@@ -8,7 +8,8 @@ from ledger.core.amounts import parse_amount
 from ledger.core.asked import AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedRequest
-from ledger.core.lines import HoldsExpired, LimitChanged, Rate, StatusChanged, Terms, Transfer
+from ledger.core.leaves import HoldsExpired, LimitChanged, StatusChanged
+from ledger.core.lines import Rate, Terms, Transfer
 from ledger.core.model import Action, Flag, Phase, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past, links_of

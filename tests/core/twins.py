@@ -25,22 +25,14 @@ from ledger.core.door import (
 )
 from ledger.core.faults import JournalBroken
 from ledger.core.fees import left_of, period_of
-from ledger.core.lines import (
-    AnyLeaf,
-    AnyState,
-    BatchPosted,
-    BatchRefused,
-    Beside,
-    KeyGrant,
-    Manifest,
-    Rate,
-    Transfer,
-)
+from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused, KeyGrant
+from ledger.core.lines import Beside, Manifest, Rate, Transfer
 from ledger.core.model import Action, Late, Mode, Phase, Side
-from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.scheduling import agenda
 from ledger.core.scheduling import batch_of as attempt_of
+from ledger.core.state_lines import AnyState
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Link, Past, links_of, targets_of
 from ledger.journal.batches import Body, read_posted, root_of_lines, write_body, write_outcomes
 from ledger.journal.canonical import decode_leaf, encode_line

@@ -20,15 +20,11 @@ from hypothesis import strategies as st
 
 from ledger.core.amounts import show_amount
 from ledger.core.days import hash_of
-from ledger.core.lines import DayClosed
+from ledger.core.leaves import DayClosed
 from ledger.core.model import Account, CurrencyKind, Late, Mode, Nature, Status
 from ledger.exports.beancount import write_beancount
 from ledger.exports.hledger import write_hledger
-from ledger.exports.names import (
-    beancount_account,
-    beancount_code,
-    hledger_account,
-)
+from ledger.exports.names import beancount_account, beancount_code, hledger_account
 from ledger.journal.directory import BrokenExport
 from tests.building import NO_BOUND, Building, a_bit_of_everything, many, under_terms
 

@@ -12,16 +12,15 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.days import hash_of
-from ledger.core.lines import (
-    Act,
+from ledger.core.leaves import (
     AnyLeaf,
     DayClosed,
     DayOpened,
     DayTotal,
     PeriodMarked,
     SettingsChanged,
-    Terms,
 )
+from ledger.core.lines import Act, Terms
 from ledger.core.model import DaysBy, Late, Mode
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.verify import Report, verify_export

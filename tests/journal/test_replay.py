@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import BatchPosted
+from ledger.core.leaves import BatchPosted
 from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.replay import History, replay
 from tests.building import Building, under_terms

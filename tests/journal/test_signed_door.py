@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.core.faults import JournalBroken, MalformedLine
-from ledger.core.lines import BatchPosted, Manifest, Transfer
+from ledger.core.leaves import BatchPosted
+from ledger.core.lines import Manifest, Transfer
 from ledger.journal.batches import Body, read_body, write_body
 from ledger.journal.canonical import encode_line
 from ledger.journal.checkpoints import (

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.lines import Snapshot
+from ledger.core.leaves import Snapshot
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.snapshots import Chunk, check_snapshot, chunks_of, restore_chunk
 from tests.building import Building, a_bit_of_everything

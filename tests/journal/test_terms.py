@@ -15,21 +15,11 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.door import commitment
-from ledger.core.lines import (
-    EXPIRED_MAX,
-    LEAF_MAX,
-    BatchPosted,
-    Beside,
-    HoldsExpired,
-    Outcome,
-    Rate,
-    Snapshot,
-    Terms,
-    Transfer,
-)
+from ledger.core.leaves import EXPIRED_MAX, BatchPosted, HoldsExpired, Snapshot
+from ledger.core.lines import LEAF_MAX, Beside, Outcome, Rate, Terms, Transfer
 from ledger.core.model import Action, Flag, Mode, Nature, Phase, Side, Status
-from ledger.core.ports import StoredBatch
 from ledger.core.refusals import Refusal
+from ledger.core.store import StoredBatch
 from ledger.core.terms import Past
 from ledger.journal import directory
 from ledger.journal.batches import read_posted, read_refusals, root_of_lines, write_outcomes

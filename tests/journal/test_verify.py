@@ -15,13 +15,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.book import Posted
-from ledger.core.lines import (
-    AccountOpened,
-    BatchPosted,
-    BatchRefused,
-    CurrencyAdded,
-    Snapshot,
-)
+from ledger.core.leaves import AccountOpened, BatchPosted, BatchRefused, CurrencyAdded, Snapshot
 from ledger.core.model import CurrencyKind, Mode, Nature
 from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.directory import Recorded, bodies_path
@@ -29,15 +23,7 @@ from ledger.journal.faults import BrokenProof
 from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.tiles import TILE_WIDTH
 from ledger.journal.verify import Report, describe, verify_export
-from tests.building import (
-    DAY,
-    NOON,
-    ORIGIN,
-    Building,
-    a_bit_of_everything,
-    many,
-    signer_of,
-)
+from tests.building import DAY, NOON, ORIGIN, Building, a_bit_of_everything, many, signer_of
 
 
 @pytest.fixture(scope="module")

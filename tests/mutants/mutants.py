@@ -182,6 +182,31 @@ MUTANTS = (
             "        self.transfers += len(posting.positions) - 1\n",
         ),
         (
+            "control sums hide an unknown account",
+            "(min(debit) == 0 or min(credit) == 0)",
+            "min(debit) == 0",
+        ),
+        (
+            "an amount counts for nobody's currency",
+            "code = self.currency_of(d or c)\n            sums[code] = sums.get(code, 0) + a",
+            "code = self.currency_of(d)\n            sums[code] = sums.get(code, 0) + a",
+        ),
+        (
+            "what is late goes where it may not",
+            "is_moved = late is Late.NEXT_OPEN_DAY",
+            "is_moved = True",
+        ),
+        ("a reference is given twice in a batch", "(t.reference in seen or ", "("),
+        ("nothing is a reference", "if t.reference and (t.reference", "if (t.reference"),
+        (
+            "the reference is asked before the account",
+            "self.why_never(position, d, c) or barred.get(position)",
+            "barred.get(position) or self.why_never(position, d, c)",
+        ),
+    ),
+    *_of(
+        "ledger/core/state.py",
+        (
             "time may go back",
             "if line.recorded_at < self.recorded_at:",
             "if line.recorded_at < 0:",
@@ -198,13 +223,13 @@ MUTANTS = (
         ),
         (
             "bounds may not meet",
-            "_or(line.lower, NO_LOWER) > _or(line.upper, NO_UPPER)",
-            "_or(line.lower, NO_LOWER) >= _or(line.upper, NO_UPPER)",
+            "or_else(line.lower, NO_LOWER) > or_else(line.upper, NO_UPPER)",
+            "or_else(line.lower, NO_LOWER) >= or_else(line.upper, NO_UPPER)",
         ),
         (
             "a bound that was taken away stays",
-            "self._upper[line.account] = _or(line.upper, NO_UPPER)",
-            "self._upper[line.account] = _or(line.upper, self._upper[line.account])",
+            "self._upper[line.account] = or_else(line.upper, NO_UPPER)",
+            "self._upper[line.account] = or_else(line.upper, self._upper[line.account])",
         ),
         (
             "what is held can be spent",
@@ -242,28 +267,6 @@ MUTANTS = (
             "self._status += bytes(len(lines))",
         ),
         (
-            "control sums hide an unknown account",
-            "(min(debit) == 0 or min(credit) == 0)",
-            "min(debit) == 0",
-        ),
-        (
-            "an amount counts for nobody's currency",
-            "code = self.currency_of(d or c)\n            sums[code] = sums.get(code, 0) + a",
-            "code = self.currency_of(d)\n            sums[code] = sums.get(code, 0) + a",
-        ),
-        (
-            "what is late goes where it may not",
-            "is_moved = late is Late.NEXT_OPEN_DAY",
-            "is_moved = True",
-        ),
-        ("a reference is given twice in a batch", "(t.reference in seen or ", "("),
-        ("nothing is a reference", "if t.reference and (t.reference", "if (t.reference"),
-        (
-            "the reference is asked before the account",
-            "self.why_never(position, d, c) or barred.get(position)",
-            "barred.get(position) or self.why_never(position, d, c)",
-        ),
-        (
             "less than nothing is available",
             "available = max(0, self.balance[d] + comes_back - self.floor[d])",
             "available = self.balance[d] + comes_back - self.floor[d]",
@@ -275,7 +278,7 @@ MUTANTS = (
         ),
     ),
     *_of(
-        "ledger/core/book.py",
+        "ledger/core/state.py",
         (
             "a journal may skip sequences",
             "(line.number, line.first_sequence) != (self.batches, first)",
@@ -576,7 +579,7 @@ MUTANTS = (
     ),
     *_of(
         "ledger/core/frozen.py",
-        ("a frozen book goes on", "book.balance.copy()", "book.balance"),
+        ("a frozen book goes on", "state.balance.copy()", "state.balance"),
         (
             "the last account is not in the snapshot",
             "min(stop - offset, self.accounts + 1)",

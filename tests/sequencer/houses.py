@@ -8,13 +8,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.asked import (
+    AskedAccount,
+    AskedBatch,
+    AskedCurrency,
+    AskedLedger,
+    AskedTransfer,
+    Caller,
+)
 from ledger.core.book import Book
 from ledger.core.model import CurrencyKind, Mode, Role
-from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger, Caller
 from ledger.core.refusals import Refusal
 from ledger.journal.replay import History, replay
-from ledger.memory import MemoryDatabase, MemoryStore
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter

@@ -11,19 +11,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import UNSET
 
-from ledger.core.lines import DayClosed
-from ledger.core.model import CurrencyKind, DaysBy, Late
-from ledger.core.ports import (
+from ledger.core.answered import ClosedDay, Receipt, RefusedReceipt
+from ledger.core.asked import (
     AskedAccount,
     AskedAct,
     AskedCurrency,
     AskedDays,
     AskedLedger,
     AskedMark,
-    ClosedDay,
-    Receipt,
-    RefusedReceipt,
 )
+from ledger.core.leaves import DayClosed
+from ledger.core.model import CurrencyKind, DaysBy, Late
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer

@@ -25,10 +25,12 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
+from ledger.core.answered import Receipt
 from ledger.core.asked import AskedBatch
 from ledger.core.book import Book
 from ledger.core.faults import LedgerFault, WriterReplaced
-from ledger.core.ports import Head, Notary, Receipt
+from ledger.core.ports import Notary
+from ledger.core.store import Head
 from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey

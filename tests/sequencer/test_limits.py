@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.core.asked import AskedTerms
-from ledger.core.faults import MalformedRequest, OutcomeUnknown
-from ledger.core.lines import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
-from ledger.core.model import Account, Action, Status
-from ledger.core.ports import (
+from ledger.core.answered import Standing
+from ledger.core.asked import (
     AskedAccount,
     AskedAct,
     AskedChange,
@@ -17,8 +14,11 @@ from ledger.core.ports import (
     AskedLedger,
     AskedLimits,
     AskedPayments,
-    Standing,
+    AskedTerms,
 )
+from ledger.core.faults import MalformedRequest, OutcomeUnknown
+from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
+from ledger.core.model import Account, Action, Status
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer

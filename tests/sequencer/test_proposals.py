@@ -8,30 +8,20 @@ from uuid import UUID
 import pytest
 from msgspec import UNSET
 
+from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+from ledger.core.asked import AskedDecision, AskedKey, AskedPolicy, AskedWorkflow, Caller
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
-    ApprovalRule,
     BatchPosted,
     BatchProposed,
     BatchRefused,
     ProposalDecided,
-    Workflow,
 )
 from ledger.core.model import Role
-from ledger.core.ports import (
-    AskedDecision,
-    AskedKey,
-    AskedPolicy,
-    AskedWorkflow,
-    Caller,
-    ProposalReceipt,
-    ProposalView,
-    Receipt,
-    RefusedReceipt,
-)
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, Workflow
 from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import replay

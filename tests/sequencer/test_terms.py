@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.core.answered import PostOutcome, Receipt, RefusedReceipt
 from ledger.core.asked import AskedTerms, AskedTransfer
-from ledger.core.lines import HoldsExpired
+from ledger.core.leaves import HoldsExpired
 from ledger.core.model import Action, Phase, Side
-from ledger.core.ports import PostOutcome, Receipt, RefusedReceipt
 from ledger.core.refusals import RefusalCode
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer

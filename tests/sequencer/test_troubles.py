@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ledger.core.answered import LedgerView, Receipt, RefusedReceipt
+from ledger.core.asked import AskedAccount, AskedChange, AskedLedger, Caller
 from ledger.core.book import Book
 from ledger.core.faults import (
     JournalBroken,
@@ -23,24 +25,13 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.model import Role, Status
-from ledger.core.ports import (
-    AskedAccount,
-    AskedChange,
-    AskedLedger,
-    Caller,
-    Group,
-    LedgerView,
-    Receipt,
-    RefusedReceipt,
-    StoredLeaf,
-    StoredSnapshot,
-)
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.store import Group, StoredLeaf, StoredSnapshot
 from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey
 from ledger.journal.proofs import parse_proof, verify_proof
 from ledger.journal.replay import replay
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.sequencer import snapshotting
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import Receipt, RefusedReceipt
+from ledger.core.asked import AskedBatch, AskedChange, AskedLedger
 from ledger.core.faults import (
     ClockAhead,
     MalformedAmount,
@@ -18,7 +19,6 @@ from ledger.core.faults import (
     WriterReplaced,
 )
 from ledger.core.model import Status
-from ledger.core.ports import AskedChange, AskedLedger, Receipt, RefusedReceipt
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import leaf_hashes, root_of

@@ -11,21 +11,14 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from ledger.core import rules
-from ledger.core.asked import AskedBatch
+from ledger.core.answered import PostOutcome, Receipt, RunReport
+from ledger.core.asked import AskedAccount, AskedBatch, AskedChange, AskedRun
 from ledger.core.faults import StoreUnavailable
-from ledger.core.lines import SettingsChanged
+from ledger.core.leaves import SettingsChanged
 from ledger.core.model import DaysBy
-from ledger.core.ports import (
-    AskedAccount,
-    AskedChange,
-    AskedRun,
-    PostOutcome,
-    Receipt,
-    RunReport,
-)
 from ledger.core.refusals import Refusal
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedRate
-from ledger.memory import MemoryReads
+from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.services import runs as services
 from ledger.services.runs import Runs

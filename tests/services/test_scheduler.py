@@ -13,24 +13,23 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from ledger.core.answered import Receipt
+from ledger.core.asked import AskedChange, AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.dates import moment_of
 from ledger.core.faults import LedgerFault, OutcomeUnknown, StoreUnavailable, WriterReplaced
-from ledger.core.lines import (
+from ledger.core.leaves import (
     AnyLeaf,
-    ApprovalRule,
     BatchPosted,
     BatchProposed,
     BatchRefused,
     DayOpened,
     Occurrence,
-    PolicySet,
-    ScheduleSet,
     SettingsChanged,
 )
 from ledger.core.model import DaysBy, Role, Status
-from ledger.core.ports import AskedChange, AskedDecision, Caller, Receipt
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import ApprovalRule, PolicySet, ScheduleSet
 from ledger.core.schedules import SCHEDULER
 from ledger.core.scheduling import (
     Agenda,

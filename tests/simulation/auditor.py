@@ -52,21 +52,14 @@ from tests.simulation.rules import (
 )
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.asked import AskedBatch, AskedTransfer
+    from ledger.core.answered import ClosedDay, LedgerView, Receipt, RefusedReceipt
+    from ledger.core.asked import AskedAccount, AskedBatch, AskedCurrency, AskedTransfer
     from ledger.core.book import Book, Posted
-    from ledger.core.lines import Opening
+    from ledger.core.leaves import Opening
     from ledger.core.model import Account
-    from ledger.core.ports import (
-        AskedAccount,
-        AskedCurrency,
-        ClosedDay,
-        LedgerView,
-        Receipt,
-        RefusedReceipt,
-        TransferRow,
-    )
+    from ledger.core.ports import TransferRow
     from ledger.core.refusals import Refusal
-    from ledger.memory import MemoryDatabase
+    from ledger.memory.database import MemoryDatabase
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NONE = 2**63 - 1  # How the ledger shows that there is no bound, or its negative.

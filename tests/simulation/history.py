@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from ledger.core.asked import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
-from ledger.core.lines import HoldsExpired
+from ledger.core.leaves import HoldsExpired
 from ledger.core.model import CurrencyKind, Nature
-from ledger.core.ports import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past

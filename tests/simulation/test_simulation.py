@@ -18,18 +18,19 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from ledger import memory
-from ledger.core import book, levies, terms
+from ledger.core import levies, state, terms
 from ledger.core.book import Book
 from ledger.core.days import Days
 from ledger.core.frozen import STATUSES
 from ledger.core.holds import Holds
-from ledger.core.lines import AnyLeaf, Beside, HoldsExpired
+from ledger.core.leaves import AnyLeaf, HoldsExpired
+from ledger.core.lines import Beside
 from ledger.core.model import NO_LOWER, Status
 from ledger.core.suspense import Suspense
 from ledger.core.terms import Posting
 from ledger.journal.canonical import decode_state
-from ledger.memory import MemoryStore
+from ledger.memory.database import KeptLedger
+from ledger.memory.store import MemoryStore
 from ledger.sequencer import loading, pending, writer
 from ledger.sequencer.posting import receipt_again
 from ledger.sequencer.signed import SignedLog
@@ -129,25 +130,25 @@ def test_a_failure_says_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _lose_a_batch(patch: pytest.MonkeyPatch) -> None:
-    record = memory._record
+    record = KeptLedger.record
 
     def lose(ledger: Any, group: Any) -> None:
         record(ledger, group)
         if len(ledger.batch_at) > 3:
             ledger.batch_at.popitem()
 
-    patch.setattr(memory, "_record", lose)
+    patch.setattr(KeptLedger, "record", lose)
 
 
 def _lose_a_leaf_later(patch: pytest.MonkeyPatch) -> None:
-    keep = memory._keep_checkpoint
+    keep = KeptLedger.keep_checkpoint
 
     def lose(ledger: Any, size: int, note: bytes) -> None:
         keep(ledger, size, note)
         if len(ledger.lines) > 15:
             ledger.lines[12] = ledger.lines[13]
 
-    patch.setattr(memory, "_keep_checkpoint", lose)
+    patch.setattr(KeptLedger, "keep_checkpoint", lose)
 
 
 def _skip_a_bound(patch: pytest.MonkeyPatch) -> None:
@@ -251,7 +252,7 @@ def _say_that_nothing_was_recorded(patch: pytest.MonkeyPatch) -> None:
 def _let_two_write(patch: pytest.MonkeyPatch) -> None:
     async def commit(self: MemoryStore, ledger: Any, group: Any) -> None:
         await asyncio.sleep(0)
-        memory._record(ledger, group)
+        KeptLedger.record(ledger, group)
 
     patch.setattr(MemoryStore, "_commit", commit)
 
@@ -259,7 +260,7 @@ def _let_two_write(patch: pytest.MonkeyPatch) -> None:
 def _record_twice(patch: pytest.MonkeyPatch) -> None:
     """Neither the writer nor a unique key finds that a batch is there."""
     _forget_what_is_spent(patch)
-    patch.setattr(memory, "_check_rows", lambda *_: None)
+    patch.setattr(KeptLedger, "check", lambda *_: None)
 
 
 def _believe_a_snapshot(patch: pytest.MonkeyPatch) -> None:
@@ -358,12 +359,12 @@ def _pass_soft_bounds_in_silence(patch: pytest.MonkeyPatch) -> None:
 
 
 def _let_the_frozen_pay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(book, "_MAY_PAY", {*book._MAY_PAY, STATUSES.index(Status.FROZEN_DEBITS)})
+    patch.setattr(state, "_MAY_PAY", {*state._MAY_PAY, STATUSES.index(Status.FROZEN_DEBITS)})
 
 
 def _let_the_frozen_be_paid(patch: pytest.MonkeyPatch) -> None:
     frozen = STATUSES.index(Status.FROZEN_CREDITS)
-    patch.setattr(book, "_MAY_BE_PAID", {*book._MAY_BE_PAID, frozen})
+    patch.setattr(state, "_MAY_BE_PAID", {*state._MAY_BE_PAID, frozen})
 
 
 def _round_a_rate_up(patch: pytest.MonkeyPatch) -> None:

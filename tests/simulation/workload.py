@@ -32,7 +32,22 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.answered import Receipt, RefusedReceipt
+from ledger.core.asked import (
+    AskedAccount,
+    AskedAct,
+    AskedBatch,
+    AskedChange,
+    AskedCurrency,
+    AskedDays,
+    AskedKey,
+    AskedLedger,
+    AskedMark,
+    AskedTerms,
+    AskedTransfer,
+    Caller,
+    SoftBounds,
+)
 from ledger.core.book import Book
 from ledger.core.faults import (
     ClockAhead,
@@ -44,7 +59,7 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import Levy, LevySet, Rate
+from ledger.core.lines import Rate
 from ledger.core.model import (
     Action,
     CurrencyKind,
@@ -56,22 +71,9 @@ from ledger.core.model import (
     Side,
     Status,
 )
-from ledger.core.ports import (
-    AskedAccount,
-    AskedAct,
-    AskedChange,
-    AskedCurrency,
-    AskedDays,
-    AskedKey,
-    AskedLedger,
-    AskedMark,
-    Caller,
-    Receipt,
-    RefusedReceipt,
-    SoftBounds,
-)
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.memory import MemoryReads
+from ledger.core.rule_leaves import Levy, LevySet
+from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.pending import Built, Change
 from tests.simulation.auditor import Books, Seen

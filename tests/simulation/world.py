@@ -18,10 +18,13 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from ledger.core.asked import Caller
 from ledger.core.faults import LedgerFault, OutcomeUnknown, StoreUnavailable
-from ledger.core.ports import Caller, Group, Head
+from ledger.core.store import Group, Head
 from ledger.journal.checkpoints import Checkpoint
-from ledger.memory import MemoryDatabase, MemoryKeys, MemoryStore
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.keys import MemoryKeys
+from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter

@@ -8,8 +8,12 @@ import asyncpg
 import pytest
 
 from ledger.core.faults import OutcomeUnknown, StoreUnavailable
-from ledger.core.ports import Group, Keys, Reads, Store
-from ledger.memory import MemoryDatabase, MemoryKeys, MemoryReads, MemoryStore
+from ledger.core.ports import Keys, Reads
+from ledger.core.store import Group, Store
+from ledger.memory.database import MemoryDatabase
+from ledger.memory.keys import MemoryKeys
+from ledger.memory.reads import MemoryReads
+from ledger.memory.store import MemoryStore
 from ledger.pg.follower import Follower
 from ledger.pg.keys import PgKeys
 from ledger.pg.pool import Database

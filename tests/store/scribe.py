@@ -7,21 +7,18 @@ from uuid import UUID
 from msgspec import UNSET
 
 from ledger.core.book import Book, Posted
-from ledger.core.lines import (
-    RULES,
+from ledger.core.leaves import (
     AccountOpened,
     AnyLeaf,
     BatchPosted,
     BatchRefused,
     CurrencyAdded,
-    Manifest,
     Opening,
     Snapshot,
-    Terms,
-    Transfer,
 )
+from ledger.core.lines import RULES, Manifest, Terms, Transfer
 from ledger.core.model import CurrencyKind, Mode, Nature
-from ledger.core.ports import Group, Head, NewBatch, NewTile
+from ledger.core.store import Group, Head, NewBatch, NewTile
 from ledger.core.terms import NO_PAST, Past, links_of
 from ledger.journal.batches import write_body, write_outcomes
 from ledger.journal.canonical import encode_line

@@ -11,6 +11,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import astuple, replace
 
+from ledger.core.asked import Caller
 from ledger.core.days import hash_of
 from ledger.core.faults import (
     ClockAhead,
@@ -19,21 +20,22 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
-from ledger.core.lines import (
+from ledger.core.leaves import (
     DayClosed,
     DayOpened,
     LimitChanged,
     SettingsChanged,
     StatusChanged,
-    Terms,
 )
+from ledger.core.lines import Terms
 from ledger.core.model import Action, DaysBy, Mode, Phase, Role, Side, Status
-from ledger.core.ports import Caller, DayBalances, Group, Movement, NewProposal, NewTile, Store
+from ledger.core.ports import DayBalances, Movement
+from ledger.core.store import Group, NewProposal, NewTile, Store
 from ledger.core.terms import Link, Past
 from ledger.journal.batches import read_posted
 from ledger.journal.canonical import decode_outcomes
 from ledger.journal.merkle import EMPTY_ROOT, leaf_hash
-from ledger.memory import MemoryStore
+from ledger.memory.store import MemoryStore
 from ledger.pg import follower as following
 from ledger.pg import store as pg_store
 from ledger.pg.follower import Follower
@@ -536,7 +538,7 @@ async def test_leaves_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     """Whatever the pages, every leaf once and in order, from anywhere to anywhere."""
     monkeypatch.setattr(pg_store, "REPLAY_LEAVES", 3)
     monkeypatch.setattr(pg_store, "PAGE_BYTES", 1500)
-    monkeypatch.setattr("ledger.memory.PAGE_BYTES", 1500)
+    monkeypatch.setattr("ledger.memory.store.PAGE_BYTES", 1500)
     store = place.store()
     scribe = await begun(store)
     for i in range(5):

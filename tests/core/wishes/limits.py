@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec import UNSET
 
+from ledger.core.asked import AskedAct, AskedChange
 from ledger.core.changes import Closing, as_batch, close_account
 from ledger.core.model import Status
-from ledger.core.ports import AskedAct, AskedChange
 from ledger.core.refusals import Refusal
 from tests.core.plain.nouns import NO_BOUND, SECOND
 from tests.core.twins import Twins

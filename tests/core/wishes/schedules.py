@@ -1,7 +1,6 @@
 """Wishes about schedules: their rules, their dates, and attempts at them."""
 
 from typing import Any
-from uuid import UUID
 
 from tests.core.plain.nouns import A_DAY, Batch, Line
 from tests.core.twins import Twins

@@ -1,0 +1,1 @@
+"""Answers: what the ledger knows, as the structs that leave in JSON."""

@@ -1,0 +1,83 @@
+"""Answers about business days and periods."""
+
+from datetime import date
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from ledger.api.answers.base import Answer
+from ledger.core.asked import PeriodMark
+from ledger.core.model import DaysBy
+
+
+class DaysSettings(Answer, frozen=True, kw_only=True):
+    """How a ledger keeps its days. Without `cut_off` they begin at midnight of its zone."""
+
+    days: DaysBy
+    cut_off: str | UnsetType = UNSET
+    value_days_back: int | UnsetType = UNSET
+
+
+class DayTotalAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """How many rows of a currency, kind and source a day has, and their sum."""
+
+    currency: str
+    kind: str
+    source: str
+    count: int
+    amount: str
+
+
+class DayAnswer(Answer, frozen=True, kw_only=True):
+    """A business day and what it came to, or has come to so far.
+
+    Of a closed one, as its leaf says: at most 200 totals stand there, and all are in
+    `totals_hash`. `late` is what was posted on it since, while its month was reopened.
+    """
+
+    date: date
+    status: Literal["open", "closed", "reopened", "not_open"]
+    count: int
+    totals: list[DayTotalAnswer]
+    late: list[DayTotalAnswer] | UnsetType = UNSET
+    closed_at: str | UnsetType = UNSET
+    closed_by: str | UnsetType = UNSET
+    totals_hash: str | UnsetType = UNSET  # Hexadecimal, as are the hash of the leaf
+    leaf_index: int | UnsetType = UNSET
+    leaf_hash: str | UnsetType = UNSET  # and what sha256sum shows.
+
+
+class ClosedDayAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A day and its leaf; beside it the newest signed checkpoint, which covers the leaf."""
+
+    day: DayAnswer
+    line: str | UnsetType = UNSET
+    checkpoint: str | UnsetType = UNSET
+
+
+class DaysPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How days are kept, and in order those that are open or have something posted on them.
+
+    With `closed`, those that were closed. `current` is the day of what is posted now and
+    names none.
+    """
+
+    settings: DaysSettings
+    days: list[DayAnswer]
+    current: date | UnsetType = UNSET
+    closed_through: date | UnsetType = UNSET
+    next: date | UnsetType = UNSET
+
+
+class PeriodAnswer(Answer, frozen=True, kw_only=True):
+    """A month as it was marked last. Month 13 is for adjustments to the year."""
+
+    period: str
+    mark: PeriodMark
+
+
+class PeriodsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Months that were ever marked, in order."""
+
+    periods: list[PeriodAnswer]
+    next: str | UnsetType = UNSET
