@@ -92,20 +92,24 @@ class Demurrages(Part):
         """Why demurrage cannot be set so."""
         assert isinstance(line, DemurrageSet)
         state, rule = self._state, line.rule
-        if line.currency not in state.currencies:
-            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        not_found = Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        is_found = line.currency in state.currencies
         if rule is UNSET:
+            if not is_found:
+                return not_found
             there = self.rule(line.currency)
             return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND) if there is None else None
         if rule.account > state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        if state.currency_of(rule.account) != line.currency:
-            return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
+        if rule.n > rule.d:
+            return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
         collecting = self.accounts.get(line.currency, rule.account)
         if collecting != rule.account:
             return Refusal(code=RefusalCode.DEMURRAGE_ACCOUNT_DIFFERS, account=collecting)
-        if rule.n > rule.d:
-            return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
+        if not is_found:
+            return not_found
+        if state.currency_of(rule.account) != line.currency:
+            return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
         return None
 
     def apply(self, line: AnyLeaf) -> None:

@@ -96,6 +96,8 @@ class Reserves(Part):
         """Why a currency cannot be backed so."""
         assert isinstance(line, ReserveSet)
         state, rule = self._state, line.rule
+        if rule is not UNSET and max(rule.issuer, rule.reserve) > state.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
         currency = state.currencies.get(line.currency)
         if currency is None:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
@@ -104,8 +106,6 @@ class Reserves(Part):
             return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
         if currency.kind is not CurrencyKind.BACKED:
             return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
-        if max(rule.issuer, rule.reserve) > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
         if state.currency_of(rule.issuer) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
         if rule.issuer == rule.reserve:

@@ -128,13 +128,13 @@ class Schedules(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this may not follow."""
         match line:
-            case ScheduleSet() if self.waits(line.code):
-                return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             case ScheduleSet(schedule=schedule):
                 if schedule is not UNSET:
                     return self._refuse_schedule(line, schedule)
                 if line.code not in self.by_code:
                     return Refusal(code=RefusalCode.SCHEDULE_NOT_FOUND)
+                if self.waits(line.code):
+                    return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             case Occurrence():
                 return self._refuse_occurrence(line)
             case HolidaysSet():
@@ -147,12 +147,12 @@ class Schedules(Part):
         state, debit, credit = self._state, schedule.debit_account, schedule.credit_account
         if max(debit, credit) > state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        refusal = state.why_never(0, debit, credit)
-        if refusal is not None:
-            return Refusal(code=refusal.code, account=refusal.account)
         if date_of(schedule, self.begins(line)) is None:
             return Refusal(code=RefusalCode.SCHEDULE_EMPTY)
-        return None
+        if self.waits(line.code):
+            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
+        refusal = state.why_never(0, debit, credit)
+        return None if refusal is None else replace(refusal, position=None)
 
     def _refuse_occurrence(self, line: Occurrence) -> Refusal | None:
         standing = self.by_code.get(line.code)

@@ -20,9 +20,10 @@ def test_the_book_agrees_with_the_plain_model(history: History) -> None:
 def walk(history: History) -> Counter[str]:
     """Take the steps on both; what occurred."""
     start, unique_references, themes, steps = history
-    twins, cards = begun(start, unique_references=unique_references), deck(themes)
+    twins = begun(start, unique_references=unique_references)
     try:
-        for pick, data in steps:
+        for place, (pick, data) in enumerate(steps):
+            cards = deck(themes, place)
             name, step = cards[pick * len(cards) >> 8]
             twins.log.append(f"-- {name}")
             step(Dice(data), twins)

@@ -78,7 +78,7 @@ class Agreements:
     def proposals(self) -> dict[UUID, Proposal]:
         """Those that wait or are decided, but have no leaf of their batch yet."""
         found: dict[UUID, Proposal] = {}
-        for line in self.plain.journal:
+        for line in self.plain.journal if self.plain.lines["proposed"] else ():
             match line["line"]:
                 case "proposed":
                     found[line["batch"]] = Proposal(line)
@@ -102,16 +102,15 @@ class Agreements:
     def policies(self) -> dict[str, Leaf]:
         """The lines of the rules of approval that are there, in the order of codes."""
         found = {}
-        for line in self.plain.journal:
-            if line["line"] == "policy":
-                found.pop(line["code"], None)
-                if "rule" in line:
-                    found[line["code"]] = line
+        for line in self.plain.lines["policy"]:
+            found.pop(line["code"], None)
+            if "rule" in line:
+                found[line["code"]] = line
         return dict(sorted(found.items()))
 
     def own_workflows(self) -> dict[str, Leaf | None]:
         """What was set, or removed, besides those that are shipped."""
-        lines = [line for line in self.plain.journal if line["line"] == "workflow"]
+        lines = self.plain.lines["workflow"]
         return dict(sorted({line["code"]: line.get("rule") for line in lines}.items()))
 
     def workflow(self, code: str) -> Leaf | None:
@@ -120,23 +119,22 @@ class Agreements:
     def whitelist(self) -> set[tuple[str, str]]:
         """Who accepts at once what whom starts."""
         found: dict[tuple[str, str], bool] = {}
-        for line in self.plain.journal:
-            if line["line"] == "whitelist":
-                found[line["account"], line["partner"]] = line["on"]
+        for line in self.plain.lines["whitelist"]:
+            found[line["account"], line["partner"]] = line["on"]
         return {pair for pair, on in found.items() if on}
 
     def roles(self) -> dict[str, str]:
         """Of keys that are, or were, no operators'."""
         return {
             line["key"]: line["role"]
-            for line in self.plain.journal
-            if line["line"] == "key" and line["action"] == "grant"
+            for line in self.plain.lines["key"]
+            if line["action"] == "grant"
             if line.get("role", "operator") != "operator"
         }
 
     def disputes(self) -> dict[int, Leaf]:
         found: dict[int, Leaf] = {}
-        for line in self.plain.journal:
+        for line in self.plain.journal if self.plain.lines["dispute"] else ():
             if line["line"] == "dispute":
                 found[line["target"]] = line
             if line["line"] == "dispute_ended":
@@ -241,8 +239,8 @@ class Agreements:
                 yield No("workflow_not_possible")
             if line["count"] != 1 or len(parties) != 2:
                 yield No("workflow_not_possible")
-            if any(code not in self.plain.accounts for code in parties):
-                yield No("account_not_found")
+        if any(code not in self.plain.accounts for code in parties):
+            yield No("account_not_found")
         if line.get("approvals", 0) == 0 and "accepts" not in line:
             yield No("decision_not_needed")
         if "accepts" in line and "workflow" not in line:
@@ -253,12 +251,13 @@ class Agreements:
 
     def _against_reserving(self, holds: list[Leaf]) -> Iterator[No]:
         """What of it cannot be kept back, one after the other."""
-        plain, pairs = self.plain, []
+        plain, pairs = self.plain, list[Leaf]()
         for one in holds:
             debit, credit = one["debit_account"], one["credit_account"]
             if debit not in plain.accounts or credit not in plain.accounts:
                 yield No("account_not_found")
-                return
+        for one in holds:
+            debit, credit = one["debit_account"], one["credit_account"]
             no = plain.why_never(debit, credit)
             no = no or plain.why_not(debit, credit, one["amount"], kept_back=pairs)
             if no:

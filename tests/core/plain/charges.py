@@ -56,11 +56,10 @@ class Charges:
     def _set(self, kind: str, by: str = "code", what: str = "rule") -> dict[str, Leaf]:
         """The rules of a kind that are there, in the order of their names."""
         found: dict[str, Leaf] = {}
-        for line in self.plain.journal:
-            if line["line"] == kind:
-                found.pop(line[by], None)
-                if what in line:
-                    found[line[by]] = line[what]
+        for line in self.plain.lines[kind]:
+            found.pop(line[by], None)
+            if what in line:
+                found[line[by]] = line[what]
         return dict(sorted(found.items()))
 
     def levies(self) -> dict[str, Leaf]:
@@ -75,16 +74,16 @@ class Charges:
     def demurrage(self, currency: str) -> list[tuple[date, Leaf | None]]:
         """What was in force since when, in order; None: nothing."""
         found: list[tuple[date, Leaf | None]] = []
-        for line in self.plain.journal:
-            if line["line"] == "demurrage" and line["currency"] == currency:
+        for line in self.plain.lines["demurrage"]:
+            if line["currency"] == currency:
                 found = [each for each in found if each[0] < line["since"]]
                 found.append((line["since"], line.get("rule")))
         return found
 
     def collecting(self, currency: str) -> str:
         """The account that collects the demurrage of a currency; empty: it never had any."""
-        for line in self.plain.journal:
-            if line["line"] == "demurrage" and line["currency"] == currency and "rule" in line:
+        for line in self.plain.lines["demurrage"]:
+            if line["currency"] == currency and "rule" in line:
                 return str(line["rule"]["account"])
         return ""
 
@@ -232,7 +231,7 @@ class Charges:
             yield No("account_not_found")
         elif self.plain.currency(rule["account"]) != currency:
             yield No("currency_must_match_accounts", rule["account"])
-        elif self.collecting(currency) not in ("", rule["account"]):
+        if self.collecting(currency) not in ("", rule["account"]):
             yield No("demurrage_account_differs", self.collecting(currency))
         if rule["n"] > rule["d"]:
             yield No("rate_above_one")

@@ -1,5 +1,6 @@
 """A ledger as a list of lines and a list of rows."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -33,6 +34,8 @@ class Plain:
         self.origin = origin
         self.unique_references = unique_references
         self.journal: list[Leaf] = []
+        self.lines: defaultdict[str, list[Leaf]] = defaultdict(list)  # The same by kind,
+        self.about: defaultdict[str, list[Leaf]] = defaultdict(list)  # and by account.
         self.rows: list[Row] = []
         self.at_work: tuple[int, int] | None = None  # The transfer that is being done.
         self.days = Days(self)
@@ -96,11 +99,11 @@ class Plain:
     @property
     def accounts(self) -> dict[str, Leaf]:
         """The lines of all accounts by their codes, in the order of their numbers."""
-        return {line["code"]: line for line in self.journal if line["line"] == "account"}
+        return {line["code"]: line for line in self.lines["account"]}
 
     @property
     def currencies(self) -> dict[str, Leaf]:
-        return {line["code"]: line for line in self.journal if line["line"] == "currency"}
+        return {line["code"]: line for line in self.lines["currency"]}
 
     def currency(self, code: str) -> str:
         return str(self.accounts[code]["currency"])
@@ -109,14 +112,14 @@ class Plain:
         return int(self.currencies[self.currency(code)]["scale"])
 
     def status(self, code: str) -> str:
-        said = [line for line in self.journal if line["line"] == "status"]
-        return next((s["status"] for s in reversed(said) if s["account"] == code), "open")
+        said = [line["status"] for line in self.about[code] if line["line"] == "status"]
+        return said[-1] if said else "open"
 
     def order(self, code: str) -> str:
         """The authority's order that it is under."""
         order = ""
-        for line in self.journal:
-            if line["line"] == "status" and line["account"] == code and "order" in line:
+        for line in self.about[code]:
+            if line["line"] == "status" and "order" in line:
                 order = "" if line["status"] == "open" else line["order"]
         return order
 
@@ -133,7 +136,7 @@ class Plain:
     def left(self, hold: int) -> int:
         """What remains of a hold."""
         about = [row for row in self.rows if row.hold == hold]
-        expired = [n for line in self.journal if line["line"] == "expired" for n in line["holds"]]
+        expired = [n for line in self.lines["expired"] for n in line["holds"]]
         if hold in expired or any(row.is_last for row in about):
             return 0
         return self.rows[hold - 1].amount - sum(row.amount for row in about)
@@ -262,7 +265,12 @@ class Plain:
 
     def record(self, line: Leaf) -> None:
         """Put a line at the end of the journal, whatever speaks against it."""
-        self.journal.append({**line, "recorded_at": self.now, "place": len(self.journal)})
+        line = {**line, "recorded_at": self.now, "place": len(self.journal)}
+        self.journal.append(line)
+        self.lines[line["line"]].append(line)
+        account = line["code"] if line["line"] == "account" else line.get("account")
+        if account:
+            self.about[account].append(line)
 
     def against(self, line: Leaf) -> Iterator[No]:
         """All that is wrong with a line."""

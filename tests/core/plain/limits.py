@@ -40,12 +40,10 @@ class Limits:
 
     def told(self, code: str) -> Told:
         told = Told()
-        for line in self.plain.journal:
-            if line["line"] == "account" and line["code"] == code:
-                told.bounds = bounds_in(line)
-            if line.get("account") != code:
-                continue
+        for line in self.plain.about[code]:
             match line["line"]:
+                case "account":
+                    told.bounds = bounds_in(line)
                 case "limit_planned":
                     told.waiting[line["place"]] = line
                 case "limit_unplanned":
@@ -119,8 +117,8 @@ class Limits:
     def since(self, code: str) -> int:
         """The first row that may count."""
         since = 0
-        for line in self.plain.journal:
-            if line["line"] == "limit_earned" and line["account"] == code:
+        for line in self.plain.about[code]:
+            if line["line"] == "limit_earned":
                 if "rule" not in line:
                     since = 0
                 elif not since:
@@ -132,8 +130,8 @@ class Limits:
 
     def payment_limits(self, code: str) -> Leaf:
         """The limits that an account has, by name."""
-        for line in reversed(self.plain.journal):
-            if line["line"] == "payment_limits" and line["account"] == code:
+        for line in reversed(self.plain.about[code]):
+            if line["line"] == "payment_limits":
                 return {k: line[k] for k in ("transfer", *PERIODS) if k in line}
         return {}
 

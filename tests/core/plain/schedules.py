@@ -90,7 +90,7 @@ class Schedules:
     def told(self) -> dict[str, Standing]:
         """All schedules as they stand, in the order of their codes."""
         found: dict[str, Standing] = {}
-        for line in self.plain.journal:
+        for line in self.plain.journal if self.plain.lines["schedule"] else ():
             match line["line"]:
                 case "schedule":
                     before = found.pop(line["code"], None)
@@ -158,9 +158,8 @@ class Schedules:
     def holidays(self) -> dict[int, list[date]]:
         """Those of each year that has any."""
         found: dict[int, list[date]] = {}
-        for line in self.plain.journal:
-            if line["line"] == "holidays":
-                found[line["year"]] = line["dates"]
+        for line in self.plain.lines["holidays"]:
+            found[line["year"]] = line["dates"]
         return {year: dates for year, dates in sorted(found.items()) if dates}
 
     def day_of(self, one: Standing) -> date | None:

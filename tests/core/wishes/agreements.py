@@ -23,7 +23,7 @@ def key(dice: Dice, twins: Twins) -> None:
 
 def policy(dice: Dice, twins: Twins) -> None:
     rule: dict[str, Any] = {
-        "approvals": dice.one(1, 1, 2),
+        "approvals": dice.one(1, 2, 2),
         "expires_after": dice.one(3600, 60, 200_000),
     }
     rule |= {"kinds": dice.one(["payment"], ["fair", "loan"])} if dice.one(False, True) else {}
@@ -88,7 +88,7 @@ def pay_by(dice: Dice, twins: Twins) -> None:
         facts |= _astray(dice, twins)
     facts.pop("accept_at", 0) if dice.seldom() else None
     batch_id = UUID(int=len(plain.journal))
-    batch_id = dice.of([batch_id] * 12 + list(plain.agreements.open())[:2])
+    batch_id = dice.of([batch_id] * 8 + list(plain.agreements.open())[:2])
     facts = {"holds": twins.kept_back(batch)} | facts if holds else facts
     if not twins.propose(batch, batch_id, seconds=seconds, **facts):
         return
@@ -137,6 +137,8 @@ def decide(dice: Dice, twins: Twins) -> None:
     names = {"by": dice.one("boss", "eva", "op", "teller", "luis")}
     if dice.one(False, True):
         names["user"] = dice.one("u-1", "u-2", "luis", "boss")
+    if one is not None and one.approved and dice.roll(3) == 2:
+        names["by"] = one.approved[-1]["by"]
     if dice.seldom():
         del names["by"]
     if twins.tell(line="decided", batch=batch, decision=decision, **names):

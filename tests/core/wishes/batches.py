@@ -8,12 +8,25 @@ from tests.core.plain.nouns import A_DAY, AMOUNT_MAX, SECOND, Batch, Line
 from tests.core.wishes.dice import Dice
 
 PESOS = ("cash", "ana", "ben", "eva", "shop", "bridge")
-CODES = PESOS * 6 + ("fund", "fund", "bonds", "vera", "hank", "nobody", "late")
+PAYERS = (
+    *("cash", "ana") * 6,
+    *("ben", "eva", "shop") * 3,
+    *("bridge", "bonds") * 2,
+    *("hour", "hank", "vera", "fund", "late"),
+    "nobody",
+)
+PAYEES = (
+    *("ana", "shop") * 6,
+    *("ben", "eva", "cash") * 3,
+    *("bridge", "vera", "hank", "bonds", "hour", "fund", "late"),
+    "nobody",
+)
 WHATS = (
     *("pay",) * 6,
     *("hold", "reverse") * 4,
     *("post",) * 3,
-    *("clear", "void") * 2,
+    *("clear",) * 4,
+    *("void",) * 2,
     "exchange",
     "adjust",
 )
@@ -48,15 +61,15 @@ def a_wish(dice: Dice, *, is_bare: bool) -> Wish:
     """Of what has no terms, most that is rare is left out."""
     wish = Wish(
         what="pay" if is_bare else dice.of(WHATS),
-        debit=dice.of(CODES),
-        credit=dice.of(CODES),
-        amount=dice.one(dice.roll(150) + 1, dice.roll(150) + 1, "all", "more", 300),
+        debit=dice.of(PAYERS),
+        credit=dice.of(PAYEES),
+        amount=dice.one(*(dice.roll(40) + 1,) * 6, dice.roll(150) + 1, "all", "more", 300),
         kind=dice.one("payment", "payment", "fair", "loan"),
-        days_ahead=dice.mostly(None, 0, 1, -1, -2),
+        days_ahead=dice.mostly(None, 0, 0, 1, -1, -2),
         is_astray=dice.seldom(),
         reference=dice.mostly("", "r1", "r2"),
         entered_by=dice.mostly("", "rosa", "luis"),
-        value_days_ago=dice.mostly(None, 0, 1, 3),
+        value_days_ago=dice.one(*(None,) * 8, 0, 1, 3, 3),
     )
     if is_bare:
         return wish
@@ -66,7 +79,7 @@ def a_wish(dice: Dice, *, is_bare: bool) -> Wish:
         pick=dice.roll(6),
         seconds=dice.one(60, 60, 60, 60, 1, 1, 3600, 3600, 3600, 0, 200_000),
         release=dice.one(False, True),
-        entry=dice.one(0, 0, 1, 2),
+        entry=dice.one(0, 0, 0, 0, 1, 2),
         up_to=dice.one("", "", "debit", "credit", "both"),
         rest=dice.of(("bridge", "shop", "cash", "ana", "") * 4 + ("hank", "nobody")),
         suspense=dice.of(("bridge", "bridge", "shop", "") * 6 + ("hank", "nobody")),
@@ -82,7 +95,7 @@ def a_batch(dice: Dice, plain: Plain) -> Batch:
     sums = dice.mostly("", "right", "wrong")
     lines = [
         line
-        for _ in range(1 + is_bare + dice.roll(3))
+        for _ in range(1 + is_bare + dice.roll(4))
         for line in lines_of(a_wish(dice, is_bare=is_bare), plain)
     ]
     batch = Batch(

@@ -52,8 +52,8 @@ def reserve(dice: Dice, twins: Twins) -> None:
 
 def _since(dice: Dice, twins: Twins, period: str) -> date:
     """Mostly the beginning of a period: this one, or one before."""
-    day = twins.plain.today + dice.mostly(0, 1, 40) * A_DAY
-    for _ in range(1 + dice.roll(3)):
+    day = twins.plain.today + dice.one(0, 0, 1, 40) * A_DAY
+    for _ in range(1 + (dice.roll(4) == 3)):
         day -= A_DAY
         while not is_first(period, day):
             day -= A_DAY
@@ -61,10 +61,11 @@ def _since(dice: Dice, twins: Twins, period: str) -> date:
 
 
 def demurrage(dice: Dice, twins: Twins) -> None:
-    period, currency = dice.of(PERIODS), dice.mostly("MXN", "HRS", "EUR")
+    period = dice.one("week", "week", *PERIODS)
+    currency = dice.mostly("MXN", "HRS", "EUR")
     account = {"MXN": "fund", "HRS": "hour", "EUR": "fund"}[currency]
     rule = {
-        "account": dice.mostly(account, "cash", "hank", "nobody"),
+        "account": dice.one(*(account,) * 6, "cash", "hank", "nobody"),
         "n": dice.one(1, 1, 2),
         "d": dice.mostly(dice.one(10, 20, 7), 1),
         "period": period,

@@ -14,7 +14,12 @@ def later(dice: Dice, twins: Twins) -> None:
 
 
 def days_later(dice: Dice, twins: Twins) -> None:
-    twins.later(dice.one(1, 1, 1, 2, 2, 7, 17, 35) * 86_400)
+    twins.later(dice.one(1, 1, 1, 2, 2, 7) * 86_400)
+
+
+def weeks_later(dice: Dice, twins: Twins) -> None:
+    """As many as a week, a month, a quarter or a year needs to end."""
+    twins.later(dice.one(7, 7, 14, 31, 92, 366) * 86_400)
 
 
 def clock(dice: Dice, twins: Twins) -> None:
@@ -64,6 +69,6 @@ def period(dice: Dice, twins: Twins) -> None:
     follows = {None: "preliminary", "preliminary": "reopened", "reopened": "preliminary"}
     mark = dice.mostly(follows.get(told.marks.get(month), "final"), "final", "reopened")
     if told.marks.get(month) == "preliminary":
-        mark = dice.one(mark, "final")
+        mark = dice.one(mark, "final", "final")
     act = {} if dice.roll(5) == 4 else {"act": ACT}
     twins.tell(line="period", by="op", year=month[0], month=month[1], mark=mark, **act)

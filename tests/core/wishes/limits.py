@@ -71,7 +71,9 @@ def bounds(dice: Dice, twins: Twins) -> None:
 
 
 def status(dice: Dice, twins: Twins) -> None:
-    code = dice.of((*WHO, "cash", "bridge", "fund", "vera", "late"))
+    plain = twins.plain
+    empty = [c for c in plain.accounts if plain.balance(c) == 0 and plain.pending_credits(c)]
+    code = dice.of((*WHO, "cash", "bridge", "fund", "vera", "late", *empty * 4))
     stati = ("open", "open", "frozen", "frozen_debits", "frozen_credits", "closed", "closed")
     order = {"order": dice.one("OF-1", "OF-2")} if dice.roll(4) == 3 else {}
     twins.tell(

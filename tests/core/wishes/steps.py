@@ -12,6 +12,8 @@ from tests.core.wishes.dice import Dice
 
 Step = Callable[[Dice, Twins], None]
 
+RULES_FIRST = 6  # Steps.
+
 # Moments at which much comes together: the last days of a leap year's February, of a year that
 # ends on a Sunday, and a day like any other.
 STARTS = (
@@ -49,7 +51,7 @@ def restart(dice: Dice, twins: Twins) -> None:
 
 
 EVERYWHERE: dict[str, tuple[int, Step]] = {
-    "post": (24, post),
+    "post": (56, post),
     "clock": (4, days.clock),
     "restart": (3, restart),
     "later": (3, days.later),
@@ -75,7 +77,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "settings": (3, days.settings),
         "open_day": (4, days.open_day),
         "close_day": (7, days.close_day),
-        "period": (5, days.period),
+        "period": (8, days.period),
     },
     {
         "levy": (6, charges.levy),
@@ -84,7 +86,8 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
     },
     {
         "demurrage": (5, charges.demurrage),
-        "run_demurrage": (3, charges.run_demurrage),
+        "run_demurrage": (6, charges.run_demurrage),
+        "weeks_later": (4, days.weeks_later),
         "fee": (3, charges.fee),
         "run_fee": (3, charges.run_fee),
     },
@@ -111,12 +114,12 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
     },
 )
 
-steps = st.tuples(st.integers(0, 255), st.binary(min_size=70, max_size=70))
+steps = st.tuples(st.integers(0, 255), st.binary(min_size=100, max_size=100))
 histories = st.tuples(
     st.integers(0, len(STARTS) - 1),
     st.booleans(),
     st.sets(st.integers(0, len(THEMES) - 1), min_size=2, max_size=4),
-    st.lists(steps, min_size=10, max_size=22),
+    st.lists(steps, min_size=14, max_size=32),
 )
 
 
@@ -133,9 +136,14 @@ def begun(start: int, *, unique_references: bool) -> Twins:
     return twins
 
 
-def deck(themes: set[int]) -> list[tuple[str, Step]]:
-    """The steps of some themes, each as often as it weighs."""
-    tables = [EVERYWHERE, *(THEMES[theme] for theme in sorted(themes))]
+def deck(themes: set[int], place: int) -> list[tuple[str, Step]]:
+    """The steps of some themes, each as often as it weighs; first what is not everywhere.
+
+    So that there are rules before most of what they are about.
+    """
+    tables = [THEMES[theme] for theme in sorted(themes)]
+    if place >= RULES_FIRST:
+        tables.append(EVERYWHERE)
     return [
         (name, step)
         for table in tables
