@@ -50,11 +50,6 @@ class Reserves(Part):
         up, down = self._scales(rule)
         return max(0, reserve) * rule.n * up // (rule.d * down)
 
-    def needed(self, rule: Reserve, circulation: int) -> int:
-        """The reserve that a circulation needs, rounded up."""
-        up, down = self._scales(rule)
-        return -(-max(0, circulation) * rule.d * down // (rule.n * up))
-
     def _scales(self, rule: Reserve) -> tuple[int, int]:
         state = self._state
         issued, kept = (state.currency_of(number) for number in (rule.issuer, rule.reserve))
@@ -85,12 +80,18 @@ class Reserves(Part):
     def _available(self, rule: Reserve, movement: Movement) -> int | None:
         """How much may pass between these accounts; None where the rule says nothing."""
         sign = self._state.sign_of(rule.reserve)
-        left = movement.debit if sign > 0 else movement.credit
-        if movement.debit == rule.issuer:
-            return self.ceiling(rule, self.in_reserve(rule)) - self.circulation(rule)
-        if left == rule.reserve:
-            return self.in_reserve(rule) - self.needed(rule, self.circulation(rule))
-        return None
+        is_issued = movement.debit == rule.issuer
+        is_taken = rule.reserve == (movement.debit if sign > 0 else movement.credit)
+        if not (is_issued or is_taken):
+            return None
+        # What backs less what is to be backed, and how much of that each unit uses up: more in
+        # circulation, less in reserve, or both where a currency is kept in itself.
+        up, down = self._scales(rule)
+        backing, backed = rule.n * up, rule.d * down
+        reserve, circulation = self.in_reserve(rule), self.circulation(rule)
+        left = reserve * backing - circulation * backed
+        most = left // (is_issued * backed + is_taken * backing)
+        return min(most, reserve) if is_taken or reserve < 0 else most
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a currency cannot be backed so."""

@@ -5,9 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 
 from tests.core.wishes.dice import Dice
-from tests.core.wishes.steps import begun, deck, histories
-
-History = tuple[int, bool, set[int], list[tuple[int, bytes]]]
+from tests.core.wishes.steps import History, begun, deck, histories
 
 
 @settings(max_examples=300)
@@ -19,11 +17,10 @@ def test_the_book_agrees_with_the_plain_model(history: History) -> None:
 
 def walk(history: History) -> Counter[str]:
     """Take the steps on both; what occurred."""
-    start, unique_references, themes, steps = history
-    twins = begun(start, unique_references=unique_references)
+    twins = begun(history)
     try:
-        for place, (pick, data) in enumerate(steps):
-            cards = deck(themes, place)
+        for place, (pick, data) in enumerate(history.steps):
+            cards = deck(history.themes, place)
             name, step = cards[pick * len(cards) >> 8]
             twins.log.append(f"-- {name}")
             step(Dice(data), twins)

@@ -322,8 +322,6 @@ class Agreements:
 
     def moments(self) -> list[int]:
         """When something is to be said of the open ones."""
-        found = [one.line["expires"] for one in self.open().values()]
-        for one in self.open().values():
-            if one.wants_acceptance and "accept_at" in one.line:
-                found.append(one.line["accept_at"])
-        return found
+        waiting = self.open().values()
+        asked = [one for one in waiting if one.wants_acceptance and "accept_at" in one.line]
+        return [one.line["expires"] for one in waiting] + [o.line["accept_at"] for o in asked]

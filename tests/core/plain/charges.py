@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LEVIES_OF_A_KIND = 7
 
+Beside = tuple[str, str, str, int]  # A kind, who pays, who receives, and how much.
+
 
 def half_even(value: Fraction) -> int:
     """The nearest whole number; of two as near, the even one."""
@@ -89,7 +91,7 @@ class Charges:
 
     # ---- levies
 
-    def owed_on(self, kind: str, debit: str, credit: str, amount: int) -> list[tuple[str, ...]]:
+    def owed_on(self, kind: str, debit: str, credit: str, amount: int) -> list[Beside]:
         """Code, who pays, who receives and how much, of each levy on a transfer."""
         owed = []
         for code, levy in self.levies().items():
@@ -98,9 +100,9 @@ class Charges:
             same = self.plain.currency(payer) == self.plain.currency(treasury)
             if kind in levy["kinds"] and payer != treasury and same and levied(levy, amount):
                 owed.append((code, payer, treasury, levied(levy, amount)))
-        return owed  # type: ignore[return-value]
+        return owed
 
-    def going_back(self, target: int, more: int) -> list[tuple[str, ...]]:
+    def going_back(self, target: int, more: int) -> list[Beside]:
         """What of the levies on a row goes back when more of it is taken back."""
         row, taken = self.plain.rows[target - 1], self.plain.taken(target)
         back = []
@@ -109,7 +111,7 @@ class Charges:
             amount = after - floor(Fraction(levy.amount * taken, row.amount))
             if amount:
                 back.append((levy.kind, levy.credit, levy.debit, amount))
-        return back  # type: ignore[return-value]
+        return back
 
     # ---- demurrage and fees, as runs ask
 
@@ -169,11 +171,11 @@ class Charges:
             if not is_issued and taken_from != rule["reserve"]:
                 continue
             if not self._backed(rule, debit, credit, amount):
-                most = self._most(rule, debit, credit, amount)
+                most = self.most_backed(rule, debit, credit, amount)
                 return No("exceeds_reserve", debit, most)
         return None
 
-    def _most(self, rule: Leaf, debit: str, credit: str, amount: int) -> int:
+    def most_backed(self, rule: Leaf, debit: str, credit: str, amount: int) -> int:
         """The largest amount that is backed, at least 0, found by halving."""
         fine, too_much = 0, amount
         while too_much - fine > 1:

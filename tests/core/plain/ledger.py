@@ -257,9 +257,8 @@ class Plain:
         against = list(self.against(line))
         if against:
             return min(against, key=lambda no: REASONS.index(no.code))
-        if line["line"] == "limit_earned" and self.limits.told(line["account"]).rule:
-            if "rule" not in line:
-                self.limits.left_at[len(self.journal)] = self.limits.lower(line["account"])
+        if line["line"] == "limit_earned" and "rule" not in line:
+            self.limits.left_at[len(self.journal)] = self.limits.lower(line["account"])
         self.record(line)
         return None
 

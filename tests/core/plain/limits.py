@@ -52,7 +52,7 @@ class Limits:
                     self._change(told, line)
                 case "limit_earned":
                     told.rule = line.get("rule")
-                    if told.rule is None and line["place"] in self.left_at:
+                    if told.rule is None:
                         told.bounds = (self.left_at[line["place"]], *told.bounds[1:])
                 case "status" if line["status"] == "closed":
                     told.waiting, told.begun, told.before = {}, {}, None

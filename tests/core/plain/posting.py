@@ -5,6 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tests.core.plain.charges import Beside
 from tests.core.plain.nouns import Batch, Line, No, Outcome, Row
 
 if TYPE_CHECKING:
@@ -182,11 +183,11 @@ class Posting:
         debit, credit, stands_in = line.debit, line.credit, ""
         amount = self.allowed(line)
         rest = line.amount - amount if line.rest else 0
-        back = []
+        back: list[Beside] = []
         if line.action == "reverse":
             back = plain.charges.going_back(line.target, amount + rest)
         if amount or not rest:
-            returns = sum(int(sum_) for _, _, to, sum_ in back if to == debit)
+            returns = sum(amount_back for _, _, to, amount_back in back if to == debit)
             no = self.why_not(line, debit, credit, max(1, amount), returns)
             if no and amount and line.suspense and no.code in SIDE_THAT_REFUSES:
                 stands_in = SIDE_THAT_REFUSES[no.code]
@@ -237,7 +238,7 @@ class Posting:
         return self.move_beside(position, owed, "levy", own)
 
     def move_beside(
-        self, position: int, owed: Sequence[Any], part: str, levied_on: int
+        self, position: int, owed: Sequence[Beside], part: str, levied_on: int
     ) -> No | None:
         """All that goes besides, or the transfer is refused. No payment limits are asked."""
         for code, debit, credit, amount in owed:

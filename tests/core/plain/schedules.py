@@ -114,9 +114,7 @@ class Schedules:
     def _begun(self, line: Leaf, before: Standing | None) -> Standing:
         number = self._first(line, before)
         done = [] if before is None else before.done
-        return Standing(
-            line["place"], line["by"], line["schedule"], number, done=list(done)
-        )
+        return Standing(line["place"], line["by"], line["schedule"], number, done=list(done))
 
     def _first(self, line: Leaf, before: Standing | None) -> int:
         """The number of the first date that is not over."""
@@ -192,6 +190,14 @@ class Schedules:
         assert day is not None
         return max(moment_here(day, one.rule["at"]), one.not_before)
 
+    def next_moment(self) -> int | None:
+        """When the first is due that is not yet; None where none is, or no day is open."""
+        calendar = self.plain.days.calendar()
+        if calendar.by_command and not calendar.open:
+            return None
+        moments = [self.moment(one) for one in self.told().values() if one.date is not None]
+        return min((m for m in moments if m > self.plain.now), default=None)
+
     def due(self) -> list[Due]:
         """What is to be attempted now, in the order of days, minutes and codes."""
         calendar = self.plain.days.calendar()
@@ -257,13 +263,15 @@ class Schedules:
     def against_occurrence(self, line: Leaf) -> Iterator[No]:
         one = self.told().get(line["code"])
         named = line["schedule"], line["date"], line["attempt"]
-        if one is None or named != (one.leaf, one.date, one.attempt):
-            yield No("occurrence_not_due")
-        elif (self.day_of(one) is None) != (line["outcome"] == "skipped"):
+        if (
+            one is None
+            or named != (one.leaf, one.date, one.attempt)
+            or (self.day_of(one) is None) != (line["outcome"] == "skipped")
+        ):
             yield No("occurrence_not_due")
 
     def against_holidays(self, line: Leaf) -> Iterator[No]:
         dates = line["dates"]
-        rising = all(a < b for a, b in zip(dates, dates[1:], strict=False))
+        rising = dates == sorted(set(dates))
         if not rising or any(day.year != line["year"] for day in dates):
             yield No("holidays_not_of_year")

@@ -200,11 +200,7 @@ def plans(plain: Plain) -> list[Leaf]:
     waiting = [(n, plan) for each in told.values() for n, plan in each.waiting.items()]
     return [
         *(line_of(n, plan, False) for n, plan in sorted(waiting, key=lambda each: each[0])),
-        *(
-            line_of(n, plan, True)
-            for each in told.values()
-            for n, plan in each.begun.items()
-        ),
+        *(line_of(n, plan, True) for each in told.values() for n, plan in each.begun.items()),
         *(
             {"line": "state_before", "account": code, **bounds(each.before)}
             for code, each in told.items()

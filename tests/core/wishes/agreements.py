@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.core.plain.nouns import A_DAY, SECOND, Batch, Line
-from tests.core.twins import Twins
+from tests.core.twins.pair import Twins
 from tests.core.wishes.batches import PESOS
 from tests.core.wishes.dice import Dice
 from tests.core.wishes.limits import ACT
@@ -66,7 +66,7 @@ def pay_by(dice: Dice, twins: Twins) -> None:
     """A payment by a workflow; as the line of it is written, or a little otherwise."""
     plain = twins.plain
     code = dice.mostly(dice.one("bill", "credit", "gift", "gift"), "theft", "third_party")
-    payer = dice.of(PARTIES)
+    payer = dice.one(twins.favourites[0], dice.of(PARTIES))
     payee = dice.of([party for party in PARTIES if party != payer])
     line = Line(payer, payee, dice.one(40, 100, 300), kind=dice.one("payment", "fair"))
     line = replace(line, entered_by=dice.mostly("", "luis"))
@@ -154,7 +154,9 @@ def dispute(dice: Dice, twins: Twins) -> None:
 def end_dispute(dice: Dice, twins: Twins) -> None:
     there = list(twins.plain.agreements.disputes())
     target = dice.of([*there * 3, 1])
-    linked = {"linked": dice.roll(len(twins.plain.rows) + 1) + 1} if dice.one(True, False) else {}
+    linked = (
+        {"linked": dice.roll(len(twins.plain.rows) + 1) + 1} if dice.one(True, False) else {}
+    )
     twins.tell(line="dispute_ended", target=target, by="op", outcome="upheld", **linked)
 
 

@@ -12,13 +12,13 @@ PAYERS = (
     *("cash", "ana") * 6,
     *("ben", "eva", "shop") * 3,
     *("bridge", "bonds") * 2,
-    *("hour", "hank", "vera", "fund", "late"),
+    *("hour", "hank", "vera", "fund", "vault", "late"),
     "nobody",
 )
 PAYEES = (
     *("ana", "shop") * 6,
     *("ben", "eva", "cash") * 3,
-    *("bridge", "vera", "hank", "bonds", "hour", "fund", "late"),
+    *("bridge", "vera", "hank", "bonds", "hour", "fund", "vault", "late"),
     "nobody",
 )
 WHATS = (
@@ -40,7 +40,7 @@ class Wish:
     debit: str
     credit: str
     amount: int | str  # Or: all, more.
-    pick: int = 0  # Among the transfers that it may be about.
+    pick: int = 0  # Below 256: which of the transfers that it may be about.
     is_astray: bool = False  # The accounts are not those of what it is about.
     seconds: int = 60  # Until a hold ends.
     release: bool = False
@@ -57,12 +57,12 @@ class Wish:
     entered_by: str = ""
 
 
-def a_wish(dice: Dice, *, is_bare: bool) -> Wish:
+def a_wish(dice: Dice, favourites: tuple[str, str], *, is_bare: bool) -> Wish:
     """Of what has no terms, most that is rare is left out."""
     wish = Wish(
         what="pay" if is_bare else dice.of(WHATS),
-        debit=dice.of(PAYERS),
-        credit=dice.of(PAYEES),
+        debit=dice.one(favourites[0], dice.of(PAYERS)),
+        credit=dice.one(favourites[1], dice.of(PAYEES)),
         amount=dice.one(*(dice.roll(40) + 1,) * 6, dice.roll(150) + 1, "all", "more", 300),
         kind=dice.one("payment", "payment", "fair", "loan"),
         days_ahead=dice.mostly(None, 0, 0, 1, -1, -2),
@@ -76,7 +76,7 @@ def a_wish(dice: Dice, *, is_bare: bool) -> Wish:
     return replace(
         wish,
         amount=AMOUNT_MAX if dice.seldom() else wish.amount,
-        pick=dice.roll(6),
+        pick=dice.roll(256),
         seconds=dice.one(60, 60, 60, 60, 1, 1, 3600, 3600, 3600, 0, 200_000),
         release=dice.one(False, True),
         entry=dice.one(0, 0, 0, 0, 1, 2),
@@ -88,15 +88,16 @@ def a_wish(dice: Dice, *, is_bare: bool) -> Wish:
     )
 
 
-def a_batch(dice: Dice, plain: Plain) -> Batch:
+def a_batch(dice: Dice, plain: Plain, favourites: tuple[str, str]) -> Batch:
     """Some wishes together, with the sums that it declares."""
     is_bare = dice.roll(5) == 4
     mode = dice.one("atomic", "each", "each")
     sums = dice.mostly("", "right", "wrong")
+    pair = dice.one(favourites, favourites, favourites[::-1])
     lines = [
         line
         for _ in range(1 + is_bare + dice.roll(4))
-        for line in lines_of(a_wish(dice, is_bare=is_bare), plain)
+        for line in lines_of(a_wish(dice, pair, is_bare=is_bare), plain)
     ]
     batch = Batch(
         lines,
@@ -149,7 +150,7 @@ def lines_of(wish: Wish, plain: Plain) -> list[Line]:
         case "pay":
             return [_by_way_of(wish, replace(line, amount=_amount(wish, line, plain)))]
         case "adjust":
-            year = plain.today.year - (wish.pick != 5)
+            year = plain.today.year - (wish.pick % 6 != 5)
             day = None if wish.off else date(year, 12, 31)
             line = replace(line, amount=_amount(wish, line, plain), adjusting=True, day=day)
             return [line]
@@ -177,7 +178,9 @@ def _of_one_currency(wish: Wish, plain: Plain) -> Wish:
     there = plain.accounts
     if wish.is_astray or wish.debit not in there:
         return wish
-    alike = [c for c in there if c != wish.debit and plain.currency(c) == plain.currency(wish.debit)]
+    alike = [
+        c for c in there if c != wish.debit and plain.currency(c) == plain.currency(wish.debit)
+    ]
     if wish.credit in alike or (wish.credit not in there and wish.debit in PESOS):
         return wish
     return replace(wish, credit=alike[wish.pick % len(alike)] if alike else wish.credit)
@@ -192,6 +195,8 @@ def _amount(wish: Wish, line: Line, plain: Plain) -> int:
     if isinstance(wish.amount, int):
         return wish.amount
     room = plain.room_to_pay(line.debit) if line.debit in plain.accounts else 0
+    left = plain.limits.left_to_pay(line.debit, plain.days.current())
+    room = room if left is None else min(left, room)
     if room > AMOUNT_MAX and line.credit in plain.accounts:
         room = plain.room_to_be_paid(line.credit)
     return _within(room + (wish.amount == "more"))
@@ -222,13 +227,13 @@ def _some(wish: Wish, whole: int) -> int:
 
 def _pick(wish: Wish, likely: list[int], others: list[int]) -> int:
     """Mostly one that will do; sometimes another, or one that is not there."""
-    found = likely * 3 + others or [1]
-    return found[wish.pick % len(found)]
+    found = others if not likely or wish.pick % 8 == 7 else likely[:4]
+    return found[wish.pick // 8 % len(found)] if found else 1
 
 
 def _about_a_hold(wish: Wish, line: Line, plain: Plain) -> Line:
     there = [row.sequence for row in plain.rows if row.phase == "held"]
-    ahead = [len(plain.rows) + wish.pick + 1]  # Perhaps of the same batch.
+    ahead = [len(plain.rows) + wish.pick % 6 + 1]  # Perhaps of the same batch.
     target = _pick(wish, list(plain.holds()), there + ahead)
     amount, left = 1, 0
     if target <= len(plain.rows):

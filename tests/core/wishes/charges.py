@@ -1,11 +1,13 @@
 """Wishes about what the ledger takes, and what backs a currency."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from tests.core.plain.charges import is_first
-from tests.core.plain.nouns import A_DAY
-from tests.core.twins import Twins
+from tests.core.plain.nouns import A_DAY, AMOUNT_MAX, Batch, Line
+from tests.core.twins import services
+from tests.core.twins.pair import Twins
 from tests.core.wishes.dice import Dice
 
 PERIODS = ("week", "month", "quarter", "year")
@@ -14,7 +16,7 @@ PERIODS = ("week", "month", "quarter", "year")
 def _levy(dice: Dice) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "kinds": dice.one(["payment"], ["fair"], ["payment", "fair"], ["loan"]),
-        "treasury": dice.mostly("fund", "shop", "bonds", "nobody"),
+        "treasury": dice.mostly(dice.one("fund", "vera"), "shop", "bonds", "nobody"),
         "payer": dice.one("debit", "credit"),
         "n": dice.one(1, 1, 3, 0),
         "d": dice.mostly(dice.one(10, 4, 3, 200), 1),
@@ -38,16 +40,53 @@ def levies(dice: Dice, twins: Twins) -> None:
         twins.tell(line="levy", code=f"levy_{n}", by="op", reason="assembly", levy=rule)
 
 
+def give_back(dice: Dice, twins: Twins) -> None:
+    """Take back some of what was levied; perhaps just what the levy leaves there."""
+    plain = twins.plain
+    rows = [row for row in plain.rows if plain.levies_on(row.sequence) and not row.takes]
+    left = [row for row in rows if row.amount > plain.taken(row.sequence)]
+    if not left:
+        return
+    row = dice.of(left[-3:])
+    most = row.amount - plain.taken(row.sequence)
+    back = plain.charges.going_back(row.sequence, most)
+    returns = sum(amount for _, _, to, amount in back if to == row.credit)
+    spent = plain.room_to_pay(row.credit) - (most - returns) + dice.one(0, 1)
+    if dice.one(False, True) and 0 < spent < AMOUNT_MAX and row.debit != "bridge":
+        twins.post(Batch([Line(row.credit, row.debit, spent, kind="rent")]))
+    parts = dice.one((most,), (most,), (most // 3, most // 3), (1, most - 1), (most, 1))
+    lines = [Line(row.credit, row.debit, max(1, part), kind=row.kind) for part in parts]
+    lines = [replace(line, action="reverse", target=row.sequence) for line in lines]
+    twins.post(Batch(lines, mode="each"))
+
+
 def reserve(dice: Dice, twins: Twins) -> None:
     rule = {
         "issuer": dice.mostly("bonds", "vera", "cash", "nobody"),
-        "reserve": dice.mostly(dice.one("cash", "fund", "vera"), "bonds", "nobody"),
+        "reserve": dice.mostly(dice.one("cash", "fund", "vault"), "bonds", "nobody"),
         "n": dice.one(1, 3, 20),
         "d": dice.one(1, 2),
     }
     given = {} if dice.roll(6) == 5 else {"rule": rule}
     currency = dice.mostly("BON", "EUR", "MXN")
     twins.tell(line="reserve", currency=currency, by="op", reason="board", **given)
+
+
+def issue(dice: Dice, twins: Twins) -> None:
+    """Issue, redeem, put into the reserve or take out of it; mostly what is just backed."""
+    plain, rule = twins.plain, twins.plain.charges.reserves().get("BON")
+    if rule is None:
+        return
+    issuer, reserve = rule["issuer"], rule["reserve"]
+    other = {"cash": "ana", "fund": "cash", "vault": "vera"}.get(reserve, "vera")
+    other = issuer if reserve == "vault" and dice.roll(3) == 2 else other
+    into = (
+        (other, reserve) if plain.accounts[reserve]["nature"] == "credit" else (reserve, other)
+    )
+    debit, credit = dice.one((issuer, "vera"), into, into[::-1], ("vera", issuer))
+    most = plain.charges.most_backed(rule, debit, credit, 10_000)
+    amount = max(1, dice.one(most, most + 1, 5, 40))
+    twins.post(Batch([Line(debit, credit, amount, kind=dice.one("payment", "fair"))]))
 
 
 def _since(dice: Dice, twins: Twins, period: str) -> date:
@@ -85,7 +124,7 @@ def demurrage(dice: Dice, twins: Twins) -> None:
 def run_demurrage(dice: Dice, twins: Twins) -> None:
     for currency in twins.plain.currencies:
         if twins.plain.charges.collecting(currency):
-            twins.run_demurrage(currency)
+            services.run_demurrage(twins, currency)
 
 
 def fee(dice: Dice, twins: Twins) -> None:
@@ -107,4 +146,4 @@ def run_fee(dice: Dice, twins: Twins) -> None:
         last = twins.plain.today + dice.roll(3) * A_DAY
         while not is_first(rule["period"], last + A_DAY):
             last += A_DAY
-        twins.run_fee(code, last - dice.mostly(0, 1) * A_DAY)
+        services.run_fee(twins, code, last - dice.mostly(0, 1) * A_DAY)

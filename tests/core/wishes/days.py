@@ -4,7 +4,7 @@ from datetime import date
 
 from tests.core.plain.days import hash_of
 from tests.core.plain.nouns import A_DAY, NEVER
-from tests.core.twins import Twins
+from tests.core.twins.pair import Twins
 from tests.core.wishes.dice import Dice
 from tests.core.wishes.limits import ACT
 

@@ -1,24 +1,22 @@
 """Wishes about accounts: their bounds and status, and limits that change by themselves."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from msgspec import UNSET
-
-from ledger.core.asked import AskedAct, AskedChange
-from ledger.core.changes import Closing, as_batch, close_account
-from ledger.core.model import Status
-from ledger.core.refusals import Refusal
-from tests.core.plain.nouns import NO_BOUND, SECOND
-from tests.core.twins import Twins
+from tests.core.plain.nouns import NO_BOUND, SECOND, Batch, Line
+from tests.core.twins import services
+from tests.core.twins.pair import Twins
 from tests.core.wishes.dice import Dice
 
 WHO = ("ana", "ben", "eva", "shop", "hank")
 ACT = {"number": "ACTA-1", "date": date(2023, 11, 2), "hash": bytes(32)}
 
 
-def an_account(dice: Dice) -> str:
-    return "nobody" if dice.roll(32) == 31 else dice.of(WHO)
+def an_account(dice: Dice, twins: Twins) -> str:
+    """One of the favourites, mostly the same."""
+    first, second = twins.favourites
+    return dice.mostly(dice.one(first, first, second, dice.of(WHO), "hank"), "nobody")
 
 
 def open_account(
@@ -63,7 +61,7 @@ def some_bounds(dice: Dice) -> dict[str, Any]:
 
 
 def bounds(dice: Dice, twins: Twins) -> None:
-    code, given = an_account(dice), some_bounds(dice)
+    code, given = an_account(dice, twins), some_bounds(dice)
     there = twins.plain.limits.told(code) if code in twins.plain.accounts else None
     if there is not None and there.rule is not None and not dice.seldom():
         given |= {"lower": twins.plain.limits.lower(code)}
@@ -73,7 +71,10 @@ def bounds(dice: Dice, twins: Twins) -> None:
 def status(dice: Dice, twins: Twins) -> None:
     plain = twins.plain
     empty = [c for c in plain.accounts if plain.balance(c) == 0 and plain.pending_credits(c)]
-    code = dice.of((*WHO, "cash", "bridge", "fund", "vera", "late", *empty * 4))
+    planned = [c for c in WHO if plain.limits.told(c).waiting or plain.limits.told(c).begun]
+    likely = [c for c in planned if plain.balance(c) == 0]
+    others = (*WHO, "cash", "bridge", "fund", "vera", "late")
+    code = dice.of((*others, *empty * 4, *twins.favourites * 3, *likely * 9))
     stati = ("open", "open", "frozen", "frozen_debits", "frozen_credits", "closed", "closed")
     order = {"order": dice.one("OF-1", "OF-2")} if dice.roll(4) == 3 else {}
     twins.tell(
@@ -100,58 +101,32 @@ def leave(dice: Dice, twins: Twins) -> None:
         to = "loss"
     if plain.status(code) == "closed" or plain.currency(code) != plain.currency(to):
         return
-    has_act = dice.one(True, False)
-    asked = AskedChange(
-        reason="leaves",
-        status=Status.CLOSED,
-        remaining_to=to,
-        act=AskedAct(number="A-1", date=ACT["date"], hash="0" * 64) if has_act else UNSET,
-    )
-    found = close_account(twins.book, code, asked, recorded_at=plain.now, by="op")
-    balance = plain.balance(code)
-    if plain.order(code):
-        expected = "account_frozen_by_order"
-    elif balance < 0 and (to != "loss" or not has_act):
-        expected = "account_in_debt"
-    else:
-        expected = ""
-    if plain.pending_debits(code) or plain.pending_credits(code):
-        expected = expected if expected == "account_frozen_by_order" else "account_has_holds"
-    if expected:
-        assert isinstance(found, Refusal)
-        assert found.code == expected
-        twins.met[expected] += 1
-        return
-    if balance:
-        assert isinstance(found, Closing)
-        batch = as_batch(found, bytes(16))
-        (transfer,) = batch.transfers
-        from tests.core.plain.nouns import Batch, Line
-
-        sides = (code, to) if balance > 0 else (to, code)
-        assert (transfer.debit_account, transfer.credit_account) == sides
-        if not twins.post(Batch([Line(*sides, abs(balance), kind="closing")])):
-            return
-    twins.tell(line="status", account=code, status="closed", reason="leaves", by="op")
+    services.leave(twins, code, to, has_act=dice.one(True, False))
 
 
 # ---- limits that change by themselves
 
 
 def plan(dice: Dice, twins: Twins) -> None:
-    now = twins.plain.now
-    starts = now + dice.one(60, 0, 1, 3600, 100_000, -1) * SECOND
-    ends = dice.one(None, starts + 60 * SECOND, starts + 90_000 * SECOND, starts, now)
-    twins.tell(
-        line="limit_planned",
-        account=an_account(dice),
-        reason="harvest",
-        by="op",
-        starts=starts,
-        **({} if ends is None else {"ends": ends}),
-        **({"act": ACT} if dice.one(False, True) else {}),
-        **some_bounds(dice),
-    )
+    """One plan, or some on the same account that begin one after the other."""
+    code = an_account(dice, twins)
+    for _ in range(dice.one(1, 1, 2, 3)):
+        now = twins.plain.now
+        starts = now + dice.one(0, 0, 60, 1, 3600, 100_000, -1) * SECOND
+        ends = starts + dice.one(60, 3600, 90_000, 0, -1) * SECOND
+        ends = dice.one(None, ends, ends, ends, now)
+        twins.tell(
+            line="limit_planned",
+            account=code,
+            reason="harvest",
+            by="op",
+            starts=starts,
+            **({} if ends is None else {"ends": ends}),
+            **({"act": ACT} if dice.one(False, True) else {}),
+            **some_bounds(dice),
+        )
+        if dice.one(True, False):
+            twins.clock()
 
 
 def _a_plan(dice: Dice, twins: Twins) -> tuple[str, int]:
@@ -165,9 +140,9 @@ def _a_plan(dice: Dice, twins: Twins) -> tuple[str, int]:
         or line["place"] in plain.limits.told(line["account"]).begun
     ]
     if not lines or dice.seldom():
-        return an_account(dice), dice.roll(20)
+        return an_account(dice, twins), dice.roll(20)
     line = dice.of(waiting * 3 + lines)
-    return dice.mostly(line["account"], an_account(dice)), line["place"]
+    return dice.mostly(line["account"], an_account(dice, twins)), line["place"]
 
 
 def unplan(dice: Dice, twins: Twins) -> None:
@@ -193,12 +168,29 @@ def earn(dice: Dice, twins: Twins) -> None:
         "cap": dice.one(100, 150, 1000, 10),
         "n": dice.one(1, 2, 3),
         "d": dice.one(1, 2, 7),
-        **({"kinds": ["fair", "loan"]} if dice.roll(4) == 3 else {}),
+        **({"kinds": ["fair", "loan"]} if dice.one(False, True) else {}),
     }
     given = {} if dice.roll(5) == 4 else {"rule": rule}
     twins.tell(
-        line="limit_earned", account=an_account(dice), reason="trust", by="op", **given
+        line="limit_earned", account=an_account(dice, twins), reason="trust", by="op", **given
     )
+
+
+def take_back(dice: Dice, twins: Twins) -> None:
+    """Reverse what was paid to an account whose limit is earned."""
+    plain = twins.plain
+    rows = [
+        row
+        for row in plain.rows
+        if row.moves and row.part in ("own", "rest") and not row.takes
+        if plain.limits.told(row.credit).rule is not None
+    ]
+    left = [row for row in rows if row.amount > plain.taken(row.sequence)]
+    if left:
+        row = dice.of(left[-4:])
+        most = row.amount - plain.taken(row.sequence)
+        line = Line(row.credit, row.debit, dice.one(most, max(1, most // 2)), kind="fair")
+        twins.post(Batch([replace(line, action="reverse", target=row.sequence)]))
 
 
 def payments(dice: Dice, twins: Twins) -> None:
@@ -207,5 +199,5 @@ def payments(dice: Dice, twins: Twins) -> None:
         for name in ("day", "transfer", "week", "month", "year")
         if dice.one(True, False)
     }
-    code = dice.of(("ana", "ana", "ben", "eva", "cash", "nobody", "shop"))
+    code = dice.one(an_account(dice, twins), an_account(dice, twins), "cash")
     twins.tell(line="payment_limits", account=code, reason="prudence", by="op", **given)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.core.plain.nouns import A_DAY, Batch, Line
-from tests.core.twins import Twins
+from tests.core.twins import services
+from tests.core.twins.pair import Twins
 from tests.core.wishes.dice import Dice
 
 SHIFTS = ("as_is", "before", "after", "skip")
@@ -15,7 +16,7 @@ def schedule(dice: Dice, twins: Twins) -> None:
         "amount": dice.one(20, 100, 450),
         "at": dice.one(360, 0, 1439),
         "credit_account": dice.mostly(dice.one("shop", "cash", "ben"), "hank", "nobody"),
-        "debit_account": dice.mostly(dice.one("ana", "eva", "ben"), "shop"),
+        "debit_account": dice.mostly(dice.one("ana", "eva", "ben"), *twins.favourites),
         "every": dice.one("day", "week", "month", "once", "year"),
         "first": today + dice.one(0, 1, -1, 2, -31, -300) * A_DAY,
         "kind": dice.one("rent", "payment"),
@@ -26,7 +27,9 @@ def schedule(dice: Dice, twins: Twins) -> None:
     rule |= {"on_holiday": dice.of(SHIFTS)} if dice.one(False, True) else {}
     rule |= {"on_weekend": dice.of(SHIFTS)} if dice.one(False, True) else {}
     rule |= {"reference": "s-"} if dice.roll(4) == 3 else {}
-    rule |= {"retries": dice.one(1, 2), "retry_minutes": dice.one(1, 90)} if dice.roll(2) else {}
+    rule |= (
+        {"retries": dice.one(1, 2), "retry_minutes": dice.one(1, 90)} if dice.roll(2) else {}
+    )
     rule |= {"step": dice.one(2, 3)} if dice.roll(4) == 3 else {}
     rule |= {"up_to": dice.one("debit", "both")} if dice.roll(4) == 3 else {}
     given = {} if dice.roll(8) == 7 else {"schedule": rule}
@@ -48,7 +51,7 @@ def holidays(dice: Dice, twins: Twins) -> None:
 
 
 def attempt(dice: Dice, twins: Twins) -> None:
-    twins.attempt(1 + dice.roll(4))
+    services.attempt(twins, 1 + dice.roll(4))
 
 
 def occurrence(dice: Dice, twins: Twins) -> None:
@@ -63,7 +66,7 @@ def occurrence(dice: Dice, twins: Twins) -> None:
     code = dice.of(told)
     one = twins.plain.schedules.told()[code]
     wrong = dice.one({}, {"attempt": one.attempt + 1}, {"schedule": 0})
-    twins.tell_occurrence(code, outcome, **wrong)
+    services.say_occurrence(twins, code, outcome, **wrong)
 
 
 def spoil(dice: Dice, twins: Twins) -> None:

@@ -1,20 +1,19 @@
-"""A book and the plain model, told the same things and compared after each of them."""
+"""The twins: a book and the plain model, and what is compared of them."""
 
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace as changed
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec import UNSET, convert, to_builtins
+from msgspec import UNSET, convert
 from msgspec.structs import replace
 
-from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
+from ledger.core.asked import AskedBatch
 from ledger.core.book import Book, Posted
-from ledger.core.demurrage import charged_by
 from ledger.core.door import (
     SALT,
     chance_needed,
@@ -24,26 +23,23 @@ from ledger.core.door import (
     write_manifest,
 )
 from ledger.core.faults import JournalBroken
-from ledger.core.fees import left_of, period_of
 from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused, KeyGrant
-from ledger.core.lines import Beside, Manifest, Rate, Transfer
-from ledger.core.model import Action, Late, Mode, Phase, Side
+from ledger.core.lines import Beside, Manifest, Transfer
+from ledger.core.model import Phase
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.scheduling import agenda
-from ledger.core.scheduling import batch_of as attempt_of
 from ledger.core.state_lines import AnyState
 from ledger.core.store import StoredBatch
-from ledger.core.terms import Link, Past, links_of, targets_of
+from ledger.core.terms import Link, links_of, targets_of
 from ledger.journal.batches import Body, read_posted, root_of_lines, write_body, write_outcomes
 from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.replay import History, References, replay
 from ledger.journal.snapshots import chunks_of, restore_chunk, snapshot_root
 from tests.core.books import ORIGIN
 from tests.core.plain.ledger import Plain
-from tests.core.plain.nouns import AMOUNT_MAX, ZONE, Batch, Leaf, Line, No, Outcome, Row
-from tests.core.plain.snapshot import number_of, numbered, state
+from tests.core.plain.nouns import AMOUNT_MAX, Batch, Leaf, No, Outcome, Row
+from tests.core.plain.snapshot import number_of, state
+from tests.core.twins.words import asked_batch, beside_of, leaf_of, line_of, past_of
 
-T0 = datetime(1970, 1, 1, tzinfo=UTC)
 POSTER = "branch-1"
 
 
@@ -57,6 +53,7 @@ class Twins:
     def __init__(self, now: int, *, unique_references: bool) -> None:
         self.book = Book()
         self.plain = Plain(now, ORIGIN, unique_references=unique_references)
+        self.favourites = ("ana", "shop")  # Accounts about which most of a history is.
         self.met: Counter[str] = Counter()
         self.log: list[str] = []  # What was told, for those who look for a difference.
         self.leaves: list[tuple[bytes, bytes]] = []  # And the body of each.
@@ -76,7 +73,7 @@ class Twins:
 
     def tell(self, **line: Any) -> bool:
         """Take a line where the model does, and refuse it where the model does."""
-        leaf = self._leaf(line)
+        leaf = leaf_of(self.plain, line)
         self.log.append(f"{leaf}")
         assert decode_leaf(encode_line(leaf)) == leaf
         refusal = self.book.refuse(leaf)
@@ -98,7 +95,7 @@ class Twins:
         """
         self.log.append(f"{batch}")
         batch_id = batch_id or UUID(int=len(self.leaves))
-        asked = self._asked(batch, batch_id)
+        asked = asked_batch(self.plain, batch, batch_id)
         check_form(asked)
         columns = resolve(asked, self.book)
         if isinstance(columns, Refusal):
@@ -137,7 +134,9 @@ class Twins:
         self._compare_links(links_of(lines, posted), first)
         return True
 
-    def _try(self, batch: Batch, batch_id: UUID, manifest: Manifest, lines: list[Transfer]) -> None:
+    def _try(
+        self, batch: Batch, batch_id: UUID, manifest: Manifest, lines: list[Transfer]
+    ) -> None:
         """What posting would do if nobody need approve; both are as before after it."""
         if not self.plain.agreements.policies() or self.plain.agreements.ending():
             return
@@ -158,7 +157,7 @@ class Twins:
         """What the ledger says by itself when time asks for it."""
         plain = self.plain
         while (line := self.book.due_line(plain.now)) is not None:
-            told = self._told(line)
+            told = line_of(self.plain, line)
             match told["line"]:
                 case "expired":
                     assert told["holds"] == plain.holds_due()
@@ -248,7 +247,12 @@ class Twins:
         if one.ended:
             no = Refusal(code=RefusalCode(f"proposal_{one.ended}"))
             self.met[no.code] += 1
-            line = {"line": "refused", "batch": batch_id, "key": request.key, "code": no.code.value}
+            line = {
+                "line": "refused",
+                "batch": batch_id,
+                "key": request.key,
+                "code": no.code.value,
+            }
             self.plain.record(line)
             self._refused(request, batch_id, no)
             return
@@ -258,93 +262,6 @@ class Twins:
             lines = [changed(first, amount=other), *request.lines[1:]]
             request = changed(request, lines=lines)
         self.post(request, batch_id)
-
-    # ---- schedules and runs
-
-    def attempt(self, most: int = 3) -> None:
-        """Make the attempts of schedules that are due."""
-        for _ in range(most):
-            due = self.plain.schedules.due()
-            found = agenda(self.book, self.plain.now, ZONE, most=100)
-            # It is cut where a schedule in it has its next date, so it may be shorter.
-            given = [(d.code, d.date, d.standing.attempt) for d in found.due]
-            assert given == [(d.code, d.date, d.attempt) for d in due][: len(given)]
-            assert bool(given) is bool(due)
-            if not due:
-                return
-            one, of = due[0], found.due[0]
-            standing = self.plain.schedules.told()[one.code]
-            batch_id = self.plain.schedules.id_of(one.code, standing)
-            assert batch_id is not None
-            assert (of.line is None) is not one.outcome
-            spent = [line for line in self.plain.journal if line.get("batch") == batch_id]
-            if one.outcome or spent:
-                outcome = one.outcome or "id_used"
-                self.tell_occurrence(one.code, outcome)
-                continue
-            batch = self.plain.schedules.batch_of(one.code)
-            asked = replace(attempt_of(self.book, of), mode=Mode.ATOMIC)
-            assert asked == self._asked(batch, batch_id)
-            self.post(batch, batch_id)
-
-    def tell_occurrence(self, code: str, outcome: str, **facts: Any) -> bool:
-        one = self.plain.schedules.told()[code]
-        line = {
-            "line": "occurrence",
-            "code": code,
-            "schedule": one.leaf,
-            "date": one.date,
-            "attempt": one.attempt,
-            "outcome": outcome,
-        }
-        return self.tell(**line | facts)
-
-    def run_demurrage(self, currency: str) -> None:
-        """Charge what is owed of all accounts, as much as each can pay."""
-        plain, book = self.plain, self.book
-        collecting, yesterday = plain.charges.collecting(currency), plain.today
-        yesterday -= timedelta(days=1)
-        dues = plain.charges.dues(currency, yesterday)
-        theirs = book.demurrages.dues(currency, yesterday)
-        assert [(due.last, due.rule.n, due.rule.d) for due in theirs] == [
-            (last, rule["n"], rule["d"]) for last, rule in dues
-        ]
-        lines = []
-        for code in plain.accounts:
-            if plain.currency(code) != currency or code == collecting:
-                continue
-            at = [plain.charges.balance_at(code, last, collecting) for last, _ in dues]
-            assert charged_by(at, theirs) == plain.charges.charged(code, currency, yesterday)
-            owed = plain.charges.owed(code, currency, yesterday)
-            if owed > 0:
-                line = Line(code, collecting, owed, kind="demurrage", up_to="debit")
-                lines.append(line)
-        if lines:
-            self.met["run of demurrage"] += 1
-            self.post(Batch(lines, mode="each", source="demurrage"))
-
-    def run_fee(self, code: str, last: date) -> None:
-        """Charge a fee for the period that ends on a day, if it does and is for it."""
-        plain, rule = self.plain, self.book.fees.rules[code]
-        fee = plain.charges.fees()[code]
-        period = plain.charges.fee_period(fee, last)
-        span = period_of(rule, last)
-        assert (span and (span.first, span.last)) == period
-        if period is None or period[0] > plain.today:
-            return
-        paid = [row.amount for row in plain.rows if row.source == f"fee:{code}:{last}"]
-        assert left_of(rule, paid) == max(0, fee["amount"] - sum(paid))
-        lines = [
-            Line(payer, fee["treasury"], fee["amount"], kind="fee", up_to="debit")
-            for payer, line in plain.accounts.items()
-            if line["currency"] == fee["currency"]
-            and line["kind"] in fee["kinds"]
-            and payer != fee["treasury"]
-            and plain.status(payer) != "closed"
-        ]
-        if lines and not paid:
-            self.met["run of a fee"] += 1
-            self.post(Batch(lines, mode="each", source=f"fee:{code}:{last}"))
 
     def restart(self) -> None:
         """Go on with a book that was restored from the snapshot of this one."""
@@ -390,23 +307,11 @@ class Twins:
             if posted is not None:
                 past.add(body, posted)
                 used.add(body, posted)
-        assert past.past == {n: self._past(n) for n in every}
+        assert past.past == {n: past_of(self.plain, n) for n in every}
         after, self.book = self._everything(), book
         assert self._everything() == after
 
     # ---- the model's words as the book's, and back
-
-    def _leaf(self, line: Leaf) -> AnyLeaf:
-        given = {**line, "recorded_at": self.plain.now}
-        return convert(numbered(self.plain, given), AnyLeaf)
-
-    def _told(self, leaf: AnyLeaf) -> Leaf:
-        """A line that the book made, in the model's words."""
-        fields: Leaf = to_builtins(leaf, builtin_types=(bytes, date, UUID))
-        del fields["recorded_at"]
-        if "account" in fields:
-            fields["account"] = self.book.codes[fields["account"]]
-        return fields
 
     def _apply(self, leaf: AnyLeaf, body: bytes = b"") -> None:
         self.book.apply(leaf)
@@ -414,57 +319,6 @@ class Twins:
 
     def _number(self, code: str) -> int:
         return self.book.numbers[code]
-
-    def _currency_stated(self, line: Line) -> str:
-        """The debited account's; where that is not there, the other's."""
-        there = [code for code in (line.debit, line.credit) if code in self.plain.accounts]
-        right = self.plain.currency(there[0]) if there else "MXN"
-        return line.currency or right
-
-    def _money(self, minor: int, currency: str) -> str:
-        there = self.plain.currencies.get(currency)
-        scale = 2 if there is None else there["scale"]
-        if not scale:
-            return str(minor)
-        return f"{minor // 10**scale}.{minor % 10**scale:0{scale}d}"
-
-    def _asked(self, batch: Batch, batch_id: UUID) -> AskedBatch:
-        sums = {c: self._money(sum_, c) for c, sum_ in (batch.sums or {}).items()}
-        return AskedBatch(
-            id=batch_id,
-            transfers=[self._asked_transfer(line) for line in batch.lines],
-            mode=Mode(batch.mode),
-            source=batch.source or UNSET,
-            control_sums=sums or UNSET,
-            late=Late(batch.late) if batch.late else UNSET,
-        )
-
-    def _asked_transfer(self, line: Line) -> AskedTransfer:
-        terms = AskedTerms(
-            action=Action(line.action) if line.action else UNSET,
-            target=line.target or UNSET,
-            expires=T0 + timedelta(microseconds=line.expires) if line.expires else UNSET,
-            release=line.release,
-            entry=line.entry or UNSET,
-            up_to=Side(line.up_to) if line.up_to else UNSET,
-            rest=line.rest or UNSET,
-            suspense=line.suspense or UNSET,
-            rate=Rate(n=line.rate[0], d=line.rate[1]) if line.rate else UNSET,
-            adjusting=line.adjusting,
-        )
-        currency = self._currency_stated(line)
-        return AskedTransfer(
-            debit_account=line.debit,
-            credit_account=line.credit,
-            amount=self._money(line.amount, currency),
-            currency=currency,
-            kind=line.kind,
-            reference=line.reference,
-            business_date=line.day or UNSET,
-            value_date=line.value_day or UNSET,
-            entered_by=line.entered_by,
-            terms=UNSET if terms == AskedTerms() else terms,
-        )
 
     def _written(
         self, batch: Batch, asked: AskedBatch, columns: tuple[list[int], list[int], list[int]]
@@ -496,39 +350,9 @@ class Twins:
             recorded_at=self.plain.now,
             business_date=self._today(),
             used=self.plain.references(),
-            past={n: self._past(n) for n in wanted},
+            past={n: past_of(self.plain, n) for n in wanted},
             key=batch.key,
             is_trial=is_trial,
-        )
-
-    def _past(self, n: int) -> Past:
-        row = self.plain.rows[n - 1]
-        return Past(
-            debit=self._number(row.debit),
-            credit=self._number(row.credit),
-            amount=row.amount,
-            phase=Phase[row.phase.upper()],
-            taken=self.plain.taken(n),
-            is_link=row.takes > 0,
-            is_levy=row.part in ("levy", "back"),
-            levies=tuple(self._beside(levy) for levy in self._levies(n)),
-        )
-
-    def _levies(self, n: int) -> list[Row]:
-        """What stands beside a transfer's own row, but a rest."""
-        row = self.plain.rows[n - 1]
-        if row.part != "own":
-            return []
-        place = row.leaf, row.position
-        every = [r for r in self.plain.rows if (r.leaf, r.position) == place]
-        return [r for r in every if r.part in ("levy", "back")]
-
-    def _beside(self, row: Row) -> Beside:
-        return Beside(
-            amount=row.amount,
-            credit_account=self._number(row.credit),
-            debit_account=self._number(row.debit),
-            kind=row.kind,
         )
 
     def _refused(self, batch: Batch, batch_id: UUID, refusal: Refusal) -> None:
@@ -633,13 +457,15 @@ class Twins:
             None if moved == line.amount else moved,
             "".join(row.stands_in for row in own),
             tuple(sorted(flags, reverse=True)),  # First that of the debited account.
-            [self._beside(row) for row in beside],
+            [beside_of(self.plain, row) for row in beside],
             None if line.day in (None, day) else day,
         )
 
     def _compare_links(self, links: Sequence[Link], first: int) -> None:
         assert [(link.target, link.sequence, link.amount) for link in links] == [
-            (row.takes, row.sequence, row.amount) for row in self.plain.rows[first:] if row.takes
+            (row.takes, row.sequence, row.amount)
+            for row in self.plain.rows[first:]
+            if row.takes
         ]
 
     def _today(self) -> date:
