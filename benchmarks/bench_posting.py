@@ -4,8 +4,9 @@ Question: how near does posting over HTTP, signed, come to what the database its
           (a bare COPY of the same rows), and a single transfer to what HTTP itself costs
           (an echo)? How long is a start with a million accounts, how large is it in memory,
           and does memory grow with recorded batches?
-Expect:   on two cores, shared by client, service and database: batches at a quarter of the
-          bare COPY or better, singles at a third of the echo, a hot account as fast as any.
+Expect:   on two cores, shared by client, service and database: batches of signed lines at
+          0.4 of the bare COPY or better, of JSON at a quarter, singles at a third of the
+          echo, a hot account as fast as any.
           A start reads a snapshot of a million lines: some ten seconds, 300 bytes each.
           Memory is flat but for some 2 MB once, at the first snapshot after a start.
 Run:      ./run bench posting [--seconds N] [--memory-seconds 120]
@@ -41,11 +42,12 @@ from msgspec import Struct, field
 
 from benchmarks.echo import serve_echo
 from benchmarks.load import LoadProcess, Report
-from benchmarks.serving import ServiceProcess, open_accounts, open_books
+from benchmarks.serving import ServiceProcess, open_accounts, open_books, register_poster
 from benchmarks.work import (
     batch_bodies,
     batch_requests,
     copy_streams,
+    lines_requests,
     single_bodies,
     single_requests,
     transfers,
@@ -61,7 +63,8 @@ COPY_RATE_MAX = 1_000_000  # Rows a second nobody reaches here; so many are pack
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 TARGETS: dict[str, tuple[str, float]] = {
-    "ratio_to_copy": (">=", 0.25),
+    "ratio_to_copy": (">=", 0.40),
+    "ratio_to_copy_json": (">=", 0.25),
     "ratio_to_echo": (">=", 0.30),
     "ratio_hot": (">=", 0.9),
     "bytes_per_account": ("<=", 500),
@@ -82,7 +85,8 @@ class Rounds(Struct):
     """What each round measured, part by part."""
 
     copy: list[float] = field(default_factory=list)  # Rows a second.
-    batch: list[float] = field(default_factory=list)  # Transfers a second.
+    lines: list[float] = field(default_factory=list)  # Transfers a second, as signed lines,
+    batch: list[float] = field(default_factory=list)  # and as JSON.
     hot: list[float] = field(default_factory=list)
     echo: list[float] = field(default_factory=list)  # Answers a second.
     single: list[float] = field(default_factory=list)
@@ -91,9 +95,11 @@ class Rounds(Struct):
 
     def figures(self) -> dict[str, float]:
         return {
-            "transfers_per_s": round(statistics.median(self.batch)),
+            "transfers_per_s": round(statistics.median(self.lines)),
             "copy_rows_per_s": round(statistics.median(self.copy)),
-            "ratio_to_copy": median_ratio(self.batch, self.copy),
+            "ratio_to_copy": median_ratio(self.lines, self.copy),
+            "transfers_per_s_json": round(statistics.median(self.batch)),
+            "ratio_to_copy_json": median_ratio(self.batch, self.copy),
             "singles_per_s": round(statistics.median(self.single)),
             "echo_per_s": round(statistics.median(self.echo)),
             "ratio_to_echo": median_ratio(self.single, self.echo),
@@ -174,6 +180,8 @@ class Bench:
         few = single_bodies(min(accounts, 1_000))
         self.load.prepare("single", single_requests(key, singles))
         self.load.prepare("few", single_requests(key, few))
+        secret, origin = register_poster(service)
+        self.load.prepare("lines", lines_requests(secret, origin, accounts, BATCHES))
         for name, hot in (("batch", False), ("hot", True)):
             bodies = batch_bodies(accounts, BATCHES, hot=hot)
             self.load.prepare(name, batch_requests(key, bodies))
@@ -200,14 +208,17 @@ class Bench:
         rounds = Rounds()
         first = self._drive(service, "single", SINGLE_CLIENTS, 0.2)
         self._drive(service, "batch", BATCH_CLIENTS, self.options.seconds)
+        self._drive(service, "lines", BATCH_CLIENTS, self.options.seconds)
         with echoing(first.sample) as echo_port, copying(database) as copy:
             copy(0.2)
             self._echo(echo_port, 0.2)
             for number in range(self.options.rounds):
                 rounds.copy.append(copy(self.options.seconds))
+                lines = self._drive(service, "lines", BATCH_CLIENTS)
+                rounds.lines.append(lines.rate * BATCH_MAX)
+                rounds.batch_latencies += lines.latencies
                 batch = self._drive(service, "batch", BATCH_CLIENTS)
                 rounds.batch.append(batch.rate * BATCH_MAX)
-                rounds.batch_latencies += batch.latencies
                 rounds.echo.append(self._echo(echo_port, self.options.seconds))
                 single = self._drive(service, "single", SINGLE_CLIENTS)
                 rounds.single.append(single.rate)
@@ -215,9 +226,10 @@ class Bench:
                 hot = self._drive(service, "hot", BATCH_CLIENTS)
                 rounds.hot.append(hot.rate * BATCH_MAX)
                 say(
-                    f"round {number + 1}: COPY {rounds.copy[-1]:,.0f} rows/s, batches "
-                    f"{rounds.batch[-1]:,.0f} transfers/s, hot {rounds.hot[-1]:,.0f}, echo "
-                    f"{rounds.echo[-1]:,.0f}/s, singles {rounds.single[-1]:,.0f}/s"
+                    f"round {number + 1}: COPY {rounds.copy[-1]:,.0f} rows/s, lines "
+                    f"{rounds.lines[-1]:,.0f} transfers/s, JSON {rounds.batch[-1]:,.0f}, hot "
+                    f"{rounds.hot[-1]:,.0f}, echo {rounds.echo[-1]:,.0f}/s, "
+                    f"singles {rounds.single[-1]:,.0f}/s"
                 )
         return rounds
 

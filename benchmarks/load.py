@@ -8,6 +8,7 @@ into each, and reads of an answer its status and its length. Loopback only.
 import asyncio
 import multiprocessing
 from array import array
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +17,10 @@ from typing import Self, cast
 
 import uvloop
 from msgspec import Struct
+
+from ledger.journal.checkpoints import Checkpoint, sign_checkpoint
+from ledger.journal.merkle import leaf_hash, root_from_inclusion
+from ledger.journal.notes import signer_from_seed
 
 HOST = "127.0.0.1"
 ID_SIZE = 36  # Characters of a UUID.
@@ -30,6 +35,37 @@ class Request(Struct, frozen=True):
 
     before: bytes
     after: bytes
+
+    def parts(self, request_id: bytes) -> tuple[bytes, ...]:
+        """The request with an id of ID_SIZE characters put in."""
+        return (self.before, request_id, self.after) if self.after else (self.before,)
+
+
+class SignedLines(Struct, frozen=True):
+    """A batch of lines as its poster sends it: the id is in the manifest, and so in the note.
+
+    Only the manifest's leaf changes with the id, so the root follows from it and its path.
+    """
+
+    head: bytes  # Up to the value of the header with the note, which comes last.
+    manifest: Request
+    lines: bytes
+    path: list[bytes]
+    size: int
+    ledger_origin: str
+    seed: bytes
+
+    def parts(self, request_id: bytes) -> tuple[bytes, ...]:
+        """The request with an id put in, signed."""
+        manifest = b"".join(self.manifest.parts(request_id))
+        root = root_from_inclusion(leaf_hash(manifest), 0, self.size, self.path)
+        origin = f"{self.ledger_origin}/batch/{request_id.decode()}"
+        checkpoint = Checkpoint(origin, self.size, root)
+        note = sign_checkpoint(checkpoint, [signer_from_seed(origin, self.seed)])
+        return self.head, b64encode(note), b"\r\n\r\n", manifest, b"\n", self.lines
+
+
+AnyRequest = Request | SignedLines
 
 
 class Report(Struct, frozen=True):
@@ -55,13 +91,18 @@ class ConnectionEnded(Exception):
     """The service closed a connection that waited for an answer."""
 
 
+def post_head(path: str, size: int, media_type: str, headers: dict[str, str]) -> bytes:
+    """What a POST begins with, up to its headers' last line feed."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: {media_type}\r\n"
+        f"Content-Length: {size}\r\n{head}"
+    ).encode()
+
+
 def post_request(path: str, body: bytes, headers: dict[str, str]) -> Request:
     """A POST of JSON whose body has ID_MARK in it once, or not at all."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    whole = (
-        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n{head}\r\n"
-    ).encode() + body
+    whole = post_head(path, len(body), "application/json", headers) + b"\r\n" + body
     before, mark, after = whole.partition(ID_MARK)
     return Request(before, after) if mark else Request(whole, b"")
 
@@ -78,7 +119,7 @@ class LoadProcess:
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown(cancel_futures=True)
 
-    def prepare(self, name: str, requests: Sequence[Request]) -> None:
+    def prepare(self, name: str, requests: Sequence[AnyRequest]) -> None:
         """Keep requests under a name."""
         self._executor.submit(_prepare, name, requests).result()
 
@@ -107,11 +148,11 @@ class LoadProcess:
 # ---- in the process
 
 
-_prepared: dict[str, Sequence[Request]] = {}
+_prepared: dict[str, Sequence[AnyRequest]] = {}
 _ids = iter(range(2**48))  # For as long as the process lives, so that no id comes twice.
 
 
-def _prepare(name: str, requests: Sequence[Request]) -> None:
+def _prepare(name: str, requests: Sequence[AnyRequest]) -> None:
     _prepared[name] = requests
 
 
@@ -132,7 +173,7 @@ class _Drive:
     """What all connections of a drive share."""
 
     def __init__(
-        self, requests: Sequence[Request], seconds: float, count: int | None, status: int
+        self, requests: Sequence[AnyRequest], seconds: float, count: int | None, status: int
     ) -> None:
         self.latencies = array("d")
         self.statuses: Counter[int] = Counter()
@@ -162,14 +203,14 @@ class _Drive:
             for connection in open_connections:
                 connection.close()
 
-    def next_request(self, now: float) -> tuple[bytes, bytes, bytes] | None:
+    def next_request(self, now: float) -> tuple[bytes, ...] | None:
         if now >= self._until or self._left <= 0:
             return None
         self._left -= 1
         self._at += 1
         request = self._requests[self._at % len(self._requests)]
-        number = b"%012x" % next(_ids) if request.after else b""
-        return request.before, ID_MARK[: ID_SIZE - len(number)] + number, request.after
+        number = b"%012x" % next(_ids)
+        return request.parts(ID_MARK[: ID_SIZE - len(number)] + number)
 
     def answered(self, sent: float, now: float, status: int, body: bytes) -> None:
         if status == self._status:

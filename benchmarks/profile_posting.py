@@ -47,14 +47,14 @@ CALLER = Caller(key="profile", role=Role.OPERATOR)
 
 WORK = {  # None of these calls another.
     "form": "ledger.sequencer.writer:check_form",
-    "chance": "ledger.sequencer.writer:Writer.moment",
+    "chance": "ledger.sequencer.deciding:Decider.moment",
     "resolve": "ledger.sequencer.posting:resolve",
     "lines": "ledger.sequencer.posting:write_lines",
     "post": "ledger.core.book:Book.post",
     "encode": "ledger.journal.batches:encode_lines",
     "tree": "ledger.journal.batches:root_of_lines",
     "pack": "ledger.pg.copy:pack_slice",
-    "compress": "ledger.pg.store:pack",
+    "compress": "ledger.pg.rows:pack",
     "close": "ledger.sequencer.group:OpenGroup.closed",
 }
 WAIT = {

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.load import HOST
-from benchmarks.work import CURRENCY, LEDGER, SCALE, account_bodies
+from benchmarks.work import CURRENCY, LEDGER, POSTER, POSTER_SEED, SCALE, account_bodies
 from ledger.cli.client import KEY_FILE
+from ledger.journal.notes import signer_from_seed
 
 READY_WAIT_S = 120.0
 READY_POLL_S = 0.02
@@ -110,6 +111,16 @@ class ServiceProcess:
         assert answer.status in (200, 201), (path, answer.status, text[:1000])
         return json.loads(text)
 
+    def get(self, path: str) -> str:
+        """What a GET answers, which must be 200."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=ANSWER_WAIT_S)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        assert answer.status == 200, (path, answer.status, text[:1000])
+        return text
+
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=ANSWER_WAIT_S)
         try:
@@ -127,6 +138,18 @@ def open_books(service: ServiceProcess) -> None:
     currency = {"code": CURRENCY, "kind": "national", "scale": SCALE}
     service.post("/v1/ledgers", json.dumps(ledger).encode())
     service.post(f"/v1/ledgers/{LEDGER}/currencies", json.dumps(currency).encode())
+
+
+def register_poster(service: ServiceProcess) -> tuple[str, str]:
+    """Give POSTER a key of both kinds; its API key, and the ledger's origin."""
+    path = f"/v1/ledgers/{LEDGER}"
+    asked = {"role": "poster", "poster": POSTER, "accounts": ["*"]}
+    given = service.post(f"{path}/keys", json.dumps(asked).encode())
+    vkey = signer_from_seed(POSTER, POSTER_SEED).vkey
+    body = json.dumps({"public_key": vkey}).encode()
+    service.post(f"{path}/posters/{POSTER}/keys", body)
+    note = service.get(f"{path}/journal/checkpoint")
+    return given["secret"], note.partition("\n")[0]
 
 
 def open_accounts(service: ServiceProcess, count: int) -> None:

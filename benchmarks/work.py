@@ -9,10 +9,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from benchmarks.load import ID_MARK, Request, post_request
+from benchmarks.load import ID_MARK, Request, SignedLines, post_head, post_request
 from ledger.core.book import Posted
-from ledger.core.model import BATCH_MAX
+from ledger.core.lines import Manifest, Transfer
+from ledger.core.model import BATCH_MAX, Mode
 from ledger.core.store import NewBatch
+from ledger.journal.batches import line_proof, write_body
 from ledger.pg.copy import pack_transfers
 
 LEDGER = "bench"
@@ -21,6 +23,8 @@ SCALE = 2
 AMOUNT_MAX = 99_999  # Minor units of one transfer, so that no balance comes near its end.
 DAY = date(2026, 11, 21)
 
+POSTER = "bench-poster"
+POSTER_SEED = bytes(range(32))
 NO_ID = UUID(ID_MARK.decode())
 _encode = msgspec.json.Encoder().encode
 
@@ -91,6 +95,51 @@ def batch_requests(key: str, bodies: Sequence[bytes]) -> list[Request]:
     headers = {"Authorization": f"Bearer {key}", "Prefer": "return=minimal"}
     path = f"/v1/ledgers/{LEDGER}/batches"
     return [post_request(path, body, headers) for body in bodies]
+
+
+def lines_requests(
+    key: str, origin: str, accounts: int, count: int, *, size: int = BATCH_MAX
+) -> list[SignedLines]:
+    """Posts of different full batches as lines, which POSTER signs as they are sent."""
+    rng = random.Random(8190)
+    return [_signed_lines(key, origin, transfers(rng, accounts, size)) for _ in range(count)]
+
+
+def _signed_lines(key: str, origin: str, columns: Transfers) -> SignedLines:
+    manifest = Manifest(
+        origin=f"{origin}/batch/{ID_MARK.decode()}",
+        created=0,
+        expires=2**52,
+        count=len(columns.amount),
+        mode=Mode.ATOMIC,
+        salt=bytes(16),
+    )
+    rows = zip(columns.debit, columns.credit, columns.amount, strict=True)
+    lines = [
+        Transfer(
+            amount=amount,
+            credit_account=credit,
+            debit_account=debit,
+            kind="deposit",
+            reference=f"ORD-{n:09}",
+        )
+        for n, (debit, credit, amount) in enumerate(rows)
+    ]
+    body = write_body(manifest, lines)
+    first, _, rest = body.data.partition(b"\n")
+    before, _, after = first.partition(ID_MARK)
+    headers = {"Authorization": f"Bearer {key}", "Prefer": "return=minimal"}
+    path = f"/v1/ledgers/{LEDGER}/batches"
+    head = post_head(path, len(body.data), "application/x-ndjson", headers)
+    return SignedLines(
+        head=head + b"Signed-Note: ",
+        manifest=Request(before, after),
+        lines=rest,
+        path=line_proof(body.data, 0)[1],
+        size=len(lines) + 1,
+        ledger_origin=origin,
+        seed=POSTER_SEED,
+    )
 
 
 def single_requests(key: str, bodies: Sequence[bytes]) -> list[Request]:

@@ -24,6 +24,7 @@ from ledger.core.leaves import (
     HoldsExpired,
     LimitChanged,
     Opening,
+    PosterKey,
     Snapshot,
     StatusChanged,
 )
@@ -38,6 +39,7 @@ from ledger.journal.checkpoints import Checkpoint, batch_origin, sign_checkpoint
 from ledger.journal.directory import Recorded
 from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.notes import Signer, signer_from_seed
+from ledger.journal.past import tell
 from ledger.journal.snapshots import chunks_of, snapshot_root
 
 ORIGIN = "example.org/caja-norte"
@@ -96,6 +98,18 @@ class Building:
         """Write a leaf that follows."""
         self.book.apply(line)
         return self.put(line)
+
+    def poster_key(self, poster: str) -> int:
+        """Register the key with which `post` signs for a poster."""
+        key = signer_of(poster).verifier.public_key
+        line = PosterKey(
+            recorded_at=self.tick(),
+            action="register",
+            poster=poster,
+            public_key=key,
+            by="op-1",
+        )
+        return self.add(line)
 
     def currency(
         self, code: str, scale: int = 2, kind: CurrencyKind = CurrencyKind.NATIONAL
@@ -276,29 +290,41 @@ class Building:
             past=self.past,
         )
         assert isinstance(posted, Posted), posted
-        self._keep(transfers, posted)
         outcomes = write_outcomes(posted)
+        self._keep(transfers, posted, body.data, outcomes)
         leaf = self.header(
             batch,
             body,
             posted,
             outcomes,
             recorded_at,
-            signed=bool(signed_by),
+            signed_by=signed_by,
             count=len(transfers),
         )
         self.book.apply(leaf)
         self.put(leaf, body.data, outcomes)
         return posted
 
-    def _keep(self, transfers: Sequence[Transfer], posted: Posted) -> None:
+    def _keep(
+        self, transfers: Sequence[Transfer], posted: Posted, body: bytes, outcomes: bytes
+    ) -> None:
         """Note what later batches may take back."""
+        first = posted.first_sequence
+        told = tell(body, outcomes, first, range(first, first + len(posted.amount)))
         phases = posted.phases or [Phase.POSTED] * len(posted.amount)
         columns = zip(posted.debit, posted.credit, posted.amount, phases, strict=True)
         for sequence, (debit, credit, amount, phase) in enumerate(
             columns, posted.first_sequence
         ):
-            self.past[sequence] = Past(debit=debit, credit=credit, amount=amount, phase=phase)
+            self.past[sequence] = Past(
+                debit=debit,
+                credit=credit,
+                amount=amount,
+                phase=phase,
+                kind=told[sequence].kind,
+                beside=told[sequence].beside,
+                is_beside=told[sequence].is_beside,
+            )
         for link in links_of(transfers, posted):
             target = self.past[link.target]
             self.past[link.target] = replace(target, taken=target.taken + link.amount)
@@ -312,28 +338,29 @@ class Building:
         outcomes: bytes,
         recorded_at: int,
         *,
-        signed: bool = False,
+        signed_by: str = "",
         count: int = 0,
     ) -> BatchPosted:
         """The leaf of a batch; without a `count`, of as many transfers as rows."""
         origin = batch_origin(ORIGIN, batch)
         count = count or len(posted.amount) + len(posted.refused)
         note: str | UnsetType = UNSET
-        if signed:
+        if signed_by:
             checkpoint = Checkpoint(origin, count + 1, body.root)
-            note = sign_checkpoint(checkpoint, [signer_of(origin)]).decode()
+            signer = signer_from_seed(origin, sha256(signed_by.encode()).digest())
+            note = sign_checkpoint(checkpoint, [signer]).decode()
         return BatchPosted(
             recorded_at=recorded_at,
             number=posted.number,
             batch=batch,
-            poster="caja-1",
+            poster=signed_by or "caja-1",
             business_date=self.day,
             count=count,
             posted=len(posted.amount),
             first_sequence=posted.first_sequence,
-            signed=signed,
-            key=UNSET if signed else "key-1",
-            root=UNSET if signed else body.root,
+            signed=bool(signed_by),
+            key="key-1",
+            root=UNSET if signed_by else body.root,
             note=note,
             outcomes=root_of_lines(outcomes) if outcomes else UNSET,
         )
@@ -432,7 +459,8 @@ def a_bit_of_everything(*, unique_references: bool = False) -> Building:
     it.snapshot()
     it.limit(sun, -6_000_000)
     it.status(ben, Status.FROZEN)
-    it.post([it.pay(bank, hour, 3), it.pay(hour, bank, 5)], signed_by="caja-1")
+    it.poster_key("caja-2")
+    it.post([it.pay(bank, hour, 3), it.pay(hour, bank, 5)], signed_by="caja-2")
     it.status(ben, Status.OPEN)
     it.snapshot()
     return it
@@ -443,7 +471,7 @@ def under_terms() -> Building:
 
     Holds posted in parts, released, voided and expired; entries, one of them refused;
     reversals in parts, with a rest, and of too much; suspense cleared in two parts; an
-    exchange at its rate; soft bounds passed.
+    exchange at its rate, with its residue, and part of it taken back; soft bounds passed.
     """
     it = Building()
     it.currency("MXN", 2)
@@ -485,13 +513,16 @@ def under_terms() -> Building:
     it.post([it.act(Action.CLEAR, 18, bridge, shop, 3_00)])  # 19.
     it.snapshot()
     it.status(ana, Status.OPEN)
-    it.post([it.act(Action.CLEAR, 18, bridge, ana, 4_00)], signed_by="caja-1")  # 20.
+    it.poster_key("caja-2")
+    it.post([it.act(Action.CLEAR, 18, bridge, ana, 4_00)], signed_by="caja-2")  # 20.
     sold = it.pay(ana, cash, 1_00, terms=Terms(entry=1))
-    bought = it.pay(dollars, eva, 5, terms=Terms(entry=1, rate=Rate(n=1, d=17)))
-    it.post([sold, bought])  # 21 and 22.
+    bought = it.pay(dollars, eva, 6, terms=Terms(entry=1, rate=Rate(n=7, d=111)))
+    residue = it.pay(cash, ana, 4, terms=Terms(entry=1, residue=True))
+    it.post([sold, bought, residue])  # 21 to 23.
+    it.post([it.act(Action.REVERSE, 22, eva, dollars, 2)])  # 24, and 25 of what was sold.
     it.limit(shop, 0, 100_00, soft=Side.BOTH)
-    it.post([it.pay(ana, shop, 1_00), it.pay(shop, cash, 400_00)])  # 23 and 24: flagged.
-    it.post([it.hold(cash, ana, 1_00, seconds=86_400)])  # 25: still open.
+    it.post([it.pay(ana, shop, 1_00), it.pay(shop, cash, 400_00)])  # 26 and 27: flagged.
+    it.post([it.hold(cash, ana, 1_00, seconds=86_400)])  # 28: still open.
     it.snapshot()
     return it
 

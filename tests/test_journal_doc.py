@@ -226,6 +226,7 @@ def test_the_signature_of_the_example_by_the_library_alone() -> None:
 STRUCTS = {
     "`ledger`": leaves.Opening,
     "`key`": leaves.KeyGrant,
+    "`poster_key`": leaves.PosterKey,
     "`currency`": leaves.CurrencyAdded,
     "`account`": leaves.AccountOpened,
     "`limit`": leaves.LimitChanged,
@@ -264,6 +265,7 @@ STRUCTS = {
     "reserved": leaves.Reserved,
     "`decided`": leaves.ProposalDecided,
     "`dispute`": leaves.DisputeOpened,
+    "`dispute_overdue`": leaves.DisputeOverdue,
     "`dispute_ended`": leaves.DisputeEnded,
     "`settings`": leaves.SettingsChanged,
     "`day_opened`": leaves.DayOpened,
@@ -275,6 +277,7 @@ STRUCTS = {
     "transfer": lines.Transfer,
     "`terms`": lines.Terms,
     "`rate`": lines.Rate,
+    "`fraction`": lines.Fraction,
     "Outcomes": lines.Outcome,
     "`beside`": lines.Beside,
     "`state`": state_lines.StateHead,
@@ -282,6 +285,7 @@ STRUCTS = {
     "`state_account`": state_lines.StateAccount,
     "`state_hold`": state_lines.StateHold,
     "`state_suspended`": state_lines.StateSuspended,
+    "`state_poster_key`": state_lines.StatePosterKey,
     "`state_key`": state_lines.StateKey,
     "`state_policy`": state_lines.StatePolicy,
     "`state_workflow`": state_lines.StateWorkflow,
@@ -352,6 +356,7 @@ ONE_OF_EACH = {
     "entry": [UNSET, 1],
     "expires": [UNSET, 1],
     "rate": [UNSET, lines.Rate(n=1, d=1)],
+    "residue": [False, True],
     "release": [False, True],
     "rest": [UNSET, 1],
     "suspense": [UNSET, 1],
@@ -388,6 +393,11 @@ def _may(cell: str, name: str, asked: dict[str, object]) -> bool:
             return "entry" in asked
         case "may, without rest":
             return "rest" not in asked
+        case "may, with entry and without up_to":
+            return "entry" in asked and "up_to" not in asked
+        case "may, with entry and without rate, suspense, up_to":
+            others = {"rate", "suspense", "up_to"}
+            return "entry" in asked and others.isdisjoint(asked)
         case "may, with up_to of one side":
             return asked.get("up_to") in ("debit", "credit")
         case "":

@@ -1,6 +1,5 @@
 """Batches as they are read: the list, one by its id, and the proof of a transfer."""
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -59,26 +58,13 @@ async def get_batches(call: Call) -> web.Response:
     """Spent batch ids in the order of the journal."""
     query = call.query(BatchesQuery)
     ledger_id = await call.service.ledger_id(call.ledger)
-    found = await call.reads.batch_ids(ledger_id, after=query.after, limit=query.limit)
-    leaves = await _leaves(call, ledger_id, [index for index, _ in found])
-    rows = zip(found, leaves, strict=True)
+    found = await call.reads.batch_leaves(ledger_id, after=query.after, limit=query.limit)
+    leaves = ((index, decode_leaf(line)) for index, line in found)
     page = BatchesPage(
-        batches=[_summary(i, leaf) for (i, _), leaf in rows if _is_readable(call, leaf)],
+        batches=[_summary(i, leaf) for i, leaf in leaves if _is_readable(call, leaf)],
         next=found[-1][0] if len(found) == query.limit else UNSET,
     )
     return answer(page)
-
-
-async def _leaves(call: Call, ledger_id: int, indices: Sequence[int]) -> list[AnyLeaf]:
-    """The leaves at rising indices, those that follow each other in one reading."""
-    lines: list[bytes] = []
-    start = 0
-    for at in range(1, len(indices) + 1):
-        if at == len(indices) or indices[at] != indices[at - 1] + 1:
-            first, last = indices[start], indices[at - 1]
-            lines += await call.reads.leaves(ledger_id, first, last + 1)
-            start = at
-    return [decode_leaf(line) for line in lines]
 
 
 def _summary(index: int, leaf: AnyLeaf) -> BatchSummary:
@@ -113,7 +99,7 @@ def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
         return True
     if not isinstance(leaf, BatchPosted | BatchRefused):
         return False
-    return leaf.poster == (call.caller.poster or call.caller.key)
+    return leaf.poster == call.caller.posts_as
 
 
 async def get_batch(call: Call) -> web.Response:

@@ -37,8 +37,10 @@ from ledger.core.leaves import BatchRefused
 from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX, Action, Mode, Phase, Side
 from ledger.core.refusals import RefusalCode
+from ledger.core.store import StoredBatch
 from ledger.journal.batches import read_body as read_batch_body
 from ledger.journal.batches import read_posted
+from ledger.journal.past import tell
 
 REVERSAL: Final = "reversal"  # The kind of what is taken back, where no other is given.
 
@@ -174,7 +176,9 @@ async def reverse_batch(call: Call) -> web.Response:
     if isinstance(leaf, BatchRefused):
         raise Problem(RefusalCode.TARGET_NOT_REVERSIBLE)
     _, lines = read_batch_body(stored.body)
-    rows = _last_first(read_posted(stored), _groups(lines))
+    posted = read_posted(stored)
+    alone = _alone(stored, posted)
+    rows = [row for row in _last_first(posted, _groups(lines)) if row.sequence in alone]
     if not rows:
         raise Problem(RefusalCode.TARGET_NOT_REVERSIBLE)
     if len(rows) > BATCH_MAX:
@@ -209,6 +213,14 @@ def _groups(lines: Sequence[Transfer]) -> list[int]:
         groups.append(groups[-1] if is_same else position)
         before = entry
     return groups
+
+
+def _alone(stored: StoredBatch, posted: Posted) -> set[int]:
+    """The rows of a batch but for those that go back with another, such as levies."""
+    first = posted.first_sequence
+    all_of_it = range(first, first + len(posted.amount))
+    told = tell(stored.body, stored.outcomes, first, all_of_it)
+    return {sequence for sequence, one in told.items() if not one.is_beside}
 
 
 def _last_first(posted: Posted, groups: Sequence[int]) -> list[Row]:

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from ledger.api.answers.dry_run import DryRun
+from ledger.api.lines import MEDIA_TYPE as LINES
+from ledger.api.lines import NOTE_HEADER
 from ledger.api.problems import MEDIA_TYPE, STATUS, ProblemDocument
 from ledger.api.queries import PostQuery
 from ledger.api.routes.route import Route
@@ -25,6 +27,7 @@ _PARTS: Final = {
     "ledger": "The code of a ledger.",
     "code": "The code of an account, a currency, a levy or a fee.",
     "id": "The id of a batch; of a transfer posted alone, its own.",
+    "poster": "Who posts; the name of its API keys and of its signing keys.",
     "key": "The name of a key.",
     "year": "A year.",
     "sequence": "The sequence of a transfer: its folio.",
@@ -32,6 +35,20 @@ _PARTS: Final = {
     "bundle": "Index and width, such as 000.p/17.",
     "date": "A business day, such as 2026-01-31.",
     "period": "Year and month, such as 2026-01; month 13 is for adjustments to the year.",
+}
+
+
+_LINES: Final = (
+    "The canonical lines of the journal: the manifest, then the transfers by account number, "
+    "each with a line feed. They are kept byte for byte."
+)
+_NOTE: Final[dict[str, Any]] = {
+    "name": NOTE_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Of lines: base64 of the poster's signed note over them, where one of its "
+    "keys is registered.",
+    "schema": {"type": "string"},
 }
 
 
@@ -88,7 +105,11 @@ def _operation(route: Route) -> dict[str, Any]:
         }
         if route.example is not None:
             content["example"] = route.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        contents = {"application/json": content}
+        if route.takes_lines:
+            contents[LINES] = {"schema": {"type": "string", "description": _LINES}}
+            operation["parameters"].append(_NOTE)
+        operation["requestBody"] = {"required": True, "content": contents}
     if route.sample:
         operation["x-sample-query"] = route.sample
     return operation

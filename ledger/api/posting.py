@@ -1,6 +1,6 @@
 """Posting: transfers and batches in, receipts or refusals out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from ledger.api.answers.dry_run import DryRun
 from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted
+from ledger.api.lines import are_lines, read_lines
 from ledger.api.problems import Problem
 from ledger.api.queries import PostQuery
 from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
@@ -17,10 +18,12 @@ from ledger.api.waiting import ProposalPosted, proposal_receipt
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id
 from ledger.core.answered import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTransfer
-from ledger.core.book import Posted
+from ledger.core.book import Book, Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
+from ledger.core.lines import Transfer
 from ledger.core.model import Action, Side
 from ledger.core.refusals import Refusal
+from ledger.core.written import AnyBatch
 
 MINIMAL: Final = "return=minimal"
 
@@ -65,7 +68,10 @@ async def answer_outcome(
 
 
 async def post_batch(call: Call) -> web.Response:
-    """Post a batch."""
+    """Post a batch: in people's terms, or as the lines that are to be kept."""
+    if are_lines(call.request):
+        query = call.query(PostQuery)
+        return await answer_batch(call, await read_lines(call), query)
     body = await call.large_body()
     query = call.query(PostQuery)
     asked = decode(body, BatchRequest)
@@ -73,7 +79,7 @@ async def post_batch(call: Call) -> web.Response:
     return await answer_batch(call, batch, query)
 
 
-async def answer_batch(call: Call, batch: AskedBatch, query: PostQuery) -> web.Response:
+async def answer_batch(call: Call, batch: AnyBatch, query: PostQuery) -> web.Response:
     """Post a batch and answer what became of it."""
     outcome = await post(call, batch, query.dry_run)
     match outcome:
@@ -103,7 +109,7 @@ async def _waits(call: Call, outcome: ProposalReceipt, query: PostQuery) -> web.
     return answer(proposed, 202, replayed=outcome.replayed)
 
 
-async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "") -> PostOutcome:
+async def post(call: Call, batch: AnyBatch, dry_run: bool, workflow: str = "") -> PostOutcome:
     """Ask the desk, once the caller may debit every account, and count what came of it.
 
     Who may start a payment by a workflow was asked before.
@@ -117,6 +123,7 @@ async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "")
         # No task of its own: a client that goes away cancels nothing here, and what the
         # desk has taken it carries to its end even when this wait is cut short.
         if workflow:
+            assert isinstance(batch, AskedBatch), "a payment is no lines"
             outcome = await call.desk.pay(
                 call.ledger, batch, workflow, call.caller, dry_run=dry_run
             )
@@ -143,23 +150,30 @@ async def post(call: Call, batch: AskedBatch, dry_run: bool, workflow: str = "")
     return outcome
 
 
-def _check_debited(call: Call, batch: AskedBatch) -> None:
+def _check_debited(call: Call, batch: AnyBatch) -> None:
     """Raise Problem unless all that may be debited is the caller's."""
     reach = call.reach
     if reach.all:
         return
-    codes = [t.debit_account for t in batch.transfers]
-    codes += [c for t in batch.transfers if t.terms is not UNSET for c in _debited(t)]
-    outside = reach.outside(codes)
+    named: set[str | int] = {t.debit_account for t in batch.transfers}
+    named |= {a for t in batch.transfers if t.terms is not UNSET for a in _debited(t)}
+    book = call.desk.facts(call.ledger)
+    code_of = {a: a if isinstance(a, str) else _code_of(book, a) for a in named}
+    outside = reach.outside(code_of.values()) - {""}  # What is not there is refused later.
     if not outside:
         return
-    for position, transfer in enumerate(batch.transfers):
-        for code in _debited(transfer):
-            if code in outside:
-                raise Problem("account_not_yours", position=position, account=code)
+    transfers: Sequence[AskedTransfer | Transfer] = batch.transfers
+    for position, transfer in enumerate(transfers):
+        for account in _debited(transfer):
+            if code_of[account] in outside:
+                raise Problem("account_not_yours", position=position, account=code_of[account])
 
 
-def _debited(transfer: AskedTransfer) -> Iterator[str]:
+def _code_of(book: Book, number: int) -> str:
+    return book.codes[number] if 0 < number <= book.accounts else ""
+
+
+def _debited(transfer: AskedTransfer | Transfer) -> Iterator[str | int]:
     """The accounts a transfer may debit, and those that need the same right.
 
     Whoever takes back a transfer must have been able to make it: a reversal needs both of

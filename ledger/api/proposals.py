@@ -1,5 +1,6 @@
 """Proposals: payments between members, and what is said of batches that wait for others."""
 
+import asyncio
 from heapq import nsmallest
 from typing import Annotated, Final
 from uuid import UUID
@@ -42,6 +43,8 @@ from ledger.core.book import Book, Posted
 from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
+
+READ_AT_ONCE: Final = 500  # Transfers of a proposal; after more, others get their turn.
 
 # ---- rules as data
 
@@ -253,11 +256,14 @@ class ProposalsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 async def get_proposals(call: Call) -> web.Response:
     """Open proposals; a poster or member sees its own and those that touch its accounts."""
     query = call.query(ProposalsQuery)
-    found = [
-        view
-        for view in await call.desk.proposals(call.ledger)
-        if view.proposal.index > query.after and _is_seen(call, view)
-    ]
+    found: list[ProposalView] = []
+    for view in await call.desk.proposals(call.ledger):
+        if view.proposal.index > query.after and _is_seen(call, view):
+            found.append(view)
+            if len(found) > query.limit:
+                break
+        if view.proposal.line.count > READ_AT_ONCE:
+            await asyncio.sleep(0)
     page = found[: query.limit]
     return answer(
         ProposalsPage(
@@ -284,7 +290,7 @@ def _id(call: Call) -> UUID:
 
 
 def _is_mine(call: Call, view: ProposalView) -> bool:
-    return view.proposal.line.poster == (call.caller.poster or call.caller.key)
+    return view.proposal.line.poster == call.caller.posts_as
 
 
 def _is_seen(call: Call, view: ProposalView) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
 from ledger.api.answers.posting import (
     BatchReceipt,
     BesideAnswer,
@@ -23,13 +23,14 @@ from ledger.api.problems import Problem
 from ledger.api.service import Call
 from ledger.core.amounts import show_amount
 from ledger.core.answered import Receipt, RefusedReceipt
-from ledger.core.asked import AskedBatch, AskedTransfer
+from ledger.core.asked import AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.leaves import BatchRefused
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.terms import NO_NOTE, Note
 from ledger.core.texts import sentence
+from ledger.core.written import AnyBatch
 
 # ---- receipts
 
@@ -194,6 +195,7 @@ def _done_at(position: int, rows: Sequence[int], posted: Posted, view: _View) ->
         position=position,
         sequence=posted.first_sequence + rows[0],
         amount=amount,
+        fraction=fraction_answer(note.fraction),
         **own,
         **_otherwise(note, rows, posted, view),
     )
@@ -214,6 +216,7 @@ def _otherwise(note: Note, rows: Sequence[int], posted: Posted, view: _View) -> 
                 debit_account=(debit := view.faces[beside.debit_account]).code,
                 credit_account=view.faces[beside.credit_account].code,
                 amount=show_amount(beside.amount, debit.scale),
+                currency=debit.currency,
                 kind=beside.kind,
                 **view.balances(posted, row),
             )
@@ -264,7 +267,7 @@ def refusal_of(leaf: BatchRefused) -> Refusal:
     )
 
 
-def refused(call: Call, batch: AskedBatch, outcome: RefusedReceipt | Refusal) -> Problem:
+def refused(call: Call, batch: AnyBatch, outcome: RefusedReceipt | Refusal) -> Problem:
     """A refused batch as a problem; where it is recorded, with its place in the journal."""
     if isinstance(outcome, Refusal):
         return refusal_problem(call, outcome)

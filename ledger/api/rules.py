@@ -1,10 +1,12 @@
 """Rules of a ledger over HTTP: what is asked for, read, set and removed."""
 
 import asyncio
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct
 
@@ -34,9 +36,9 @@ from ledger.core.answered import RunReport
 from ledger.core.asked import AskedRun
 from ledger.core.book import Book
 from ledger.core.leaves import AnyLeaf
-from ledger.core.model import Currency
+from ledger.core.model import Currency, Word
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.rule_leaves import DemurrageSet, Fee, Levy, Reserve
+from ledger.core.rule_leaves import DemurrageSet, Fee, Levy, LevyCode, Reserve
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedLevy, AskedReserve
 
 A = TypeVar("A", bound=Struct)
@@ -48,9 +50,20 @@ ADDED_AT_ONCE: Final = 20_000  # Balances, before others get their turn.
 
 def code_of(call: Call) -> str:
     """The code in the path, once it is shown to be one."""
-    code = call.part("code")
-    if not rules.is_word(code):
-        raise Problem("malformed_request", field="code", reason="not a code of a rule")
+    return _code_as(call, Word)
+
+
+def levy_code_of(call: Call) -> str:
+    """The same of a levy, whose code is the kind of the rows it makes."""
+    return _code_as(call, LevyCode)
+
+
+def _code_as(call: Call, kind: Any) -> str:
+    try:
+        code: str = msgspec.convert(call.part("code"), kind)
+    except msgspec.ValidationError:
+        reason = "not a code of a rule"
+        raise Problem("malformed_request", field="code", reason=reason) from None
     return code
 
 
@@ -112,7 +125,7 @@ class Rule(Generic[A, R]):
 LEVY: Final[Rule[AskedLevy, Levy]] = Rule(
     name="levy",
     missing=RefusalCode.LEVY_NOT_FOUND,
-    code_of=code_of,
+    code_of=levy_code_of,
     in_book=lambda book: book.levies.rules,
     show=levy_answer,
     asked=AskedLevy,
@@ -288,9 +301,9 @@ async def get_circulation(call: Call) -> web.Response:
     """What of each currency was issued, and the credit outstanding, which is the same."""
     call.query(NoQuery)
 
-    def look(book: Book) -> tuple[list[int], list[Currency], dict[str, dict[str, str]]]:
+    def look(book: Book) -> "tuple[array[int], list[Currency], dict[str, dict[str, str]]]":
         backed = {code: _backing(book, rule) for code, rule in book.reserves.rules.items()}
-        return book.balance.copy(), list(book.currencies.values()), backed
+        return book.balance[:], list(book.currencies.values()), backed
 
     balances, currencies, backed = await call.desk.read(call.ledger, look)
     number_of = call.desk.facts(call.ledger).currency_number
@@ -318,7 +331,7 @@ def _backing(book: Book, rule: Reserve) -> dict[str, str]:
     reserves = book.reserves
     issued, kept = book.currency_of(rule.issuer), book.currency_of(rule.reserve)
     circulation, reserve = reserves.circulation(rule), reserves.in_reserve(rule)
-    headroom = max(0, reserves.ceiling(rule, reserve) - circulation)
+    headroom = max(0, reserves.headroom(rule))
     return {
         "circulation": show_amount(circulation, book.scales[issued]),
         "in_reserve": show_amount(reserve, book.scales[kept]),

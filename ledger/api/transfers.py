@@ -15,9 +15,11 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from ledger.api.answers.base import PHASES, Faces, show_time
+from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
+from ledger.api.answers.rules import RateAnswer
 from ledger.api.answers.transfers import (
     DisputeAnswer,
+    HoldStandingAnswer,
     LinkAnswer,
     Statement,
     StatementLine,
@@ -34,6 +36,7 @@ from ledger.core.leaves import BatchPosted
 from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
 from ledger.core.ports import TransferRow
+from ledger.core.resolutions import Resolution, hold_standing
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
@@ -44,7 +47,7 @@ DATE_MAX = date(9999, 12, 31)
 
 
 class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Those after a sequence, waiting for new ones if asked; or those of a reference.
+    """Those after a sequence, waiting for new ones if asked; or just those of a reference.
 
     With `business_date` only those that count for that day.
     """
@@ -90,6 +93,11 @@ class Told(NamedTuple):
         return self.outcome.beside[place] if place >= 0 else None
 
     @property
+    def own(self) -> Outcome | None:
+        """What was done otherwise than asked, where this row is the transfer's own."""
+        return self.outcome if self.beside is None else None
+
+    @property
     def kind(self) -> str:
         return self.beside.kind if self.beside else self.line.kind
 
@@ -103,10 +111,13 @@ class Told(NamedTuple):
 
 
 async def get_transfers(call: Call) -> web.Response:
-    """Transfers after a sequence, or those of a reference."""
+    """Transfers after a sequence, or those of a reference, which goes with limit alone."""
     query = call.query(FeedQuery)
     ledger_id = await call.service.ledger_id(call.ledger)
     if query.reference is not UNSET:
+        if query.after or query.wait or query.business_date is not UNSET:
+            reason = "goes with limit alone"
+            raise Problem("malformed_request", field="reference", reason=reason)
         rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
         return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
     rows = await _rows(call, ledger_id, query)
@@ -255,6 +266,8 @@ def _statement(
                 recorded_at=show_time(one.leaf.recorded_at),
                 reference=one.line.reference,
                 description=one.description,
+                rate=_rate(one),
+                fraction=fraction_answer(one.own.fraction if debited and one.own else UNSET),
             )
         )
     return Statement(
@@ -290,12 +303,23 @@ def _readable(call: Call, rows: Sequence[TransferRow]) -> Sequence[TransferRow]:
 
 
 async def _transfers(call: Call, told: Sequence[Told]) -> list[TransferAnswer]:
-    """Rows as answers, with what later ones took back of them."""
+    """Rows as answers, with what later ones took back of them, or made of a hold."""
     faces = call.faces()
     sequences = [one.row.sequence for one in told]
     ledger_id = await call.service.ledger_id(call.ledger)
     links = await call.reads.links(ledger_id, sequences) if sequences else {}
-    shown = [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    held = [one.row.sequence for one in told if one.row.phase == Phase.HELD]
+    ends = await call.reads.resolutions(ledger_id, held) if held else {}
+    shown = [
+        _transfer(
+            call,
+            faces,
+            one,
+            links.get(one.row.sequence, ()),
+            ends.get(one.row.sequence, ()),
+        )
+        for one in told
+    ]
     if not call.desk.facts(call.ledger).disputes.open:  # Most often; then nothing is asked.
         return shown
     marks = await call.desk.read(call.ledger, lambda book: disputes_of(book, sequences))
@@ -311,7 +335,9 @@ def disputes_of(book: Book, sequences: Sequence[int]) -> dict[int, DisputeAnswer
             since=show_time(one.since),
             by=one.by,
             reason=one.reason,
+            leaf_index=one.index,
             due=one.due,
+            overdue_since=UNSET if one.overdue is UNSET else show_time(one.overdue),
         )
         for sequence in sequences
         if (one := disputes.get(sequence)) is not None
@@ -330,9 +356,15 @@ async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
     return seen
 
 
-def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:
-    row, line, terms, outcome = told.row, told.line, told.terms, told.outcome
-    own = outcome if told.beside is None else None  # What is said of the transfer's own row.
+def _transfer(
+    call: Call,
+    faces: Faces,
+    told: Told,
+    links: Sequence[Link],
+    ends: Sequence[Resolution],
+) -> TransferAnswer:
+    row, line, terms = told.row, told.line, told.terms
+    own = told.own
     suspense = UNSET if own is None else own.suspense
     taken = [link for link in links if link.target == row.sequence]
     debit, credit = faces[row.debit_account], faces[row.credit_account]
@@ -361,11 +393,38 @@ def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> Tr
         target=terms.target,
         expires=UNSET if terms.expires is UNSET else show_time(terms.expires),
         entry=terms.entry,
+        rate=_rate(told),
+        fraction=UNSET if own is None else fraction_answer(own.fraction),
+        residue=terms.residue,
         suspense=suspense,
         flags=UNSET if own is None else own.flags,
+        hold=_hold(row, ends, debit.scale) if row.phase == Phase.HELD else UNSET,
         reversed_by=UNSET if suspense else _taken(taken, debit.scale),
         cleared_by=_taken(taken, debit.scale) if suspense else UNSET,
     )
+
+
+def _hold(row: TransferRow, ends: Sequence[Resolution], scale: int) -> HoldStandingAnswer:
+    standing = hold_standing(row.amount, ends)
+    rows = [
+        LinkAnswer(sequence=one.sequence, amount=show_amount(one.amount, scale))
+        for one in ends
+        if one.sequence
+    ]
+    return HoldStandingAnswer(
+        status=standing.status,
+        posted=show_amount(standing.posted, scale),
+        left=show_amount(standing.left, scale),
+        by=rows or UNSET,
+    )
+
+
+def _rate(told: Told) -> RateAnswer | UnsetType:
+    """The rate of an exchange, where the row is what was bought."""
+    rate = told.terms.rate
+    if rate is UNSET or told.beside is not None:
+        return UNSET
+    return RateAnswer(n=rate.n, d=rate.d)
 
 
 def _taken(links: Sequence[Link], scale: int) -> list[LinkAnswer] | UnsetType:

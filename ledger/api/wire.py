@@ -109,6 +109,12 @@ class BatchRequest(
         )
 
 
+class PosterKeyRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verifier key (C2SP signed-note) that is named like the poster."""
+
+    public_key: str
+
+
 class FollowUp(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -287,6 +293,7 @@ BODIES: Final[tuple[type[Struct], ...]] = (
     AskedLimits,
     *scheduling.BODIES,
     AskedMark,
+    PosterKeyRequest,
 )
 _decoders: Final = {body: msgspec.json.Decoder(body) for body in BODIES}
 _members_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -300,15 +307,17 @@ _FIELD: Final = re.compile(r"field `([^`]*)`")
 # ---- from the socket
 
 
-async def read_body(request: web.Request, limit: int, seconds: float) -> bytes:
-    """The whole body of a request that says it is JSON.
+async def read_body(
+    request: web.Request, limit: int, seconds: float, wanted: "re.Pattern[str] | None" = None
+) -> bytes:
+    """The whole body of a request that says it is JSON, or of the wanted media type.
 
     Raises:
         Problem: another content type, longer than `limit`, or not there in `seconds`.
     """
     headers = request.headers
     kind = headers.get("Content-Type", "")
-    if kind != "application/json" and not _JSON.fullmatch(kind):
+    if kind != "application/json" and not (wanted or _JSON).fullmatch(kind):
         raise Problem("unsupported_media_type", reason=shown(kind))
     if "Content-Encoding" in headers:
         raise Problem("unsupported_media_type", reason="Content-Encoding")

@@ -18,11 +18,10 @@ from typing import Any, Final
 
 import click
 import uvloop
-from msgspec.structs import replace
 from rich.console import Console
 from rich.markup import escape
 
-from ledger.cli.books import fetch_trial_balance, print_statement
+from ledger.cli.accounts import print_statement
 from ledger.cli.client import Client, Refused, path_of
 from ledger.cli.demo_books import (
     BANK,
@@ -46,6 +45,7 @@ from ledger.cli.serve import told_to_stop
 from ledger.cli.service import Service, running_service
 from ledger.cli.settings import Settings, data_path, listen_address, read_settings
 from ledger.cli.show import Place, table
+from ledger.cli.trial import fetch_trial_balance
 from ledger.cli.words import Stop, money, t
 from ledger.journal.verify import verify_export
 
@@ -121,8 +121,6 @@ async def _demo(settings: Settings, console: Console, *, stay: bool) -> None:
             "Una caja de ahorro y una moneda social, ambas inventadas, en un libro de verdad.",
         )
     )
-    if stay and not _is_free(settings):
-        settings = replace(settings, listen=ANY_PORT)
     status = console.status("")
 
     def say(what: str) -> None:
@@ -130,9 +128,9 @@ async def _demo(settings: Settings, console: Console, *, stay: bool) -> None:
         status.start()
 
     began = time.perf_counter()
-    with told_to_stop() as stop:
+    with taken_address(settings) as listener, told_to_stop() as stop:
         try:
-            async with running_service(settings, progress=say) as service:
+            async with running_service(settings, progress=say, listener=listener) as service:
                 status.stop()
                 story = Story(console, service)
                 story.done(
@@ -155,15 +153,29 @@ async def _demo(settings: Settings, console: Console, *, stay: bool) -> None:
             status.stop()
 
 
-def _is_free(settings: Settings) -> bool:
-    """Whether the usual address can be had."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(listen_address(settings))
-        except OSError:
-            return False
-    return True
+def taken_address(settings: Settings) -> socket.socket:
+    """A socket that listens on the usual address; where somebody has that, on any free port.
+
+    It listens from now on: whoever asks meanwhile waits until the service is up, and nobody
+    else can take the address.
+    """
+    address = listen_address(settings)
+    try:
+        return _listening(address)
+    except OSError:
+        return _listening((address[0], 0))
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class Story:
@@ -255,6 +267,7 @@ class Story:
             ("poster", BANK, {"role": "poster", "poster": "core-caja", "accounts": ["*"]}),
             ("operator", NETWORK, {"role": "operator", "poster": "milpa"}),
             ("auditor", BANK, {"role": "auditor"}),
+            ("network's auditor", NETWORK, {"role": "auditor"}),
         ):
             answer, _ = await client.send("POST", path_of("ledgers", ledger, "keys"), asked)
             self._keys[name] = answer["secret"]
@@ -440,7 +453,7 @@ class Story:
 
     async def _verify_network(self, export: Path) -> None:
         began = time.perf_counter()
-        async with Client(self._service.url, self._keys["operator"]) as client:
+        async with Client(self._service.url, self._keys["network's auditor"]) as client:
             vkey = (await client.get(path_of("ledgers", NETWORK)))["public_key"]
             await fetch_journal(client, NETWORK, export)
         report = verify_export(export, trusted_vkey=vkey)

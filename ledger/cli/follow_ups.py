@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of
+from ledger.cli.options import ledger_option, limit_option, speaks_to_service
 from ledger.cli.posting import present, print_batch, print_slip, said_of_it, send_once
-from ledger.cli.show import Place, ledger_option, speaks_to_service
+from ledger.cli.show import Place
 from ledger.cli.words import t
 
 HOLD: Final = (
@@ -41,7 +41,7 @@ async def follow_up(
 ) -> None:
     """Send what is done about a transfer, and print its slip."""
     path = path_of("ledgers", ledger, "transfers", sequence, what)
-    print_slip(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 # ---- holds
@@ -103,7 +103,7 @@ async def void_hold(
 @speaks_to_service
 async def holds(place: Place, ledger: str, account: str | None, limit: int) -> None:
     path = path_of("ledgers", ledger, "holds")
-    place.rows(await take(place, path, "holds", limit, present(account=account)), HOLD)
+    place.rows(await place.take(path, "holds", limit, present(account=account)), HOLD)
 
 
 # ---- reversals
@@ -176,7 +176,7 @@ async def reverse(
         **given,
     )
     path = path_of("ledgers", ledger, "batches", str(batch_id), "reverse")
-    print_batch(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_batch(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 # ---- suspense
@@ -231,4 +231,4 @@ async def clear(
 @speaks_to_service
 async def suspense(place: Place, ledger: str, account: str | None, limit: int) -> None:
     path = path_of("ledgers", ledger, "suspense")
-    place.rows(await take(place, path, "items", limit, present(account=account)), SUSPENSE)
+    place.rows(await place.take(path, "items", limit, present(account=account)), SUSPENSE)

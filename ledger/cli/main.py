@@ -23,7 +23,7 @@ COMMANDS = {
     ),
     "currency": ("books:currency_group", t("A ledger's currencies.", "Monedas de un libro.")),
     "account": (
-        "books:account_group",
+        "accounts:account_group",
         t("Accounts, their limits and statements.", "Cuentas, sus límites y estados."),
     ),
     "transfer": (
@@ -33,6 +33,10 @@ COMMANDS = {
     "batch": (
         "posting:batch_group",
         t("Post batches; receipts and proofs.", "Registra lotes; recibos y pruebas."),
+    ),
+    "exchange": (
+        "exchanging:exchange",
+        t("Sell for another currency.", "Cambia a otra moneda."),
     ),
     "post-hold": (
         "follow_ups:post_hold",
@@ -101,8 +105,12 @@ COMMANDS = {
         "proposals:dispute",
         t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
     ),
+    "disputes": (
+        "proposals:disputes",
+        t("Transfers in dispute, and how it ended.", "Aclaraciones y en qué terminaron."),
+    ),
     "trial-balance": (
-        "books:trial_balance",
+        "trial:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
     "levy": (
@@ -154,6 +162,14 @@ COMMANDS = {
         t("Holidays of a ledger.", "Días inhábiles de un libro."),
     ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
+    "poster-key": (
+        "poster_keys:poster_key_group",
+        t("Keys with which posters sign.", "Llaves con que firman los remitentes."),
+    ),
+    "branch": (
+        "branch:branch_group",
+        t("Post later, without a connection now.", "Registra después, sin conexión ahora."),
+    ),
     "import": (
         "importing:import_group",
         t("Post the transfers in a file.", "Registra los movimientos de un archivo."),

@@ -7,17 +7,16 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of, read_json
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
+    late_option,
     ledger_option,
-    print_json,
+    limit_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import Stop, t
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +49,14 @@ SLIP: Final = (
     "id",
     "leaf_index",
 )
-BESIDE: Final = ("sequence", "debit_account", "credit_account", "amount", "kind")
+BESIDE: Final = (
+    "sequence",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    "kind",
+)
 BATCH: Final = (
     "id",
     "batch_number",
@@ -79,7 +85,8 @@ PROPOSAL: Final = (
     "recorded_at",
     "leaf_index",
 )
-OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "last_sequence")  # Where it is so.
+# Where it is so.
+OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "fraction", "last_sequence")
 
 
 def said_of_it(command: F) -> F:
@@ -138,9 +145,9 @@ async def send_once(
     return found
 
 
-def print_slip(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+def print_slip(place: Place, answer: dict[str, Any]) -> None:
     """A transfer that was posted, or would be, in the form that was asked for."""
-    if dry_run:
+    if "dry_run" in answer:  # Else, if that was asked for, the id is spent: as it was.
         place.dry(answer, "outcomes", _columns(answer, ("debit_balance", "credit_balance")))
         if not place.json:
             _print_beside(place, answer["outcomes"][0])
@@ -223,6 +230,7 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@late_option
 @said_of_it
 @speaks_to_service
 async def post_transfer(
@@ -245,7 +253,7 @@ async def post_transfer(
     )
     asked = {**present(**given), **({"terms": terms} if terms else {})}
     path = path_of("ledgers", ledger, "transfers")
-    print_slip(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 def present(**given: Any) -> dict[str, Any]:
@@ -259,7 +267,20 @@ def present(**given: Any) -> dict[str, Any]:
 @speaks_to_service
 async def show_transfer(place: Place, sequence: int, ledger: str) -> None:
     async with place.client() as client:
-        place.one(await client.get(path_of("ledgers", ledger, "transfers", sequence)))
+        found = await client.get(path_of("ledgers", ledger, "transfers", sequence))
+    place.one(found if place.json else _row(found))
+
+
+def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
+    """A transfer for people: of one that was held, what became of it is its phase."""
+    shown = dict(transfer)
+    hold = shown.pop("hold", None)
+    if hold is not None and hold["status"] != "open":
+        shown["phase"] = hold["status"]
+        shown["held_posted"], shown["left"] = hold["posted"], hold["left"]
+        if "by" in hold:
+            shown["resolved_by"] = hold["by"]
+    return shown
 
 
 @transfer_group.command(
@@ -274,10 +295,11 @@ async def list_transfers(
     place: Place, ledger: str, after: int, reference: str | None, limit: int
 ) -> None:
     path = path_of("ledgers", ledger, "transfers")
-    query: dict[str, Any] = {"after": after}
+    query: dict[str, Any] = {"after": after} if after else {}
     if reference is not None:
-        query = {"reference": reference}
-    place.rows(await take(place, path, "transfers", limit, query), TRANSFER)
+        query["reference"] = reference
+    found = await place.take(path, "transfers", limit, query)
+    place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
 
 # ---- batches
@@ -313,12 +335,12 @@ async def post_batch(place: Place, file: Path, ledger: str, dry_run: bool) -> No
     path = path_of("ledgers", ledger, "batches")
     async with place.client() as client:
         answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
-    print_batch(place, answer, dry_run)
+    print_batch(place, answer)
 
 
-def print_batch(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+def print_batch(place: Place, answer: dict[str, Any]) -> None:
     """A batch that was posted, or would be, in the form that was asked for."""
-    if dry_run:
+    if "dry_run" in answer:
         place.dry(answer, "outcomes", _columns(answer, OUTCOME))
     elif place.json:
         print_json(answer)
@@ -364,7 +386,7 @@ async def show_batch(place: Place, batch_id: uuid.UUID, ledger: str) -> None:
 @speaks_to_service
 async def list_batches(place: Place, ledger: str, limit: int) -> None:
     path = path_of("ledgers", ledger, "batches")
-    place.rows(await take(place, path, "batches", limit), BATCHES)
+    place.rows(await place.take(path, "batches", limit), BATCHES)
 
 
 @batch_group.command(

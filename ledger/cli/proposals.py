@@ -5,18 +5,16 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import limit_option, take
 from ledger.cli.client import path_of
-from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
     dry_query,
     dry_run_option,
     ledger_option,
-    print_json,
+    limit_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
+from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import t
 
 TRANSFER: Final = (
@@ -30,7 +28,17 @@ TRANSFER: Final = (
     "entered_by",
 )
 REFUSED: Final = ("id", "code", "sentence", "recorded_at", "leaf_index")
-DISPUTE: Final = ("sequence", "since", "due", "by", "reason")
+DISPUTE: Final = ("sequence", "since", "due", "overdue_since", "by", "reason")
+ENDED: Final = (
+    "sequence",
+    "since",
+    "due",
+    "reason",
+    "outcome",
+    "linked",
+    "ended_at",
+    "ended_by",
+)
 
 batch_argument = click.argument("batch_id", metavar="ID", type=click.UUID)
 user_option = click.option(
@@ -53,7 +61,7 @@ reason_option = click.option("--reason", help=t("Why, a code.", "Por qué, un c�
 async def proposals(place: Place, batch_id: uuid.UUID | None, ledger: str, limit: int) -> None:
     if batch_id is None:
         path = path_of("ledgers", ledger, "proposals")
-        place.rows(await take(place, path, "proposals", limit), PROPOSAL)
+        place.rows(await place.take(path, "proposals", limit), PROPOSAL)
         return
     async with place.client() as client:
         found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
@@ -82,74 +90,40 @@ async def decide(
         place.one(answer["proposal"], PROPOSAL)
 
 
-@click.command(
+def decision(name: str, en: str, es: str) -> click.Command:
+    """A command that says something of a proposal."""
+
+    @click.command(name, help=t(en, es))
+    @batch_argument
+    @ledger_option
+    @user_option
+    @reason_option
+    @dry_run_option
+    @speaks_to_service
+    async def command(
+        place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
+    ) -> None:
+        await decide(place, ledger, batch_id, name, dry_run, **said)
+
+    return command
+
+
+approve = decision(
     "approve",
-    help=t(
-        "Approve the proposal ID that somebody else made.",
-        "Autoriza la propuesta ID que capturó otra persona.",
-    ),
+    "Approve the proposal ID that somebody else made.",
+    "Autoriza la propuesta ID que capturó otra persona.",
 )
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def approve(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "approve", dry_run, **said)
-
-
-@click.command(
+accept = decision(
     "accept",
-    help=t(
-        "Accept the payment ID that the other party started.",
-        "Acepta el pago ID que inició la otra parte.",
-    ),
+    "Accept the payment ID that the other party started.",
+    "Acepta el pago ID que inició la otra parte.",
 )
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def accept(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "accept", dry_run, **said)
-
-
-@click.command(
-    "decline",
-    help=t("Decline the proposal ID.", "Rechaza la propuesta ID."),
-)
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def decline(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "decline", dry_run, **said)
-
-
-@click.command(
+decline = decision("decline", "Decline the proposal ID.", "Rechaza la propuesta ID.")
+cancel = decision(
     "cancel",
-    help=t("Take back the proposal ID of one's own.", "Cancela la propuesta propia ID."),
+    "Take back the proposal ID of one's own.",
+    "Cancela la propuesta propia ID.",
 )
-@batch_argument
-@ledger_option
-@user_option
-@reason_option
-@dry_run_option
-@speaks_to_service
-async def cancel(
-    place: Place, batch_id: uuid.UUID, ledger: str, dry_run: bool, **said: Any
-) -> None:
-    await decide(place, ledger, batch_id, "cancel", dry_run, **said)
 
 
 @click.command(
@@ -178,19 +152,18 @@ async def pay(
     place: Place, ledger: str, sent_id: uuid.UUID | None, dry_run: bool, **given: Any
 ) -> None:
     path = path_of("ledgers", ledger, "payments")
-    print_slip(place, await send_once(place, path, present(**given), sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, present(**given), sent_id, dry_run))
 
 
 @click.command(
     "dispute",
     help=t(
-        "Contest the transfer SEQUENCE with --reason, or end that with --outcome. Without "
-        "SEQUENCE: those that are open.",
+        "Contest the transfer SEQUENCE with --reason, or end that with --outcome.",
         "Abre una aclaración del movimiento SEQUENCE (su folio) con --reason, o la cierra con "
-        "--outcome. Sin folio: las que están abiertas.",
+        "--outcome.",
     ),
 )
-@click.argument("sequence", type=click.IntRange(1), required=False)
+@click.argument("sequence", type=click.IntRange(1))
 @ledger_option
 @reason_option
 @click.option("--due", help=t("By which day it should end.", "Para qué día debe cerrarse."))
@@ -200,24 +173,18 @@ async def pay(
     type=click.IntRange(1),
     help=t("The transfer that made it good.", "El folio que lo reparó."),
 )
-@limit_option
 @dry_run_option
 @speaks_to_service
 async def dispute(
     place: Place,
-    sequence: int | None,
+    sequence: int,
     ledger: str,
     reason: str | None,
     due: str | None,
     outcome: str | None,
     linked: int | None,
-    limit: int,
     dry_run: bool,
 ) -> None:
-    if sequence is None:
-        path = path_of("ledgers", ledger, "disputes")
-        place.rows(await take(place, path, "disputes", limit), DISPUTE)
-        return
     if (reason is None) is (outcome is None):
         raise click.UsageError(
             t("Give --reason to open, or --outcome to end.", "Dé --reason u --outcome.")
@@ -242,3 +209,26 @@ async def dispute(
         place.console.print(
             t(f"The dispute about {sequence} ended.", f"Se cerró la aclaración de {sequence}.")
         )
+
+
+@click.command(
+    "disputes",
+    help=t(
+        "Transfers in dispute; with --state those that should have ended, or that ended.",
+        "Movimientos en aclaración; con --state, las vencidas o las ya cerradas.",
+    ),
+)
+@ledger_option
+@click.option(
+    "--state",
+    type=click.Choice(["open", "overdue", "ended"]),
+    default="open",
+    show_default=True,
+    help=t("Which of them.", "Cuáles: abiertas, vencidas o cerradas."),
+)
+@limit_option
+@speaks_to_service
+async def disputes(place: Place, ledger: str, state: str, limit: int) -> None:
+    path = path_of("ledgers", ledger, "disputes")
+    found = await place.take(path, "disputes", limit, {"state": state})
+    place.rows(found, ENDED if state == "ended" else DISPUTE)

@@ -6,18 +6,16 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.books import DAY, reason_option
 from ledger.cli.client import path_of
-from ledger.cli.show import (
-    Place,
+from ledger.cli.options import (
+    DAY,
     dry_query,
     dry_run_option,
-    facts,
     ledger_option,
-    print_json,
+    reason_option,
     speaks_to_service,
-    table,
 )
+from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import Stop, t
 
 SHIFTS: Final = click.Choice(["as_is", "before", "after", "skip"])
@@ -145,15 +143,8 @@ async def set_schedule(
 @speaks_to_service
 async def list_schedules(place: Place, ledger: str) -> None:
     path = path_of("ledgers", ledger, "schedules")
-    found: list[Any] = []
-    query: dict[str, Any] = {"limit": 1000}
     async with place.client() as client:
-        while True:
-            page = await client.get(path, query)
-            found += page["schedules"]
-            if "next" not in page:
-                break
-            query["after"] = page["next"]
+        found = await client.every(path, "schedules")
     place.rows(found if place.json else [_row(each) for each in found], LIST)
 
 

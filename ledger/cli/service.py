@@ -10,7 +10,6 @@ that was accepted, then stops what was started, in the other order.
 """
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
@@ -50,7 +49,7 @@ from ledger.pg.sql_files import sql_directory
 from ledger.pg.sqlstates import answering
 from ledger.pg.store import PgStore
 from ledger.sequencer.desk import Sequencer
-from ledger.sequencer.notary import FileNotary
+from ledger.sequencer.notary import FileNotary, write_new
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.services.runs import Runs
 from ledger.services.scheduler import Scheduler
@@ -60,6 +59,7 @@ log = logging.getLogger(__name__)
 ORIGIN_FILE: Final = "origin"
 STATE_LOCK: Final = "lock"
 POSTGRES_LOOK_S: Final = 0.5
+BACKLOG: Final = 1024  # Connections that wait to be taken.
 
 Progress = Callable[[str], None]  # What begins now, for people.
 
@@ -86,12 +86,18 @@ def silent(_: str) -> None:
 
 @asynccontextmanager
 async def running_service(
-    settings: Settings, *, progress: Progress = silent
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Service]:
     """Start the service, and stop it when the block is left.
 
     Call it in the main thread: the embedded PostgreSQL lives only as long as the thread
     that starts it. A block that is left by an exception or cancelled stops the same way.
+
+    Args:
+        listener: a socket that listens already; it is served instead of the setting's address.
 
     Raises:
         Stop: a setting cannot be meant, or the address is taken.
@@ -102,7 +108,7 @@ async def running_service(
         origin, origin_is_new = _origin(settings, state)
         postgres, url = _start_postgres(stack, settings, progress)
         if postgres is not None:
-            _run_beside(stack, _keep_running(postgres), "embedded PostgreSQL")
+            run_beside(stack, _keep_running(postgres), "embedded PostgreSQL")
         progress(t("Bringing the tables up to date", "Poniendo al día las tablas"))
         try:
             with answering():
@@ -128,7 +134,7 @@ async def running_service(
         stack.push_async_callback(desk.close)
         await desk.start()
         follower = Follower(database)
-        _run_beside(stack, follower.run(), "follower")
+        run_beside(stack, follower.run(), "follower")
 
         reads = PgReads(database, follower)
         app = api.make_app(
@@ -142,10 +148,10 @@ async def running_service(
             ),
         )
         scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
-        _run_beside(stack, scheduler.run(), "scheduler")
-        address = await _listen(stack, app, settings)
+        run_beside(stack, scheduler.run(), "scheduler")
+        address = await _listen(stack, app, settings, listener)
         if origin_is_new:
-            _write_private(state / ORIGIN_FILE, origin)
+            write_new(state / ORIGIN_FILE, f"{origin}\n".encode())
         yield Service(
             url=address,
             origin=origin,
@@ -243,37 +249,23 @@ async def _operator_key(keys: Keys, path: Path) -> tuple[str, bool]:
         return (secret if known else ""), False
     new = make_key(secrets.token_bytes, Role.OPERATOR)
     # First the file: a key that is in the database and nowhere else opens nothing.
-    _write_private(path, new.secret)
+    write_new(path, f"{new.secret}\n".encode())
     await keys.add(new.digest, new.caller)
     return new.secret, True
 
 
 def _written(path: Path) -> str:
-    """What _write_private wrote; "" where there is nothing."""
+    """What stands in a file; "" where there is none."""
     return path.read_text().strip() if path.exists() else ""
 
 
-def _write_private(path: Path, text: str) -> None:
-    """A file only its owner can read; whole or not there."""
-    part = path.with_name(path.name + ".part")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(fd)
-    part.replace(path)
-
-
-def _run_beside(
-    stack: AsyncExitStack, work: Coroutine[object, object, None], name: str
-) -> None:
+def run_beside(stack: AsyncExitStack, work: Coroutine[object, object, None], name: str) -> None:
     """Run it until the service stops. If it ends before, that is in the log."""
     task = asyncio.create_task(work, name=name)
 
     async def end() -> None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})  # What it raised was told when it did.
 
     def tell(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -283,14 +275,23 @@ def _run_beside(
     stack.push_async_callback(end)
 
 
-async def _listen(stack: AsyncExitStack, app: web.Application, settings: Settings) -> str:
+async def _listen(
+    stack: AsyncExitStack,
+    app: web.Application,
+    settings: Settings,
+    listener: socket.socket | None,
+) -> str:
     """Put the application on its address, and return that as a URL."""
-    host, port = listen_address(settings)
     runner = make_runner(app)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    site: web.BaseSite
+    if listener is not None:
+        site = web.SockSite(runner, listener, backlog=BACKLOG)
+    else:
+        site = web.TCPSite(runner, *listen_address(settings), backlog=BACKLOG)
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        await site.start()
     except OSError as error:
         raise Stop(
             t(

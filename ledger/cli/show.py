@@ -3,9 +3,7 @@
 Where nobody looks (a pipe, a file) tables are as wide as they need to be and have no colour.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
 import click
@@ -14,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ledger.cli.client import Client, default_url, find_key
+from ledger.cli.client import Client, find_key
 from ledger.cli.words import money, t
 
 P = ParamSpec("P")
@@ -43,6 +41,7 @@ AMOUNTS: Final = frozenset(
         "fixed",
         "given",
         "headroom",
+        "held_posted",
         "in_reserve",
         "issued",
         "left",
@@ -104,7 +103,9 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
+    "close_after_minutes": ("minutes until it is closed", "minutos para su cierre"),
     "closed_through": ("closed through", "cerrado hasta"),
+    "closing": ("the clock closes", "el reloj cierra"),
     "closing_balance": ("closing", "saldo final"),
     "closing_credit": ("closing credit", "final acreedor"),
     "closing_debit": ("closing debit", "final deudor"),
@@ -128,6 +129,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
     "due": ("due", "vence"),
+    "ended_at": ("ended at", "cerrada el"),
+    "ended_by": ("ended by", "cerrada por"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
     "exempt": ("exempt", "exento"),
@@ -135,6 +138,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "expires": ("until", "vence"),
     "expires_after": ("waits for", "espera"),
     "first": ("first", "primera"),
+    "fraction": ("fraction kept", "fracción no entregada"),
     "file_amount": ("sum in the file", "suma del archivo"),
     "file_count": ("in the file", "en el archivo"),
     "flags": ("flags", "avisos"),
@@ -146,6 +150,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "issuer": ("issued from", "cuenta emisora"),
     "found": ("what", "qué"),
     "held": ("held", "retenido"),
+    "held_posted": ("posted of it", "aplicado"),
     "hold": ("amount held", "retiene"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
@@ -154,6 +159,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "last_outcome": ("last outcome", "último resultado"),
     "last_sequence": ("last sequence", "último folio"),
     "leaf_index": ("leaf", "hoja"),
+    "linked": ("made good by", "reparado por"),
     "ledger_amount": ("sum in the ledger", "suma del libro"),
     "ledger_count": ("in the ledger", "en el libro"),
     "left": ("left", "queda"),
@@ -175,6 +181,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_debit": ("opening debit", "inicial deudor"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
+    "overdue_since": ("overdue since", "vencida desde"),
     "partner": ("accepts from", "acepta de"),
     "payer": ("paid by", "lo paga"),
     "outcome": ("outcome", "resultado"),
@@ -192,10 +199,12 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
+    "residue": ("residue", "residuo de cambio"),
     "reserve": ("reserve", "reserva"),
     "reserve_currency": ("of", "de"),
     "retries": ("retries", "reintentos"),
     "retry_minutes": ("minutes between", "minutos entre intentos"),
+    "resolved_by": ("resolved by", "resuelto por"),
     "reversed_by": ("reversed by", "reversado por"),
     "run": ("run", "corrida"),
     "role": ("role", "papel"),
@@ -221,6 +230,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "treasury": ("treasury", "tesorería"),
     "unpaid": ("unpaid", "sin pagar"),
     "up_to": ("up to", "hasta el límite de"),
+    "until": ("until", "hasta"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
     "year": ("year", "año"),
@@ -273,9 +283,12 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("outcome", "missed"): "vencido",
     ("nature", "debit"): "deudora",
     ("phase", "adjusted"): "ajuste",
+    ("phase", "expired"): "vencido",
     ("phase", "held"): "retenido",
+    ("phase", "part_posted"): "aplicado en parte",
     ("phase", "posted"): "registrado",
     ("phase", "released"): "liberado",
+    ("phase", "voided"): "liberado",
     ("side", "credit"): "abono",
     ("side", "debit"): "cargo",
     ("soft_bounds", "both"): "ambos",
@@ -295,7 +308,9 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
 }
-MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset(
+    {"accept_at", "ended_at", "expires", "overdue_since", "recorded_at", "since"}
+)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -370,6 +385,24 @@ class Place:
     def client(self) -> Client:
         return Client(self.url, self.key)
 
+    async def take(
+        self, path: str, name: str, limit: int, query: dict[str, Any] | None = None
+    ) -> list[Any]:
+        """The first rows of a list, and a hint where there are more."""
+        found: list[Any] = []
+        asked = {**(query or {}), "limit": min(limit + 1, 1000)}
+        async with self.client() as client:
+            async for page in client.pages(path, name, asked):
+                found += page
+                if len(found) > limit:
+                    break
+        if len(found) > limit and not self.json:
+            more = t(
+                f"The first {limit}; --limit shows more.", f"Los primeros {limit}; hay más."
+            )
+            click.echo(more, err=True)
+        return found[:limit]
+
     def rows(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Print a list, in the form that was asked for."""
         if self.json:
@@ -399,61 +432,3 @@ class Place:
             self.console.print(table(found, names))
         elif isinstance(found, dict):
             self.console.print(facts(found, names))
-
-
-def speaks_to_service(
-    command: Callable[P, Coroutine[Any, Any, None]],
-) -> Callable[..., None]:
-    """Make a coroutine that takes a Place first a command with --url, --key and --json."""
-
-    @click.option(
-        "--url",
-        envvar="TEQUIO_URL",
-        help=t(
-            "The running service; also TEQUIO_URL.",
-            "El servicio en marcha; también TEQUIO_URL.",
-        ),
-        default=default_url,
-        show_default="http://127.0.0.1:8080",
-    )
-    @click.option(
-        "--key",
-        envvar="TEQUIO_KEY",
-        help=t(
-            "Your API key; better in TEQUIO_KEY, where other users do not see it. Without "
-            "one: the operator key of this machine's service, if you may read it.",
-            "Su llave; mejor en TEQUIO_KEY, donde otros usuarios no la ven. Sin ella: la del "
-            "operador del servicio de esta máquina, si usted puede leerla.",
-        ),
-    )
-    @click.option("--json", "as_json", is_flag=True, help=t("For programs.", "Para programas."))
-    @wraps(command)
-    def run(url: str, key: str | None, as_json: bool, **given: Any) -> None:
-        place = Place(url, key, as_json)
-        asyncio.run(command(place, **given))  # type: ignore[arg-type]
-
-    return run
-
-
-def dry_run_option(command: F) -> F:
-    """--dry-run of a write."""
-    return click.option(
-        "--dry-run",
-        is_flag=True,
-        help=t("Say what would happen, write nothing.", "Dice qué pasaría, no escribe nada."),
-    )(command)
-
-
-def ledger_option(command: F) -> F:
-    """--ledger, which nearly all commands need."""
-    return click.option(
-        "--ledger",
-        required=True,
-        envvar="TEQUIO_LEDGER",
-        help=t("The ledger's code; also TEQUIO_LEDGER.", "Código del libro; o TEQUIO_LEDGER."),
-    )(command)
-
-
-def dry_query(dry_run: bool) -> dict[str, str]:
-    """The query of a write."""
-    return {"dry_run": "true"} if dry_run else {}

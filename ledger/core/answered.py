@@ -1,6 +1,6 @@
 """What is answered: receipts, views and reports, before they become wire forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from msgspec import UNSET, Struct, UnsetType
@@ -48,10 +48,15 @@ class ProposalReceipt(Struct, frozen=True, kw_only=True):
 
 
 class ProposalView(Struct, frozen=True, kw_only=True):
-    """An open proposal, and the request that waits."""
+    """An open proposal, and what reads the request that waits: a list has no need of it."""
 
     proposal: Proposal
-    asked: AskedBatch
+    read: Callable[[], AskedBatch]
+
+    @property
+    def asked(self) -> AskedBatch:
+        """The request in people's terms, read anew each time."""
+        return self.read()
 
 
 class LedgerView(Struct, frozen=True, kw_only=True):

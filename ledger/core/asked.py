@@ -16,11 +16,13 @@ from msgspec.structs import replace
 
 from ledger.core.amounts import AMOUNT_MAX, Amount, Scale, parse_amounts
 from ledger.core.faults import MalformedRequest
+from ledger.core.leaves import CLOSE_AFTER_MAX
 from ledger.core.lines import Act, Rate, Transfer
 from ledger.core.model import (
     BATCH_MAX,
     CURRENCIES_SUMMED_MAX,
     DATE_MIN,
+    NONE_SET,
     AccountCode,
     Action,
     BatchCount,
@@ -65,7 +67,8 @@ class AskedTerms(
     Transfers that follow each other with the same `entry` number stand or fall together.
     `up_to` posts as much as the bounds of that side allow, and `rest` is the account that
     takes what is left. `suspense` is the account that stands in where the other refuses.
-    `rate` says that the amount is n/d of the one before it in the entry, rounded down.
+    `rate` says that the amount is n/d of the one before it in the entry, rounded down, and
+    `residue` that it is what bought nothing of that one, and goes back or elsewhere.
     `adjusting` is for the last day of a year, when that is closed: its thirteenth month.
     """
 
@@ -78,6 +81,7 @@ class AskedTerms(
     rest: Text | UnsetType = UNSET
     suspense: Text | UnsetType = UNSET
     rate: Rate | UnsetType = UNSET
+    residue: bool = False
     adjusting: bool = False
 
 
@@ -147,6 +151,11 @@ class Caller(Struct, frozen=True, kw_only=True):
     ledger: str = ""
     poster: str = ""
     accounts: tuple[str, ...] = ()
+
+    @property
+    def posts_as(self) -> str:
+        """Whose batches these are: the poster's, or where the key names none the key's own."""
+        return self.poster or self.key
 
 
 class AskedLedger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -262,12 +271,14 @@ class AskedDays(
 
     `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
     midnight. `value_days_back` is how many days before the business date interest may run
-    from; absent: any.
+    from; absent: any. `close_after_minutes` is how long after a day is over the clock closes
+    it; absent: somebody does.
     """
 
     days: DaysBy
     cut_off: CutOffText | UnsetType = UNSET
     value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+    close_after_minutes: Annotated[int, Meta(ge=0, le=CLOSE_AFTER_MAX)] | UnsetType = UNSET
 
 
 class AskedMark(
@@ -360,6 +371,8 @@ def check_codes(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None
 
 
 def _check_terms(transfers: Sequence[AskedTransfer] | Sequence[Transfer]) -> None:
+    if {t.terms for t in transfers} == NONE_SET:
+        return
     for position, terms in enumerate([t.terms for t in transfers]):
         wrong = "" if terms is UNSET else misplaced_term(terms)
         if wrong:

@@ -17,23 +17,22 @@ from msgspec.structs import replace
 
 from ledger.core.days import Rows, late_of
 from ledger.core.lines import Manifest, Transfer
-from ledger.core.model import Late, Mode, Phase
+from ledger.core.model import NONE_SET, Late, Mode, Phase
+from ledger.core.posting import Posting
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.running import post_rows
 from ledger.core.state import State, or_else
 from ledger.core.terms import (
     NO_NOTE,
     NO_PAST,
     Note,
     Past,
-    Posting,
     day_of,
     is_adjusting,
     kinds_of,
 )
 from ledger.core.undo import Undo
 
-# A set is made faster than any() looks, and of most batches it has one member.
-NONE_SET: Final = {UNSET}
 NOTHING_USED: Final[Container[tuple[str, str]]] = frozenset()
 
 
@@ -72,7 +71,7 @@ class Book(State):
     """A ledger's state that takes batches.
 
     A plain transfer is two comparisons and two additions; all that asks for more goes by
-    `Posting` (terms.py).
+    `Posting` (posting.py).
     """
 
     def __init__(self) -> None:
@@ -127,6 +126,7 @@ class Book(State):
                 return refusal
         self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
+            self.holds.expiries.tidy()  # The batch before is applied, or was undone.
             posting = Posting(
                 self,
                 transfers,
@@ -137,6 +137,8 @@ class Book(State):
                 past=past,
             )
             outcome = self._post_under_terms(posting, manifest.mode)
+        elif (done := self._post_at_once(debit, credit, amount, barred)) is not None:
+            outcome = done
         elif manifest.mode is Mode.ATOMIC:
             outcome = self._post_all(debit, credit, amount, barred)
         else:
@@ -263,6 +265,18 @@ class Book(State):
             notes=posting.notes,
         )
 
+    def _post_at_once(
+        self, debit: list[int], credit: list[int], amount: list[int], barred: dict[int, Refusal]
+    ) -> Posted | None:
+        """A large batch of which every transfer can be posted; else nothing."""
+        if barred:
+            return None
+        columns = self.balance, self.floor, self.ceiling, self._currency
+        after = post_rows(*columns, debit, credit, amount)
+        if after is None:
+            return None
+        return self._posted(range(len(amount)), debit, credit, amount, *after)
+
     def _post_all(
         self, debit: list[int], credit: list[int], amount: list[int], barred: dict[int, Refusal]
     ) -> Posted | Refusal:
@@ -275,8 +289,8 @@ class Book(State):
         debit_balance: list[int] = []
         credit_balance: list[int] = []
         after_debit, after_credit = debit_balance.append, credit_balance.append
-        columns = zip(debit, credit, amount, strict=True)
-        for d, c, a in islice(columns, min(barred)) if barred else columns:
+        rows = zip(debit, credit, amount, strict=True)
+        for d, c, a in islice(rows, min(barred)) if barred else rows:
             x = balance[d] - a
             y = balance[c] + a
             if x < floor[d] or y > ceiling[c] or d == c or currency[d] != currency[c]:

@@ -92,25 +92,27 @@ class Demurrages(Part):
         """Why demurrage cannot be set so."""
         assert isinstance(line, DemurrageSet)
         state, rule = self._state, line.rule
-        not_found = Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
-        is_found = line.currency in state.currencies
+        if line.currency not in state.currencies:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         if rule is UNSET:
-            if not is_found:
-                return not_found
             there = self.rule(line.currency)
             return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND) if there is None else None
-        if rule.account > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        if rule.n > rule.d:
-            return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
+        gone = state.why_gone(rule.account)
+        if gone is not None:
+            return gone
+        if state.currency_of(rule.account) != line.currency:
+            return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
         collecting = self.accounts.get(line.currency, rule.account)
         if collecting != rule.account:
             return Refusal(code=RefusalCode.DEMURRAGE_ACCOUNT_DIFFERS, account=collecting)
-        if not is_found:
-            return not_found
-        if state.currency_of(rule.account) != line.currency:
-            return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
+        if rule.n > rule.d:
+            return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """It collects, as long as there is demurrage."""
+        is_one = any(self.accounts[c] == account and self.rule(c) for c in self.accounts)
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a rule, in the place of those that would begin with it or later."""

@@ -4,18 +4,19 @@ Codes become account numbers and decimal text becomes minor units here, against 
 as it stands when the batch is decided. Randomness is an argument.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from msgspec import UNSET, UnsetType
 
-from ledger.core.amounts import parse_total
+from ledger.core.amounts import parse_total, show_amount
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer, check_codes, parse_all
 from ledger.core.book import Book
 from ledger.core.faults import MalformedRequest
 from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.written import AnyBatch
 
 SALT = 16  # Bytes.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,6 +86,7 @@ def write_terms(terms: AskedTerms, book: Book) -> Terms:
         rest=UNSET if terms.rest is UNSET else number(terms.rest, 0),
         suspense=UNSET if terms.suspense is UNSET else number(terms.suspense, 0),
         rate=terms.rate,
+        residue=terms.residue,
         adjusting=terms.adjusting,
     )
 
@@ -127,6 +129,63 @@ def write_lines(
         )
         for t, d, c, a in zip(asked.transfers, debit, credit, amount, strict=True)
     ]
+
+
+def in_words(batch: AnyBatch, book: Book) -> AskedBatch:
+    """A batch in people's terms: lines with codes and decimal text, as if asked so.
+
+    What an account that is not there was called, nobody knows: it reads as its number.
+    """
+    if isinstance(batch, AskedBatch):
+        return batch
+
+    def code_of(number: int) -> str:
+        return book.codes[number] if 0 < number <= book.accounts else str(number)
+
+    def asked_of(line: Transfer) -> AskedTransfer:
+        sides = line.debit_account, line.credit_account
+        known = next((number for number in sides if 0 < number <= book.accounts), 0)
+        code = book.currency_of(known)
+        return AskedTransfer(
+            debit_account=code_of(line.debit_account),
+            credit_account=code_of(line.credit_account),
+            amount=show_amount(line.amount, book.scales.get(code, 0)),
+            currency=code,
+            kind=line.kind,
+            reference=line.reference,
+            business_date=line.business_date,
+            value_date=line.value_date,
+            entered_by=line.entered_by,
+            approved_by=line.approved_by,
+            terms=UNSET if line.terms is UNSET else _terms_in_words(line.terms, code_of),
+        )
+
+    manifest = batch.manifest
+    return AskedBatch(
+        id=batch.id,
+        transfers=[asked_of(line) for line in batch.transfers],
+        mode=manifest.mode,
+        source=manifest.source,
+        branch=manifest.branch,
+        late=manifest.late,
+    )
+
+
+def _terms_in_words(terms: Terms, code_of: Callable[[int], str]) -> AskedTerms:
+    return AskedTerms(
+        action=terms.action,
+        target=terms.target,
+        expires=UNSET
+        if terms.expires is UNSET
+        else EPOCH + timedelta(microseconds=terms.expires),
+        release=terms.release,
+        entry=terms.entry,
+        up_to=terms.up_to,
+        rest=UNSET if terms.rest is UNSET else code_of(terms.rest),
+        suspense=UNSET if terms.suspense is UNSET else code_of(terms.suspense),
+        rate=terms.rate,
+        adjusting=terms.adjusting,
+    )
 
 
 def chance_needed(asked: AskedBatch) -> int:

@@ -63,6 +63,7 @@ class Earned(Part):
             rule is not None
             and movement.phase is Phase.POSTED
             and movement.action is not Action.REVERSE
+            and not movement.is_residue
             and (rule.kinds is UNSET or movement.kind in rule.kinds)
         ):
             undo.put(self.received, account, self.received[account] + movement.amount)
@@ -74,9 +75,11 @@ class Earned(Part):
             if account in self.rules:
                 self._state.refold(undo, account)
 
-    def taken_back(self, undo: Undo, target: int, account: int, amount: int) -> None:
-        """Count what was reversed of a payment, whatever its kind: rows know none."""
-        if account in self.rules and target >= self._since[account]:
+    def taken_back(self, undo: Undo, target: int, kind: str, account: int, amount: int) -> None:
+        """Count what was reversed of a payment that counted."""
+        rule = self.rules.get(account)
+        counted = rule is not None and (rule.kinds is UNSET or kind in rule.kinds)
+        if counted and target >= self._since[account]:
             undo.put(self.received, account, max(0, self.received[account] - amount))
             self.follow(undo, account)
 

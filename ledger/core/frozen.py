@@ -44,7 +44,7 @@ class Frozen:
         ]
         self._state = state
         self._currencies = tuple(state.currencies)
-        self._balance = state.balance.copy()
+        self._balance = state.balance[:]
         self._lower, self._upper = state._lower, state._upper
         self._status = bytes(state._status)
         self._soft = state._soft.copy()
@@ -69,15 +69,15 @@ class Frozen:
             number=here.start,
             codes=state.codes[here],
             currencies=self._currencies,
-            currency=state._currency[here],
+            currency=state._currency[here].tobytes(),
             nature=bytes(state._nature[here]),
             kinds=state._kinds,
-            kind=state._kind[here],
+            kind=state._kind[here].tobytes(),
             holders=bytes(state._holders[16 * here.start : 16 * here.stop]),
             status=self._status[here],
-            balance=self._balance[here],
-            lower=self._lower[here],
-            upper=self._upper[here],
+            balance=self._balance[here].tobytes(),
+            lower=self._lower[here].tobytes(),
+            upper=self._upper[here].tobytes(),
             soft=[self._soft.get(here.start + i) for i in range(count)]
             if self._soft
             else [None] * count,
@@ -87,7 +87,9 @@ class Frozen:
 class StateSlice(Struct, frozen=True, kw_only=True):
     """Some lines of a state as columns, as they are cut out of a book.
 
-    They cost next to nothing to cut and to hand to another process, which makes the lines.
+    Those of integers are in the machine's own form, of 64 bits, and of 32 for `currency` and
+    `kind`. They cost next to nothing to cut and to hand to another process, which makes the
+    lines.
     """
 
     first: Sequence[AnyState]
@@ -95,22 +97,23 @@ class StateSlice(Struct, frozen=True, kw_only=True):
     number: int  # Of the first account.
     codes: list[str]
     currencies: Sequence[str]  # By number, as kinds are.
-    currency: list[int]
+    currency: bytes
     nature: bytes
     kinds: Sequence[str]
-    kind: list[int]
+    kind: bytes
     holders: bytes
     status: bytes
-    balance: list[int]
-    lower: list[int]
-    upper: list[int]
+    balance: bytes
+    lower: bytes
+    upper: bytes
     soft: list[Side | None]
 
     def lines(self) -> list[AnyState]:
         """The lines, in order."""
         columns = (
-            *(range(len(self.codes)), self.codes, self.currency, self.nature, self.kind),
-            *(self.status, self.balance, self.lower, self.upper, self.soft),
+            *(range(len(self.codes)), self.codes, _of_32(self.currency), self.nature),
+            *(_of_32(self.kind), self.status, _of_64(self.balance), _of_64(self.lower)),
+            *(_of_64(self.upper), self.soft),
         )
         return [
             *self.first,
@@ -134,3 +137,11 @@ class StateSlice(Struct, frozen=True, kw_only=True):
             ),
             *self.last,
         ]
+
+
+def _of_32(column: bytes) -> "memoryview[int]":
+    return memoryview(column).cast("i")
+
+
+def _of_64(column: bytes) -> "memoryview[int]":
+    return memoryview(column).cast("q")

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.core.amounts import Amount, Bound, Scale
-from ledger.core.lines import Act, ControlSums, Leaf, Origin, Position
+from ledger.core.lines import BESIDE_MAX, Act, ControlSums, Leaf, Origin, Position
 from ledger.core.model import (
     BATCH_MAX,
     AccountCode,
@@ -50,10 +50,11 @@ from ledger.core.rule_leaves import (
     WorkflowSet,
 )
 
-ROWS_MAX = 8 * BATCH_MAX  # Rows of one batch: its transfers, their rests and levies.
+ROWS_MAX = (1 + BESIDE_MAX) * BATCH_MAX  # Rows of one batch.
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
 RESERVED_MAX = 100  # Pairs of accounts between which a proposal keeps amounts back.
+CLOSE_AFTER_MAX = 10_080  # Minutes: a week.
 MAKERS_MAX = 100  # Persons who entered the transfers of one proposal.
 
 Makers = Annotated[list[OpaqueId], Meta(min_length=1, max_length=MAKERS_MAX)]
@@ -81,6 +82,15 @@ class KeyGrant(Leaf, frozen=True, kw_only=True, tag="key"):
     role: Role | UnsetType = UNSET
     poster: OpaqueId | UnsetType = UNSET
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] | UnsetType = UNSET
+
+
+class PosterKey(Leaf, frozen=True, kw_only=True, tag="poster_key"):
+    """A poster's batches are from now on signed with this key too, or no more with it."""
+
+    action: Literal["register", "revoke"]
+    poster: OpaqueId
+    public_key: Hash  # The 32 bytes of an Ed25519 key.
+    by: OpaqueId
 
 
 class CurrencyAdded(Leaf, frozen=True, kw_only=True, tag="currency"):
@@ -184,7 +194,11 @@ class PaymentLimits(Leaf, frozen=True, kw_only=True, tag="payment_limits"):
 
 
 class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
-    """What an account may do from now on. A closed one may only be opened again."""
+    """What an account may do from now on. A closed one may only be opened again.
+
+    With an `order` there is a salt: the hash of the line is public, and what few may know
+    must not be found by trying.
+    """
 
     account: AccountNumber
     status: Status
@@ -192,6 +206,7 @@ class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
     by: OpaqueId
     act: Act | UnsetType = UNSET
     order: Reference | UnsetType = UNSET  # Of an authority; only another lifts it.
+    salt: Salt | UnsetType = UNSET
 
 
 class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
@@ -205,7 +220,7 @@ class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
     posted: Annotated[int, Meta(ge=0, le=ROWS_MAX)]  # Rows; a transfer may make several.
     first_sequence: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     signed: bool
-    key: OpaqueId | UnsetType = UNSET  # The API key, when not signed.
+    key: OpaqueId | UnsetType = UNSET  # The API key that it came by.
     root: Hash | UnsetType = UNSET  # The inner root, when not signed.
     note: str | UnsetType = UNSET  # The poster's checkpoint note, when signed.
     # Root over the outcomes, when some were refused or posted otherwise than they stand.
@@ -248,6 +263,8 @@ class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
     cut_off: Annotated[int, Meta(ge=15, le=1425, multiple_of=15)] | UnsetType = UNSET
     # How many days before the business date interest may run from. Absent: any.
     value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+    # How many minutes after a day is over the clock closes it. Absent: somebody does.
+    close_after: Annotated[int, Meta(ge=0, le=CLOSE_AFTER_MAX)] | UnsetType = UNSET
 
 
 class DayOpened(Leaf, frozen=True, kw_only=True, tag="day_opened"):
@@ -268,17 +285,17 @@ class DayTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DayClosed(Leaf, frozen=True, kw_only=True, tag="day_closed"):
-    """A business day is over, and what it came to.
+    """A business day is over, and what it came to; without `by` the clock says so.
 
     `totals` is SHA-256 over its DayTotal lines in order, each with a line feed; the first of
     them stand in `shown`.
     """
 
     date: date
-    by: OpaqueId
     count: Count
     totals: Hash
     shown: Annotated[list[DayTotal], Meta(max_length=TOTALS_SHOWN_MAX)]
+    by: OpaqueId | UnsetType = UNSET
 
 
 class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
@@ -364,10 +381,17 @@ class DisputeOpened(Leaf, frozen=True, kw_only=True, tag="dispute"):
     due: date | UnsetType = UNSET  # By which day it should end.
 
 
+class DisputeOverdue(Leaf, frozen=True, kw_only=True, tag="dispute_overdue"):
+    """The day by which a dispute should have ended is over, says the clock."""
+
+    target: SequenceNumber
+
+
 class DisputeEnded(Leaf, frozen=True, kw_only=True, tag="dispute_ended"):
     """The outcome of a dispute, and the later transfer that made it good, if any did."""
 
     target: SequenceNumber
+    opened: Count  # The index of its `dispute` line.
     outcome: Word
     by: OpaqueId
     linked: SequenceNumber | UnsetType = UNSET
@@ -384,6 +408,7 @@ class Snapshot(Leaf, frozen=True, kw_only=True, tag="snapshot"):
 AnyLeaf = (
     Opening
     | KeyGrant
+    | PosterKey
     | CurrencyAdded
     | AccountOpened
     | LimitChanged
@@ -412,6 +437,7 @@ AnyLeaf = (
     | BatchProposed
     | ProposalDecided
     | DisputeOpened
+    | DisputeOverdue
     | DisputeEnded
     | Snapshot
 )

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.leaves import AnyLeaf
-from ledger.core.lines import BESIDE_MAX, Beside, Transfer
+from ledger.core.lines import LEVIES_MAX, Beside, Transfer
 from ledger.core.parts import Movement, Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Levy, LevySet
@@ -16,8 +16,6 @@ from ledger.core.state_lines import AnyState, StateLevy
 
 if TYPE_CHECKING:
     from ledger.core.state import State
-
-LEVIES_MAX: Final = BESIDE_MAX - 1  # For one kind; a transfer may have a rest besides.
 
 
 def levied(levy: Levy, amount: int) -> int:
@@ -84,19 +82,25 @@ class Levies(Part):
         assert isinstance(line, LevySet)
         if line.levy is UNSET:
             return None if line.code in self.rules else Refusal(code=RefusalCode.LEVY_NOT_FOUND)
-        if line.levy.treasury > self._state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        gone = self._state.why_gone(line.levy.treasury)
+        if gone is not None:
+            return gone
+        if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         if line.levy.n > line.levy.d:
             return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
         if any(self._others(kind, line.code) >= LEVIES_MAX for kind in line.levy.kinds):
             return Refusal(code=RefusalCode.TOO_MANY_LEVIES)
-        if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
-            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         return None
 
     def _others(self, kind: str, code: str) -> int:
         """How many levies for a kind there are besides this one."""
         return sum(kind in levy.kinds for other, levy in self.rules.items() if other != code)
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """A treasury receives."""
+        is_one = any(levy.treasury == account for levy in self.rules.values())
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a levy, or remove it."""

@@ -43,7 +43,10 @@ from ledger.core.model import (
 RULES: Final = (
     1  # The version of the rules this code keeps; a ledger's first leaf names its own.
 )
-BESIDE_MAX = 8  # Rows that one transfer makes besides its own: a rest, and levies.
+LEVIES_MAX = 7  # On one transfer.
+# Rows that one transfer makes besides its own. Most of all what reverses an exchange: a rest,
+# what was sold, the residue, and the levies on both of what was bought and sold.
+BESIDE_MAX = 3 + 2 * LEVIES_MAX
 LEAF_MAX = 65_534  # Bytes of a leaf, so that it fits an entry bundle of the log.
 
 Origin = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./:_-]{0,199}\Z")]
@@ -56,6 +59,13 @@ Position = Annotated[int, Meta(ge=0, lt=BATCH_MAX)]
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Of an exchange: minor units bought for `d` minor units sold, rounded down."""
+
+    d: Amount
+    n: Amount
+
+
+class Fraction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A part of a minor unit: n/d, above zero and below one, in lowest terms."""
 
     d: Amount
     n: Amount
@@ -79,6 +89,8 @@ class Terms(
     suspense: AccountPlace | UnsetType = UNSET
     # The amount is this rate of the amount before it in the entry.
     rate: Rate | UnsetType = UNSET
+    # It books what bought nothing of what the exchange before it in the entry sold.
+    residue: bool = False
     # For the last day of a year, though it is closed: its thirteenth month.
     adjusting: bool = False
 
@@ -171,6 +183,8 @@ class Outcome(
     # When it is not the line's. 0: no row of its own, the sequence is of the first beside.
     amount: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] | UnsetType = UNSET
     suspense: OneSide | UnsetType = UNSET  # Which side stood in.
+    # Of what an exchange bought: what no minor unit is, and stays with who sold it.
+    fraction: Fraction | UnsetType = UNSET
     business_date: date | UnsetType = UNSET  # When its own day was closed.
     flags: Annotated[list[Flag], Meta(min_length=1)] | UnsetType = UNSET
     beside: Annotated[list[Beside], Meta(min_length=1, max_length=BESIDE_MAX)] | UnsetType = (

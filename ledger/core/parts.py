@@ -9,7 +9,7 @@ from msgspec import Struct
 from ledger.core.leaves import AnyLeaf
 from ledger.core.lines import Beside, Transfer
 from ledger.core.model import Action, Phase
-from ledger.core.refusals import Refusal
+from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState
 from ledger.core.undo import Undo
 
@@ -32,6 +32,7 @@ class Movement(Struct, frozen=True, kw_only=True):
     of_hold: bool = False
     action: Action | None = None  # What the transfer is, where it is not simply posted.
     is_exempt: bool = False  # From levies: taken back, cleared, or by way of suspense.
+    is_residue: bool = False  # Of an exchange: it gives back, and pays nobody.
 
 
 class Part:
@@ -74,12 +75,16 @@ class Part:
         """Take one of these lines back."""
         raise AssertionError(f"never kept {line}")
 
+    def needs(self, account: int) -> RefusalCode | None:
+        """Why an account may not be closed while this is so."""
+        return None
+
     # ---- what a part with a say in posting answers besides
 
     def concerns(
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
     ) -> bool:
-        """Whether this batch must go the road where parts are asked (core/terms.py).
+        """Whether this batch must go the road where parts are asked (core/posting.py).
 
         Asked of every batch, so it costs next to nothing where the part has no rules.
         """
@@ -92,7 +97,7 @@ class Part:
     def moved(self, undo: Undo, movement: Movement) -> None:
         """An amount was moved or held."""
 
-    def taken_back(self, undo: Undo, target: int, account: int, amount: int) -> None:
+    def taken_back(self, undo: Undo, target: int, kind: str, account: int, amount: int) -> None:
         """An amount of an earlier transfer, which had credited this account, was reversed.
 
         Told besides what `moved` is told; here with what another account made up for.

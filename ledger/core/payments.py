@@ -2,8 +2,9 @@
 
 What counts is what was posted from the account in the ledger's own day, ISO week, month or
 year, and besides what open holds keep back of it, whenever they were made. A hold that is
-posted moves from the one to the other, so no limit is asked again. Reversals and the
-clearing of suspense are no payments. What was paid before there was a limit is not known.
+posted moves from the one to the other, so no limit is asked again. Reversals, the clearing
+of suspense and the residue of an exchange are no payments. What was paid before there was a
+limit is not known.
 """
 
 from collections.abc import Callable, Sequence
@@ -177,4 +178,4 @@ class Payments(Part):
 
 def _is_back(movement: Movement) -> bool:
     """Whether it puts something right, and pays nobody."""
-    return movement.action in _NOT_PAYMENTS
+    return movement.action in _NOT_PAYMENTS or movement.is_residue

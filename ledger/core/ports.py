@@ -43,13 +43,16 @@ from ledger.core.book import Book
 from ledger.core.leaves import AnyLeaf, SettingsChanged
 from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
+from ledger.core.resolutions import Resolution
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
+from ledger.core.written import AnyBatch
 
 T = TypeVar("T")
 
 Page = Annotated[int, Meta(ge=1, le=1000)]
-Unless = Callable[[Book], Refusal | None]  # What speaks against posting, as things stand.
+# What speaks against posting, as things stand, and by the ledger's time.
+Unless = Callable[[Book, int], Refusal | None]
 
 
 class Runs(Protocol):
@@ -198,7 +201,7 @@ class Desk(Protocol):
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,
@@ -206,8 +209,8 @@ class Desk(Protocol):
     ) -> PostOutcome:
         """Post a batch once, however often it is sent.
 
-        `unless` is asked of the book as the batch is decided, where its id is not spent: if it
-        refuses, the batch leaves no trace.
+        `unless` is asked of the book and its time as the batch is decided, where its id is not
+        spent: if it refuses, the batch leaves no trace.
 
         Raises MalformedRequest or MalformedAmount, which leave no trace.
         """
@@ -362,10 +365,10 @@ class Reads(Protocol):
         ...
 
     async def batch(self, ledger_id: int, batch: UUID) -> StoredBatch | None: ...
-    async def batch_ids(
+    async def batch_leaves(
         self, ledger_id: int, *, after: int, limit: int
-    ) -> list[tuple[int, UUID]]:
-        """Leaf index and id of spent batch ids, in order, those after a leaf index."""
+    ) -> list[tuple[int, bytes]]:
+        """Leaves that spent an id, with their indexes, in order, those after a leaf index."""
         ...
 
     async def batches_by_number(
@@ -378,6 +381,12 @@ class Reads(Protocol):
         self, ledger_id: int, sequences: Collection[int]
     ) -> Mapping[int, list[Link]]:
         """What took back or cleared these transfers, and what these took back or cleared."""
+        ...
+
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        """What became of these holds, where anything did, in the order of rows."""
         ...
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
@@ -437,6 +446,15 @@ class Reads(Protocol):
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        """Those of these leaves that are there."""
+        ...
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that ended a dispute, in order, those after one."""
+        ...
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

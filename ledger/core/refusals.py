@@ -23,6 +23,9 @@ class RefusalCode(StrEnum):
     ACCOUNT_IN_DEBT = "account_in_debt"
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
     ACCOUNT_HAS_HOLDS = "account_has_holds"
+    ACCOUNT_HAS_SUSPENSE = "account_has_suspense"
+    ACCOUNT_HAS_PROPOSALS = "account_has_proposals"
+    ACCOUNT_IN_USE = "account_in_use"  # By a rule of the ledger, or a schedule.
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
@@ -49,6 +52,9 @@ class RefusalCode(StrEnum):
     APPROVED_ALREADY = "approved_already"
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_NOT_OPEN = "dispute_not_open"
+    DISPUTE_NOT_DUE = "dispute_not_due"  # Of a line that says it is overdue.
+    POSTER_KEY_USED = "poster_key_used"
+    POSTER_KEY_NOT_FOUND = "poster_key_not_found"
     BOUNDS_CROSSED = "bounds_crossed"
     LIMIT_IS_EARNED = "limit_is_earned"
     LIMIT_IS_PLANNED = "limit_is_planned"
@@ -60,12 +66,15 @@ class RefusalCode(StrEnum):
     DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
+    DAY_NOT_DUE = "day_not_due"  # Of a line that says the clock closed it.
     DAY_TOTALS_DIFFER = "day_totals_differ"
     PERIOD_NOT_MARKED_SO = "period_not_marked_so"
     PERIOD_FINAL = "period_final"
     ACT_MISSING = "act_missing"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
+    SIGNATURE_MISSING = "signature_missing"  # These two leave no line.
+    SIGNATURE_NOT_ACCEPTED = "signature_not_accepted"
     PROPOSAL_PENDING = "proposal_pending"
     PROPOSALS_FULL = "proposals_full"
     PROPOSAL_DECLINED = "proposal_declined"
@@ -96,6 +105,7 @@ class RefusalCode(StrEnum):
     TARGET_DIFFERS = "target_differs"
     EXCEEDS_TARGET = "exceeds_target"
     RATE_DIFFERS = "rate_differs"
+    RESIDUE_DIFFERS = "residue_differs"
     DEBIT_ACCOUNT_CLOSED = "debit_account_closed"
     CREDIT_ACCOUNT_CLOSED = "credit_account_closed"
     DEBIT_ACCOUNT_FROZEN = "debit_account_frozen"

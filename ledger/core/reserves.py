@@ -45,15 +45,21 @@ class Reserves(Part):
         holds = state.holds.pending_debits if sign > 0 else state.holds.pending_credits
         return sign * state.balance[number] - holds.get(number, 0)
 
-    def ceiling(self, rule: Reserve, reserve: int) -> int:
-        """The circulation that so much of a reserve backs, rounded down."""
-        up, down = self._scales(rule)
-        return max(0, reserve) * rule.n * up // (rule.d * down)
+    def headroom(self, rule: Reserve) -> int:
+        """How much more may be issued, in minor units; below zero where too much was."""
+        room, of_issued, _ = self._room(rule)
+        return room // of_issued
 
-    def _scales(self, rule: Reserve) -> tuple[int, int]:
-        state = self._state
-        issued, kept = (state.currency_of(number) for number in (rule.issuer, rule.reserve))
-        return 10 ** state.scales[issued], 10 ** state.scales[kept]
+    def _room(self, rule: Reserve) -> tuple[int, int, int]:
+        """What is backed and not issued; and the cost of one unit issued, or taken out.
+
+        All in one unit, in which nothing need be rounded.
+        """
+        scales = self._state.scales
+        issued, kept = (self._state.currency_of(one) for one in (rule.issuer, rule.reserve))
+        of_issued, of_kept = rule.d * 10 ** scales[kept], rule.n * 10 ** scales[issued]
+        room = self.in_reserve(rule) * of_kept - self.circulation(rule) * of_issued
+        return room, of_issued, of_kept
 
     def concerns(
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
@@ -79,26 +85,15 @@ class Reserves(Part):
 
     def _available(self, rule: Reserve, movement: Movement) -> int | None:
         """How much may pass between these accounts; None where the rule says nothing."""
-        sign = self._state.sign_of(rule.reserve)
-        is_issued = movement.debit == rule.issuer
-        is_taken = rule.reserve == (movement.debit if sign > 0 else movement.credit)
-        if not (is_issued or is_taken):
-            return None
-        # What backs less what is to be backed, and how much of that each unit uses up: more in
-        # circulation, less in reserve, or both where a currency is kept in itself.
-        up, down = self._scales(rule)
-        backing, backed = rule.n * up, rule.d * down
-        reserve, circulation = self.in_reserve(rule), self.circulation(rule)
-        left = reserve * backing - circulation * backed
-        most = left // (is_issued * backed + is_taken * backing)
-        return min(most, reserve) if is_taken or reserve < 0 else most
+        takes = movement.debit if self._state.sign_of(rule.reserve) > 0 else movement.credit
+        room, of_issued, of_kept = self._room(rule)
+        cost = of_issued * (movement.debit == rule.issuer) + of_kept * (takes == rule.reserve)
+        return room // cost if cost else None
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why a currency cannot be backed so."""
         assert isinstance(line, ReserveSet)
         state, rule = self._state, line.rule
-        if rule is not UNSET and max(rule.issuer, rule.reserve) > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
         currency = state.currencies.get(line.currency)
         if currency is None:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
@@ -107,11 +102,19 @@ class Reserves(Part):
             return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
         if currency.kind is not CurrencyKind.BACKED:
             return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
+        gone = state.why_gone(rule.issuer, rule.reserve)
+        if gone is not None:
+            return gone
         if state.currency_of(rule.issuer) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
         if rule.issuer == rule.reserve:
             return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER, account=rule.issuer)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """What is backed is looked at by its issuer and its reserve."""
+        is_one = account in self._watched
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a rule, or remove it. What is in circulation already stays, above it or not."""

@@ -4,7 +4,6 @@ Each function sees the book as it stands and returns the lines, none where the r
 so, and beside them the rule; or why it cannot be set.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Final, TypeVar
@@ -36,7 +35,6 @@ AmountText = Annotated[str, Meta(max_length=24)]
 T = TypeVar("T")
 
 SINCE_MAX: Final = date(9990, 12, 31)
-_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)  # model.Word.
 
 Kinds = Annotated[list[Word], Meta(min_length=1, max_length=64)]
 
@@ -310,11 +308,6 @@ def not_negative(field: str, text: str, scale: int) -> int:
     if amount < 0:
         raise MalformedAmount(text, "below zero", field=field)
     return amount
-
-
-def is_word(text: str) -> bool:
-    """Whether a text can be the code of a rule."""
-    return _WORD.fullmatch(text) is not None
 
 
 BODIES: Final[tuple[type[Struct], ...]] = (

@@ -128,13 +128,13 @@ class Schedules(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this may not follow."""
         match line:
+            case ScheduleSet() if self.waits(line.code):
+                return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             case ScheduleSet(schedule=schedule):
                 if schedule is not UNSET:
                     return self._refuse_schedule(line, schedule)
                 if line.code not in self.by_code:
                     return Refusal(code=RefusalCode.SCHEDULE_NOT_FOUND)
-                if self.waits(line.code):
-                    return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             case Occurrence():
                 return self._refuse_occurrence(line)
             case HolidaysSet():
@@ -145,14 +145,12 @@ class Schedules(Part):
 
     def _refuse_schedule(self, line: ScheduleSet, schedule: Schedule) -> Refusal | None:
         state, debit, credit = self._state, schedule.debit_account, schedule.credit_account
-        if max(debit, credit) > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        refusal = state.why_gone(debit, credit) or state.why_never(0, debit, credit)
+        if refusal is not None:
+            return Refusal(code=refusal.code, account=refusal.account)
         if date_of(schedule, self.begins(line)) is None:
             return Refusal(code=RefusalCode.SCHEDULE_EMPTY)
-        if self.waits(line.code):
-            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
-        refusal = state.why_never(0, debit, credit)
-        return None if refusal is None else replace(refusal, position=None)
+        return None
 
     def _refuse_occurrence(self, line: Occurrence) -> Refusal | None:
         standing = self.by_code.get(line.code)
@@ -166,6 +164,15 @@ class Schedules(Part):
         if is_skipped is not (line.outcome == "skipped"):
             return Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
         return None
+
+    def _accounts(self, code: str) -> tuple[int, int]:
+        rule = self.by_code[code].schedule
+        return rule.debit_account, rule.credit_account
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """Schedules with a date to come pay from it or to it."""
+        is_one = any(account in self._accounts(code) for code in self._places)
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a schedule, what became of a date, or the holidays of a year."""

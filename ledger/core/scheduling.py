@@ -4,7 +4,7 @@ The zone is an argument: with it days and minutes become moments.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, tzinfo
 from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ledger.core.amounts import parse_amount, show_amount
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Book
-from ledger.core.dates import LAST_DATE, date_of, moment_of, shifted
+from ledger.core.dates import LAST_DATE, date_of, day_at, moment_of, shifted
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import AnyLeaf, Occurrence
 from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, Side, Word
@@ -199,11 +199,6 @@ def coming(book: Book, standing: Standing, zone: tzinfo) -> Iterator[Coming]:
         number += 1
 
 
-def day_at(moment: int, zone: tzinfo) -> date:
-    """The date in a zone at a moment, in microseconds since 1970."""
-    return datetime.fromtimestamp(moment // 1_000_000, UTC).astimezone(zone).date()
-
-
 # ---- what is due
 
 
@@ -270,12 +265,17 @@ def _due(book: Book, code: str, standing: Standing, at: int, now: int) -> Due:
         day=book.schedules.day_of(standing),
         at=at,
     )
-    miss_after = standing.schedule.miss_after
     if due.day is None:
         return replace(due, line=_occurrence(due, "skipped", now))
-    if miss_after is not UNSET and now - at > miss_after * MINUTE_US:
+    if _is_missed(due, now):
         return replace(due, line=_occurrence(due, "missed", now))
     return due
+
+
+def _is_missed(due: Due, now: int) -> bool:
+    """Whether it could not be tried for so long that it is given up."""
+    miss_after = due.standing.schedule.miss_after
+    return miss_after is not UNSET and now - due.at > miss_after * MINUTE_US
 
 
 def _occurrence(due: Due, outcome: str, now: int) -> Occurrence:
@@ -294,11 +294,16 @@ def id_used(due: Due, now: int) -> Occurrence:
     return _occurrence(due, "id_used", now)
 
 
-def no_more_due(book: Book, due: Due) -> Refusal | None:
-    """Why an attempt is not to be made any more: it was, or the schedule is another by now."""
+def no_more_due(book: Book, due: Due, now: int) -> Refusal | None:
+    """Why an attempt is not to be made: it was, the schedule is another, or it is not yet time.
+
+    `now` is the ledger's; who looked at what is due may have had another clock.
+    """
     there = book.schedules.by_code.get(due.code)
     is_as_it_was = there is not None and there == due.standing and _is_day_open(book)
-    if is_as_it_was and book.schedules.day_of(due.standing) == due.day:
+    is_given_up = due.line is not None and due.line.outcome == "missed"
+    is_time = _is_missed(due, now) if is_given_up else due.at <= now
+    if is_as_it_was and is_time and book.schedules.day_of(due.standing) == due.day:
         return None
     return Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
 

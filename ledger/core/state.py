@@ -6,6 +6,7 @@
 Nothing here waits or fails half-way: a refusal leaves the state exactly as it was.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
@@ -39,6 +40,7 @@ from ledger.core.parts import Part
 from ledger.core.payments import Payments
 from ledger.core.plans import Bounds, Plans
 from ledger.core.policies import Policies
+from ledger.core.posters import Posters
 from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.reserves import Reserves
@@ -48,9 +50,10 @@ from ledger.core.suspense import Suspense
 from ledger.core.undo import Undo
 from ledger.core.workflows import Workflows
 
-# Effective bounds that no balance can satisfy: "no debit" and "no credit".
-NO_DEBIT: Final = NO_UPPER + 1
-NO_CREDIT: Final = NO_LOWER - 1
+# Effective bounds that no balance can satisfy after a debit, or after a credit: balances are
+# never beyond them, and amounts at least 1.
+NO_DEBIT: Final = NO_UPPER
+NO_CREDIT: Final = NO_LOWER
 
 _STATUS_NUMBER: Final = {status: number for number, status in enumerate(STATUSES)}
 _CLOSED: Final = _STATUS_NUMBER[Status.CLOSED]
@@ -68,8 +71,9 @@ AccountChange = (
 class State:
     """Accounts, balances and bounds of one ledger after its first `size` leaves.
 
-    Columns are indexed by account number; place 0 is nobody's. A balance is credits
-    minus debits in minor units. `floor` and `ceiling` are the bounds as they work now,
+    Columns are indexed by account number; place 0 is nobody's. Integers are of 64 bits, so
+    that a batch is decided on whole columns (running.py). A balance is credits minus debits
+    in minor units. `floor` and `ceiling` are the bounds as they work now,
     with the status folded in, so that posting compares twice and asks nothing else.
     """
 
@@ -83,17 +87,17 @@ class State:
         self.scales: dict[str, int] = {}  # By currency.
         self.numbers: dict[str, int] = {}
         self.codes: list[str] = [""]
-        self.balance: list[int] = [0]
-        self.floor: list[int] = [NO_DEBIT]
-        self.ceiling: list[int] = [NO_CREDIT]
-        self._currency: list[int] = [-1]
+        self.balance = array("q", [0])
+        self.floor = array("q", [NO_DEBIT])
+        self.ceiling = array("q", [NO_CREDIT])
+        self._currency = array("i", [-1])
         self._currency_codes: list[str] = []
-        self._lower: list[int] = [0]
-        self._upper: list[int] = [0]
+        self._lower = array("q", [0])
+        self._upper = array("q", [0])
         self._bounds_are_frozen = False  # Then they are copied before one changes.
         self._status = bytearray(1)
         self._nature = bytearray(1)
-        self._kind: list[int] = [0]
+        self._kind = array("i", [0])
         self._kinds: list[str] = []
         self._kind_numbers: dict[str, int] = {}
         self._holders = bytearray(16)
@@ -110,6 +114,7 @@ class State:
         self.fees = Fees(self)
         self.reserves = Reserves(self)
         self.schedules = Schedules(self)
+        self.posters = Posters(self)
         self.policies = Policies(self)
         self.workflows = Workflows(self)
         self.proposals = Proposals(self)
@@ -127,6 +132,7 @@ class State:
             self.payments,
             self.orders,
             self.schedules,
+            self.posters,
             self.policies,
             self.workflows,
             self.proposals,
@@ -257,16 +263,16 @@ class State:
         codes = [line.code for line in lines]
         self.numbers.update(zip(codes, numbers, strict=True))
         self.codes += codes
-        self.balance += [int(line.balance) for line in lines]
-        self.floor += lower
-        self.ceiling += upper
-        self._currency += [self.currencies[line.currency].number for line in lines]
-        self._lower += lower
-        self._upper += upper
+        self.balance.extend(int(line.balance) for line in lines)
+        self.floor.extend(lower)
+        self.ceiling.extend(upper)
+        self._currency.extend(self.currencies[line.currency].number for line in lines)
+        self._lower.extend(lower)
+        self._upper.extend(upper)
         self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)
         self._nature += bytes(NATURES.index(line.nature) for line in lines)
         kinds = {kind: self._kind_number(kind) for kind in {line.kind for line in lines}}
-        self._kind += [kinds[line.kind] for line in lines]
+        self._kind.extend(kinds[line.kind] for line in lines)
         self._holders += b"".join(line.holder for line in lines)
         for line in lines:
             if line.status is not Status.OPEN or line.soft is not UNSET:
@@ -318,15 +324,19 @@ class State:
             refusal = self.orders.refuse_status(line)
             if refusal is not None or line.status is not Status.CLOSED:
                 return refusal
-            if self.balance[account] != 0:
-                code = RefusalCode.ACCOUNT_NOT_AT_ZERO
-            elif self.holds.on(account):
-                code = RefusalCode.ACCOUNT_HAS_HOLDS
+            code = self._why_needed(account)
         elif isinstance(line, LimitChanged | LimitPlanned):
             return self._refuse_bounds(line)
         else:
             return self._part_of[type(line)].refuse(line)
         return None if code is None else Refusal(code=code, account=account)
+
+    def _why_needed(self, account: int) -> RefusalCode | None:
+        """Why an account cannot be closed, the first of all reasons."""
+        if self.balance[account] != 0:
+            return RefusalCode.ACCOUNT_NOT_AT_ZERO
+        found = {part.needs(account) for part in self.parts}
+        return next((code for code in RefusalCode if code in found), None)
 
     def _refuse_bounds(self, line: LimitChanged | LimitPlanned) -> Refusal | None:
         account = line.account
@@ -417,7 +427,7 @@ class State:
     def _thaw_bounds(self) -> None:
         """Before a bound changes: a snapshot may still be reading them."""
         if self._bounds_are_frozen:
-            self._lower, self._upper = self._lower.copy(), self._upper.copy()
+            self._lower, self._upper = self._lower[:], self._upper[:]
             self._bounds_are_frozen = False
 
     def _set_soft(self, number: int, soft: Side | UnsetType) -> None:
@@ -441,10 +451,10 @@ class State:
         floor = NO_LOWER if soft in (Side.DEBIT, Side.BOTH) else self._lower[number]
         ceiling = NO_UPPER if soft in (Side.CREDIT, Side.BOTH) else self._upper[number]
         return (
-            floor + self.holds.pending_debits.get(number, 0)
+            min(NO_DEBIT, floor + self.holds.pending_debits.get(number, 0))
             if status in _MAY_PAY
             else NO_DEBIT,
-            ceiling - self.holds.pending_credits.get(number, 0)
+            max(NO_CREDIT, ceiling - self.holds.pending_credits.get(number, 0))
             if status in _MAY_BE_PAID
             else NO_CREDIT,
         )
@@ -459,6 +469,15 @@ class State:
         undo.put(self.ceiling, number, ceiling)
 
     # ---- why an amount cannot pass
+
+    def why_gone(self, *accounts: int) -> Refusal | None:
+        """Why a rule cannot name one of these accounts: it is not there, or closed."""
+        if max(accounts) > self.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        closed = next((n for n in accounts if self._status[n] == _CLOSED), None)
+        return (
+            None if closed is None else Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=closed)
+        )
 
     def why_never(self, position: int, d: int, c: int) -> Refusal | None:
         """Why nothing can pass between these accounts, however they stand."""
@@ -491,16 +510,19 @@ class State:
         return Refusal(code=code, position=position, account=account)
 
     def why_not(
-        self, position: int, d: int, c: int, amount: int, *, comes_back: int = 0
+        self, position: int, d: int, c: int, amount: int, *, besides: int = 0
     ) -> Refusal | None:
-        """Why this amount cannot pass between these accounts as they stand now."""
+        """Why this amount cannot pass between these accounts as they stand now.
+
+        `besides` is what the debited account pays in the same entry, or below 0 gets back.
+        """
         refusal = self.why_shut(position, d, c)
         if refusal is not None:
             return refusal
         account = c
-        if self.balance[d] + comes_back - amount < self.floor[d]:
+        if self.balance[d] - besides - amount < self.floor[d]:
             code, account = RefusalCode.EXCEEDS_CREDIT_LIMIT, d
-            available = max(0, self.balance[d] + comes_back - self.floor[d])
+            available = max(0, self.balance[d] - besides - self.floor[d])
         elif self.balance[c] + amount > self.ceiling[c]:
             code = RefusalCode.EXCEEDS_BALANCE_LIMIT
             available = max(0, self.ceiling[c] - self.balance[c])

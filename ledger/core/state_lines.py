@@ -13,6 +13,7 @@ from ledger.core.model import (
     Count,
     CurrencyCode,
     CurrencyKind,
+    Hash,
     Micros,
     Nature,
     OneSide,
@@ -256,6 +257,15 @@ class StateKey(Line, frozen=True, kw_only=True, tag="state_key"):
     role: Role
 
 
+class StatePosterKey(Line, frozen=True, kw_only=True, tag="state_poster_key"):
+    """A poster's key in a snapshot, with the indices of its lines, by poster and key."""
+
+    poster: OpaqueId
+    public_key: Hash
+    since: Count
+    until: Count | UnsetType = UNSET
+
+
 class StatePolicy(Line, frozen=True, kw_only=True, tag="state_policy"):
     """A rule of approval in a snapshot, with the index of its line, in the order of codes."""
 
@@ -300,10 +310,12 @@ class StateDispute(Line, frozen=True, kw_only=True, tag="state_dispute"):
     """An open dispute in a snapshot, in the order of their transfers."""
 
     target: SequenceNumber
+    index: Count  # Of its line.
     since: Micros
     by: OpaqueId
     reason: Word
     due: date | UnsetType = UNSET
+    overdue: Micros | UnsetType = UNSET  # When a line said so.
 
 
 AnyState = (
@@ -327,6 +339,7 @@ AnyState = (
     | StateSchedule
     | StateHolidays
     | StateKey
+    | StatePosterKey
     | StatePolicy
     | StateWorkflow
     | StateWhitelist

@@ -1,5 +1,6 @@
 """Undo: what was there before, so that a refusal leaves everything as it was."""
 
+from array import array
 from typing import Any, Final
 
 
@@ -16,9 +17,11 @@ class Undo:
         """A place to go back to."""
         return len(self._log)
 
-    def put(self, place: "list[Any] | dict[Any, Any]", key: Any, value: Any) -> None:
-        """Set an item of a list or a mapping."""
-        before = place[key] if isinstance(place, list) else place.get(key, self._ABSENT)
+    def put(
+        self, place: "list[Any] | array[Any] | dict[Any, Any]", key: Any, value: Any
+    ) -> None:
+        """Set an item of a list, a column or a mapping."""
+        before = place.get(key, self._ABSENT) if isinstance(place, dict) else place[key]
         self._log.append((place, key, before))
         place[key] = value
 

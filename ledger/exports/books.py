@@ -290,11 +290,15 @@ def _told(line: Transfer, note: Note, row: int, own: int) -> tuple[str, Facts]:
             facts.append(("entry", str(terms.entry)))
         if terms.rate is not UNSET:
             facts.append(("rate", f"{terms.rate.n}/{terms.rate.d}"))
+        if terms.residue:
+            facts.append(("residue", "true"))
     if beside < 0:
         if note.suspense:
             facts.append(("suspense", note.suspense))
         if note.flags:
             facts.append(("flags", " ".join(note.flags)))
+        if note.fraction is not None:
+            facts.append(("fraction", f"{note.fraction.n}/{note.fraction.d}"))
     return kind, tuple(facts)
 
 

@@ -8,18 +8,20 @@ transfers were refused, or done otherwise than they stand, the outcomes have a t
 own, one line for every position.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
-from ledger.core.leaves import BatchPosted
-from ledger.core.lines import Beside, Manifest, Outcome, Transfer
+from ledger.core.leaves import BatchPosted, HoldsExpired
+from ledger.core.lines import Manifest, Outcome, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.store import StoredBatch
-from ledger.core.terms import Link, Note, levies_at, links_of
+from ledger.core.resolutions import Resolution, expiries_of
+from ledger.core.store import Group, StoredBatch
+from ledger.core.terms import Link, Note, links_of
+from ledger.core.written import WrittenBatch
 from ledger.journal.canonical import (
     decode_leaf,
     decode_manifest,
@@ -28,9 +30,13 @@ from ledger.journal.canonical import (
     encode_line,
     encode_lines,
 )
+from ledger.journal.checkpoints import parse_batch_origin
+from ledger.journal.faults import BrokenProof
 from ledger.journal.merkle import inclusion_path, leaf_hashes, root_of
 
-TARGET = b'"target":'  # No code can hold a quote, so what looks like the field is the field.
+# No code can hold a quote, so what looks like a field is that field.
+TARGET = b'"target":'
+EXPIRED = b'"line":"expired"'
 
 
 class Body(Struct, frozen=True, gc=False):
@@ -63,6 +69,33 @@ def read_body(data: bytes) -> tuple[Manifest, list[Transfer]]:
     if len(transfers) != manifest.count:
         raise MalformedLine(f"{len(transfers)} transfers, the manifest says {manifest.count}")
     return manifest, transfers
+
+
+def read_written(
+    data: bytes, *, note: str | UnsetType = UNSET, signer: bytes | UnsetType = UNSET
+) -> WrittenBatch:
+    """A batch from the bytes its poster wrote, under the id that its manifest names.
+
+    Args:
+        note, signer: as they were found to belong to these bytes; nothing is verified here.
+
+    Raises:
+        MalformedLine: see read_body; or the manifest names no batch.
+    """
+    manifest, transfers = read_body(data)
+    try:
+        _, batch = parse_batch_origin(manifest.origin)
+    except BrokenProof as fault:
+        raise MalformedLine("origin", *fault.facts) from None
+    return WrittenBatch(
+        id=batch,
+        data=data,
+        root=root_of_lines(data),
+        manifest=manifest,
+        transfers=transfers,
+        note=note,
+        signer=signer,
+    )
 
 
 def root_of_lines(data: bytes) -> bytes:
@@ -104,6 +137,7 @@ def _posted_outcome(position: int, sequence: int, note: Note | None) -> Outcome:
         sequence=sequence,
         amount=UNSET if note.amount is None else note.amount,
         suspense=UNSET if note.suspense is None else note.suspense,
+        fraction=UNSET if note.fraction is None else note.fraction,
         flags=list(note.flags) or UNSET,
         beside=list(note.beside) or UNSET,
         business_date=UNSET if note.business_date is None else note.business_date,
@@ -126,15 +160,20 @@ def read_links(body: bytes, posted: Posted) -> list[Link]:
     return links_of(read_body(body)[1], posted) if TARGET in body else []
 
 
-def read_levies(outcomes: bytes, sequence: int) -> tuple[tuple[Beside, ...], bool]:
-    """What was levied on a posted row, and whether it was levied itself on another."""
+def read_resolutions(group: Group) -> list[Resolution]:
+    """What the batches of a group resolved of holds, and what its leaves say is expired."""
+    found = [one for batch in group.batches for one in batch.resolutions]
+    for line in group.leaves:
+        if EXPIRED in line and isinstance(leaf := decode_leaf(line), HoldsExpired):
+            found += expiries_of(leaf)
+    return found
+
+
+def read_notes(outcomes: bytes) -> Iterator[tuple[int, int, Note]]:
+    """Position, first sequence and note of what a batch with outcomes posted."""
     for line in decode_outcomes(outcomes):
         if line.sequence is not UNSET:
-            note = _note(line)
-            row = sequence - line.sequence
-            if 0 <= row < (note.amount != 0) + len(note.beside):
-                return levies_at(note, row)
-    return (), False
+            yield line.position, line.sequence, _note(line)
 
 
 def read_refusals(data: bytes) -> list[Refusal]:
@@ -191,6 +230,7 @@ def _note(line: Outcome) -> Note:
     return Note(
         amount=None if line.amount is UNSET else line.amount,
         suspense=None if line.suspense is UNSET else line.suspense,
+        fraction=None if line.fraction is UNSET else line.fraction,
         flags=() if line.flags is UNSET else tuple(line.flags),
         beside=() if line.beside is UNSET else tuple(line.beside),
         business_date=None if line.business_date is UNSET else line.business_date,

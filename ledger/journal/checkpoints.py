@@ -165,6 +165,15 @@ def open_batch_note(
     return checkpoint
 
 
+def signs(public_key: bytes, note: bytes, ledger_origin: str, batch_id: UUID) -> bool:
+    """Whether a poster's note over this batch of this ledger is by this key."""
+    try:
+        open_batch_note(note, ledger_origin, batch_id, public_key)
+    except BrokenProof:
+        return False
+    return True
+
+
 def parse_decimal(text: str) -> int:
     """A count as the C2SP formats write it: ASCII digits, no leading zero, at most SIZE_MAX.
 

@@ -53,7 +53,7 @@ DETAILS: Final = "details.jsonl"
 
 SMALL_MAX: Final = 65_536  # Bytes of a file that is read whole and is no tile or bundle.
 MANIFEST_MAX: Final = LEAF_MAX
-LINE_MAX: Final = 2048  # Bytes of a transfer or an outcome with its line feed.
+LINE_MAX: Final = 4096  # Bytes of a transfer or an outcome with its line feed.
 DETAIL_MAX: Final = 8192  # Bytes of a detail: 500 characters, each at most six bytes long.
 
 assert 6 * DESCRIPTION_MAX + 200 < DETAIL_MAX

@@ -7,7 +7,7 @@ core/book.py and leaves the lines that are read here.
 from bisect import bisect_left
 from collections.abc import Collection, Container, Mapping
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core.book import NOTHING_USED, Book, Posted
@@ -16,11 +16,18 @@ from ledger.core.leaves import AnyLeaf, BatchPosted, Opening
 from ledger.core.lines import Manifest, Transfer
 from ledger.core.model import Phase
 from ledger.core.refusals import Refusal
-from ledger.core.terms import NO_NOTE, NO_PAST, Past, levies_at
-from ledger.journal.batches import read_body, read_links, root_of_lines, write_outcomes
+from ledger.core.terms import NO_PAST, Past
+from ledger.journal.batches import (
+    read_body,
+    read_links,
+    root_of_lines,
+    split_lines,
+    write_outcomes,
+)
 from ledger.journal.canonical import decode_leaf
-from ledger.journal.checkpoints import batch_origin, parse_body
+from ledger.journal.checkpoints import batch_origin, parse_body, signs
 from ledger.journal.notes import parse_note
+from ledger.journal.past import lines_of, told_of
 
 
 def replay(
@@ -72,8 +79,12 @@ def _replay_batch(
     if book.opening is None:
         raise MalformedLine(f"batch {leaf.batch}", "stands before the opening")
     _check_names(book.opening, leaf, manifest, transfers)
-    if check_root and root_of_lines(body) != root_named(leaf):
-        raise MalformedLine(f"batch {leaf.batch}", "the transfers are not those of the root")
+    if check_root:
+        if root_of_lines(body) != root_named(leaf):
+            raise MalformedLine(
+                f"batch {leaf.batch}", "the transfers are not those of the root"
+            )
+        _check_signature(book, leaf)
     outcome = book.post(
         manifest,
         transfers,
@@ -104,6 +115,21 @@ def _check_names(
         note = parse_body(parse_note(leaf.note.encode()).text)
         if note.origin != manifest.origin:
             raise MalformedLine(f"batch {leaf.batch}", "the note names another batch")
+
+
+def _check_signature(book: Book, leaf: BatchPosted) -> None:
+    """That a key of its poster signed the batch, where one was registered when it came."""
+    assert book.opening is not None, "asked before"
+    at = book.size if leaf.proposed is UNSET else leaf.proposed
+    signer: bytes | UnsetType = UNSET
+    if leaf.note is not UNSET:
+        note = leaf.note.encode()
+        origin = book.opening.origin
+        keys = book.posters.keys_of(leaf.poster, at)
+        signer = next((key for key in keys if signs(key, note, origin, leaf.batch)), b"")
+    refusal = book.posters.why_unsigned(leaf.poster, signer, at)
+    if refusal is not None:
+        raise MalformedLine(f"batch {leaf.batch}", f"against the rules: {refusal.code}")
 
 
 def root_named(leaf: BatchPosted) -> bytes:
@@ -162,14 +188,16 @@ class History:
         first = posted.first_sequence
         start = bisect_left(self._wanted, first)
         stop = bisect_left(self._wanted, first + len(posted.amount))
+        line_at = lines_of(split_lines(body)[1:] if start < stop else [])
         for sequence in self._wanted[start:stop]:
             i = sequence - first
             position = posted.positions[i]
-            row = i - posted.positions.index(position)
-            levies, is_levy = levies_at(posted.notes.get(position, NO_NOTE), row)
+            row = i - bisect_left(posted.positions, position)
+            told = told_of(line_at, posted.notes, position, row)
             self.past[sequence] = Past(
-                levies=levies,
-                is_levy=is_levy,
+                kind=told.kind,
+                beside=told.beside,
+                is_beside=told.is_beside,
                 debit=posted.debit[i],
                 credit=posted.credit[i],
                 amount=posted.amount[i],

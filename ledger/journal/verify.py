@@ -536,7 +536,10 @@ class _Check:
             yield "that the business days are those of its time zone"
         yield "who stands behind an account, a key or a poster's name"
         if checked.signed_batches:
-            yield f"who signed {checked.signed_batches} batches: posters' keys are not in it"
+            yield (
+                f"whose the keys are that signed {checked.signed_batches} batches: only that "
+                "the ledger registered them"
+            )
         if checked.refused_batches:
             yield f"what {checked.refused_batches} refused batches asked for"
         closed = checked.commitments - checked.details

@@ -12,7 +12,7 @@ from uuid import UUID
 from ledger.core.faults import ClockAhead, JournalBroken, StoreUnavailable, WriterReplaced
 from ledger.core.store import Group, Head, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
-from ledger.journal.batches import read_levies
+from ledger.journal.past import tell
 from ledger.memory.database import (
     KeptLedger,
     MemoryDatabase,
@@ -149,8 +149,9 @@ class MemoryStore:
         found: dict[int, Past] = {}
         for row in ledger.rows(min(sequences, default=before) - 1):
             if row.sequence in sequences and row.sequence < before:
-                outcomes = ledger.posted[row.batch_number - 1].outcomes
-                levies, is_levy = read_levies(outcomes, row.sequence)
+                place = row.batch_number - 1
+                kept, first = ledger.posted[place], ledger.first_sequences[place]
+                told = tell(kept.body, kept.outcomes, first, [row.sequence])[row.sequence]
                 found[row.sequence] = Past(
                     debit=row.debit_account,
                     credit=row.credit_account,
@@ -158,8 +159,9 @@ class MemoryStore:
                     phase=row.phase,
                     taken=sum(link.amount for link in links if link.target == row.sequence),
                     is_link=row.sequence in ledger.links,
-                    is_levy=is_levy,
-                    levies=levies,
+                    kind=told.kind,
+                    beside=told.beside,
+                    is_beside=told.is_beside,
                 )
         return found
 

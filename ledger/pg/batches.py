@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 BY_ID = queries.get("batches", "by_id")
 BY_NUMBER = queries.get("batches", "by_number")
 COLUMNS = queries.get("batches", "columns")
-IDS = queries.get("batches", "ids")
 
 
 async def batches_by_id(
@@ -45,14 +44,6 @@ async def batches_by_number(
         return {}
     rows = await database.fetch(BY_NUMBER, ledger_id, list(numbers))
     return {row["number"]: _stored(row) for row in rows}
-
-
-async def batch_ids(
-    database: Database, ledger_id: int, after: int, limit: int
-) -> list[tuple[int, UUID]]:
-    """Leaf index and id, in order, those after a leaf index."""
-    rows = await database.fetch(IDS, ledger_id, after, limit)
-    return [(row["leaf_index"], plain_uuid(row["batch_id"])) for row in rows]
 
 
 def _stored(row: "Record", **columns: Any) -> StoredBatch:

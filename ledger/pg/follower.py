@@ -176,6 +176,9 @@ def references_of(row: "Record") -> list[tuple[str, str, int]]:
         sequences = [o.sequence for o in outcomes]
     else:
         sequences = list(range(first, first + len(references)))
+    if len(sequences) != len(references):
+        lines_and_outcomes = f"{len(references)} lines, {len(sequences)} outcomes"
+        raise JournalBroken(f"the body of leaf {row['leaf_index']}", lines_and_outcomes)
     return [
         (source, reference, sequence)
         for reference, sequence in zip(references, sequences, strict=True)

@@ -33,11 +33,13 @@ from ledger.core.faults import (
     StoreUnavailable,
     WriterReplaced,
 )
+from ledger.core.leaves import BatchPosted
 from ledger.core.store import Group, Head, NewBatch, StoredBatch, StoredLeaf, StoredSnapshot
 from ledger.core.terms import Past
-from ledger.journal.batches import read_levies
+from ledger.journal.canonical import decode_leaf
+from ledger.journal.past import Told, tell
 from ledger.pg import queries
-from ledger.pg.batches import batches_by_id
+from ledger.pg.batches import batches_by_id, batches_by_number
 from ledger.pg.copy import COLUMNS, pack_transfers
 from ledger.pg.frames import pack, unpack
 from ledger.pg.pool import Database
@@ -53,6 +55,7 @@ from ledger.pg.rows import (
     places,
     proposal_rows,
     reference_rows,
+    resolution_rows,
     snapshot_columns,
     tile_rows,
     transfer_columns,
@@ -73,6 +76,7 @@ INSERT_ACCOUNTS = queries.get("writer", "insert_accounts")
 INSERT_REFERENCES = queries.get("writer", "insert_references")
 INSERT_DETAILS = queries.get("writer", "insert_details")
 INSERT_LINKS = queries.get("writer", "insert_links")
+INSERT_RESOLUTIONS = queries.get("writer", "insert_resolutions")
 INSERT_TILES = queries.get("writer", "insert_tiles")
 INSERT_PROPOSALS = queries.get("writer", "insert_proposals")
 DELETE_PROPOSALS = queries.get("writer", "delete_proposals")
@@ -301,6 +305,7 @@ class PgStore:
             (INSERT_REFERENCES, [list(c) for c in zip(*reference_rows(group), strict=True)]),
             (INSERT_DETAILS, [list(c) for c in zip(*detail_rows(group), strict=True)]),
             (INSERT_LINKS, [list(c) for c in zip(*link_rows(group), strict=True)]),
+            (INSERT_RESOLUTIONS, [list(c) for c in zip(*resolution_rows(group), strict=True)]),
             (INSERT_PROPOSALS, [list(c) for c in zip(*proposal_rows(group), strict=True)]),
             (DELETE_PROPOSALS, [list(group.settled)]),
         ):
@@ -422,7 +427,16 @@ class PgStore:
         if not sequences:
             return {}
         rows = await self._database.fetch(PAST, ledger_id, list(sequences), before)
-        return {row["sequence"]: _past(row) for row in rows}
+        of_batch: dict[int, list[int]] = {}
+        for row in rows:
+            of_batch.setdefault(row["batch_number"], []).append(row["sequence"])
+        told: dict[int, Told] = {}
+        found = await batches_by_number(self._database, ledger_id, of_batch)
+        for number, batch in found.items():  # Each is read once, however much of it is named.
+            leaf = decode_leaf(batch.line)
+            assert isinstance(leaf, BatchPosted), "what has rows was posted"
+            told |= tell(batch.body, batch.outcomes, leaf.first_sequence, of_batch[number])
+        return {row["sequence"]: _past(row, told[row["sequence"]]) for row in rows}
 
     async def detail_salts(
         self, ledger_id: int, sequences: Collection[int]
@@ -510,8 +524,7 @@ async def _handed_over(slices: Iterator[bytes | bytearray]) -> AsyncIterator[byt
         await asyncio.sleep(0)
 
 
-def _past(row: "Record") -> Past:
-    levies, is_levy = read_levies(unpack(row["outcomes"]), row["sequence"])
+def _past(row: "Record", told: Told) -> Past:
     return Past(
         debit=row["debit_account"],
         credit=row["credit_account"],
@@ -519,6 +532,7 @@ def _past(row: "Record") -> Past:
         phase=row["phase"],
         taken=row["taken"],
         is_link=row["is_link"],
-        is_levy=is_levy,
-        levies=levies,
+        kind=told.kind,
+        beside=told.beside,
+        is_beside=told.is_beside,
     )

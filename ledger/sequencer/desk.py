@@ -37,8 +37,9 @@ from ledger.core.asked import (
     AskedWorkflow,
     Caller,
 )
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing
+from ledger.core.door import SALT
 from ledger.core.faults import MalformedRequest, StoreUnavailable
 from ledger.core.leaves import (
     AccountOpened,
@@ -57,6 +58,7 @@ from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import PolicySet, WhitelistSet, WorkflowSet
 from ledger.core.store import Store
+from ledger.core.written import AnyBatch
 from ledger.sequencer.pending import Built, Change, Look, Moving
 from ledger.sequencer.snapshotting import Snapshotter
 from ledger.sequencer.writer import Writer
@@ -262,18 +264,21 @@ class Sequencer:
         """Change status or bounds of an account; what stays the same leaves no line."""
 
         writer, span = self._writers[ledger], _span(self._writers[ledger], asked)
+        salt = UNSET if asked.order is UNSET else self._chance(SALT)
 
         def after(book: Book) -> Account:
             return _account(book, code)
 
         def build(book: Book, now: int) -> Built[Account] | Moving[Account] | Refusal:
             if asked.remaining_to is not UNSET:
-                built = changes.close_account(book, code, asked, recorded_at=now, by=caller.key)
+                built = changes.close_account(
+                    book, code, asked, recorded_at=now, by=caller.key, salt=salt
+                )
                 if isinstance(built, Closing):
                     return Moving(built, caller, after)
             else:
                 built = changes.change_account(
-                    book, code, asked, recorded_at=now, by=caller.key, span=span
+                    book, code, asked, recorded_at=now, by=caller.key, span=span, salt=salt
                 )
             return built if isinstance(built, Refusal) else Built(built, after)
 
@@ -281,12 +286,12 @@ class Sequencer:
             return await writer.submit(Change(build))
 
         def look(book: Book) -> Account | Refusal:
-            built = build(book, writer.now())
+            built = build(book, writer.decider.now())
             if isinstance(built, Refusal):
                 return built
             account = _account(book, code)
             if isinstance(built, Moving):
-                refusal = writer.preview_closing(built.closing, caller)
+                refusal = writer.decider.preview_closing(built.closing, caller)
                 moved = replace(account, balance=0)
                 return refusal or changes.as_changed(moved, built.closing.status)
             return _changed(account, built.leaves)
@@ -321,10 +326,10 @@ class Sequencer:
             number = book.numbers.get(code)
             if number is None:
                 return None
-            today = writer.today()
+            today = writer.decider.today()
             return Standing(
                 account=book.account(number),
-                now=writer.now(),
+                now=writer.decider.now(),
                 today=today,
                 payments=book.payments.limits.get(number),
                 left=book.payments.left(number, today),
@@ -339,7 +344,7 @@ class Sequencer:
 
     def today(self, ledger: str) -> date:
         """The day of the ledger's clock, after its cut-off."""
-        return self._writers[ledger].clock_day()
+        return self._writers[ledger].decider.clock_day()
 
     async def set_days(
         self, ledger: str, asked: AskedDays, caller: Caller, *, dry_run: bool = False
@@ -365,7 +370,7 @@ class Sequencer:
         writer = self._writers[ledger]
 
         def build(book: Book, now: int) -> Built[None] | Refusal:
-            today = writer.clock_day()
+            today = writer.decider.clock_day()
             lines = changes.open_day(book, day, today=today, recorded_at=now, by=caller.key)
             return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
 
@@ -378,7 +383,7 @@ class Sequencer:
         writer = self._writers[ledger]
 
         def build(book: Book, now: int) -> Built[ClosedDay] | Refusal:
-            today = writer.clock_day()
+            today = writer.decider.clock_day()
             lines = changes.close_day(book, day, today=today, recorded_at=now, by=caller.key)
             if isinstance(lines, Refusal):
                 return lines
@@ -447,7 +452,7 @@ class Sequencer:
             return Built(lines, lambda _: changed)
 
         def preview(book: Book, lines: Sequence[AnyLeaf]) -> T:
-            built = build(book, self._writers[ledger].now())
+            built = build(book, self._writers[ledger].decider.now())
             assert not isinstance(built, Refusal), "it was built just now"
             return built[1]
 
@@ -456,7 +461,7 @@ class Sequencer:
     async def post(
         self,
         ledger: str,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         *,
         dry_run: bool = False,
@@ -488,12 +493,12 @@ class Sequencer:
     async def proposals(self, ledger: str) -> list[ProposalView]:
         """The open proposals, the oldest first."""
         writer = self._writers[ledger]
-        return await writer.submit(Look(writer.proposals))
+        return await writer.submit(Look(writer.decider.proposals))
 
     async def proposal(self, ledger: str, batch: UUID) -> ProposalView | None:
         """An open proposal."""
         writer = self._writers[ledger]
-        return await writer.submit(Look(lambda book: writer.proposal(book, batch)))
+        return await writer.submit(Look(lambda book: writer.decider.proposal(book, batch)))
 
     async def decide(
         self, ledger: str, asked: AskedDecision, caller: Caller, *, dry_run: bool = False
@@ -505,8 +510,8 @@ class Sequencer:
         view, refusal = await writer.submit(
             Look(
                 lambda book: (
-                    writer.proposal(book, asked.batch),
-                    writer.refuse_decision(book, asked, caller),
+                    writer.decider.proposal(book, asked.batch),
+                    writer.decider.refuse_decision(book, asked, caller),
                 )
             )
         )
@@ -515,7 +520,9 @@ class Sequencer:
         if asked.decision not in ("approved", "accepted"):
             return view
         maker = Caller(key=view.proposal.line.key, role=Role.POSTER)
-        return await writer.preview(view.asked, maker, is_trial=True)
+        outcome = await writer.preview(view.asked, maker, is_trial=True, of_proposal=True)
+        assert isinstance(outcome, Posted | Refusal), "what waits is not spent"
+        return outcome
 
     async def set_policy(
         self,
@@ -624,13 +631,21 @@ class Sequencer:
         dry_run: bool = False,
     ) -> Refusal | None:
         """End a dispute with its outcome."""
-        return await self._set(
-            ledger,
-            lambda book, now: DisputeEnded(
-                recorded_at=now, target=target, outcome=outcome, by=caller.key, linked=linked
-            ),
-            dry_run,
-        )
+
+        def line(book: Book, now: int) -> DisputeEnded | Refusal:
+            there = book.disputes.open.get(target)
+            if there is None:
+                return Refusal(code=RefusalCode.DISPUTE_NOT_OPEN)
+            return DisputeEnded(
+                recorded_at=now,
+                target=target,
+                opened=there.index,
+                outcome=outcome,
+                by=caller.key,
+                linked=linked,
+            )
+
+        return await self._set(ledger, line, dry_run)
 
     async def _set(
         self,
@@ -681,7 +696,7 @@ class Sequencer:
             return await writer.submit(Change(build))
 
         def look(book: Book) -> T | Refusal:
-            built = build(book, writer.now())
+            built = build(book, writer.decider.now())
             return built if isinstance(built, Refusal) else preview(book, built.leaves)
 
         return await writer.submit(Look(look))
@@ -703,9 +718,10 @@ def _span(writer: Writer, asked: AskedChange | AskedLimits) -> changes.Span:
     for name, day in (("starts", asked.starts), ("ends", asked.ends)):
         if day is not UNSET and not DATE_MIN <= day <= PLAN_MAX:
             raise MalformedRequest(f"not from {DATE_MIN} to {PLAN_MAX}", field=name)
+    midnight = writer.decider.midnight
     return changes.Span(
-        None if asked.starts is UNSET else writer.midnight(asked.starts),
-        None if asked.ends is UNSET else writer.midnight(asked.ends + timedelta(days=1)),
+        None if asked.starts is UNSET else midnight(asked.starts),
+        None if asked.ends is UNSET else midnight(asked.ends + timedelta(days=1)),
     )
 
 

@@ -121,7 +121,7 @@ class FileNotary:
 
     def _seed(self, path: Path) -> bytes:
         if not path.exists():
-            _write_new(path, secrets.token_bytes(SEED_SIZE))
+            write_new(path, secrets.token_bytes(SEED_SIZE))
         seed = path.read_bytes()
         if len(seed) != SEED_SIZE:
             raise SignerStopped(f"{path} is not a seed of {SEED_SIZE} bytes")
@@ -185,8 +185,8 @@ def _read_slot(slot: bytes) -> _Memory | None:
     return msgspec.json.decode(line, type=_Memory)
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    """A file that is whole or not there, and on disk before this returns."""
+def write_new(path: Path, data: bytes) -> None:
+    """A file for its owner alone, whole or not there, and on disk before this returns."""
     temporary = path.with_suffix(".new")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

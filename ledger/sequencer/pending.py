@@ -2,54 +2,42 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.answered import (
+    DecisionOutcome,
+    PostOutcome,
+    ProposalReceipt,
+    Receipt,
+    RefusedReceipt,
+)
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import AnyLeaf, BatchRefused
 from ledger.core.ports import Unless
-from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
-from ledger.sequencer.posting import receipt_again, same_posted, same_refused
+from ledger.core.written import AnyBatch
+from ledger.sequencer.posting import Reference, receipt_again, same_posted, same_refused
 from ledger.sequencer.proposing import is_same
+
+if TYPE_CHECKING:
+    from ledger.sequencer.deciding import Decider
 
 T = TypeVar("T")
 
+# What is answered to one who sends again what has its id already.
+Again = Receipt | RefusedReceipt | ProposalReceipt | Refusal
+_SPENT: Final = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+
 Give = Callable[[], None]  # What gives an answer once the group it waits for is committed.
-
-
-class Decider(Protocol):
-    """The writer, as what is pending sees it."""
-
-    book: Book
-
-    def now(self) -> int:
-        """The ledger's time, in microseconds since 1970."""
-        ...
-
-    def record(self, leaf: AnyLeaf) -> None:
-        """Take a leaf into the book and the open group."""
-        ...
-
-    def post(self, pending: "Post") -> Give | None:
-        """Decide a batch that is new."""
-        ...
-
-    def decide_proposal(self, pending: "Decide") -> Give | None:
-        """Take what somebody says of a proposal."""
-        ...
-
-    def close_with(self, closing: Closing, caller: Caller) -> Refusal | None:
-        """Move what a closing account has, and close it; or neither, and say why."""
-        ...
 
 
 class Pending(Generic[T]):
@@ -85,7 +73,7 @@ class Pending(Generic[T]):
             raise self._fault
         return self._outcome
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         """Decide now; None when the answer was given at once."""
         raise NotImplementedError
 
@@ -121,9 +109,9 @@ class Look(Pending[T]):
         super().__init__()
         self._look = look
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
-            seen = self._look(writer.book)
+            seen = self._look(decider.book)
         except Exception as error:  # A look changes nothing, so nothing else is lost.
             self.fail(error)
             return None
@@ -158,12 +146,12 @@ class Change(Pending[T | Refusal]):
         super().__init__()
         self._build = build
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         try:
-            built = self._build(writer.book, writer.now())
+            built = self._build(decider.book, decider.now())
             refusal = built if isinstance(built, Refusal) else None
             if isinstance(built, Moving):
-                refusal = writer.close_with(built.closing, built.caller)
+                refusal = decider.close_with(built.closing, built.caller)
         except MalformedRequest as fault:
             self.fail(fault)
             return None
@@ -172,8 +160,8 @@ class Change(Pending[T | Refusal]):
         assert not isinstance(built, Refusal)
         if isinstance(built, Built):
             for leaf in built.leaves:
-                writer.record(leaf)
-        seen = built.look(writer.book)
+                decider.record(leaf)
+        seen = built.look(decider.book)
         return lambda: self.give(seen)
 
 
@@ -182,7 +170,7 @@ class Post(Pending[PostOutcome]):
 
     def __init__(
         self,
-        asked: AskedBatch,
+        asked: AnyBatch,
         caller: Caller,
         workflow: str = "",
         unless: Unless | None = None,
@@ -195,43 +183,55 @@ class Post(Pending[PostOutcome]):
         self.batch = self
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
-        self.used: set[tuple[str, str]] = set()
+        self.used: frozenset[Reference] = frozenset()  # Of its references.
         # What is named of the past must be committed, or a commit could change it meanwhile.
         self.targets = targets_of(asked.transfers)
         self.past: Mapping[int, Past] = NO_PAST
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
-        if stored is None:
-            proposal = writer.book.proposals.open.get(self.asked.id)
-            if proposal is not None:
-                return self._give_again(proposal)
-            refusal = None if self.unless is None else self.unless(writer.book)
-            return writer.post(self) if refusal is None else lambda: self.give(refusal)
         try:
-            if self._same(stored, writer.book):
-                self.give(receipt_again(stored))
-            else:
-                self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
+            again = self.again(decider, stored)
         except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
             self.fail(fault)
+            return None
+        if again is None:
+            unless = self.unless
+            refusal = None if unless is None else unless(decider.book, decider.now())
+            return decider.post(self) if refusal is None else lambda: self.give(refusal)
+        if stored is None:  # What it is answered with may not be committed yet.
+            return lambda: self.give(again)
+        self.give(again)
         return None
+
+    def again(self, decider: "Decider", stored: StoredBatch | None) -> Again | None:
+        """The answer once more, where the id is spent or waits; None where it is new.
+
+        Raises:
+            MalformedRequest: it cannot be compared with what is there.
+        """
+        if stored is not None:
+            same = self._same(stored, decider.book)
+            return receipt_again(stored) if same else _SPENT
+        proposal = decider.book.proposals.open.get(self.asked.id)
+        if proposal is not None:
+            same = is_same(proposal, self.asked, self.caller)
+            index, line = proposal.index, proposal.line
+            receipt = ProposalReceipt(leaf_index=index, leaf=line, replayed=True)
+            return receipt if same else _SPENT
+        ended = decider.ended(
+            self.asked.id
+        )  # Just now: it is not in the database, or not signed.
+        if ended is None:
+            return None
+        same = ended.is_of(self.asked, self.caller)
+        return replace(ended.receipt, replayed=True) if same else _SPENT
 
     def _same(self, stored: StoredBatch, book: Book) -> bool:
         receipt = receipt_again(stored)
         if isinstance(receipt.leaf, BatchRefused):
             return same_refused(receipt.leaf, self.asked, self.caller)
         return same_posted(stored, self.asked, self.caller, book, self.salts)
-
-    def _give_again(self, proposal: Proposal) -> Give:
-        """The answer once more to one who sends again what still waits."""
-        if is_same(proposal, self.asked, self.caller):
-            receipt = ProposalReceipt(
-                leaf_index=proposal.index, leaf=proposal.line, replayed=True
-            )
-            return lambda: self.give(receipt)
-        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
-        return lambda: self.give(refusal)
 
 
 class Decide(Pending[DecisionOutcome]):
@@ -249,5 +249,5 @@ class Decide(Pending[DecisionOutcome]):
         self.transfers = 0 if batch is None else batch.transfers
         self.targets = () if batch is None else batch.targets
 
-    def decide(self, writer: Decider, known: Mapping[UUID, StoredBatch]) -> Give | None:
-        return writer.decide_proposal(self)
+    def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
+        return decider.decide_proposal(self)

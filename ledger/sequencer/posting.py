@@ -3,7 +3,7 @@
 Everything here is decided at one moment against one book, without waiting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 
@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from ledger.core import door
 from ledger.core.answered import Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
@@ -23,16 +24,20 @@ from ledger.core.door import (
     write_manifest,
     write_terms,
 )
-from ledger.core.faults import JournalBroken
+from ledger.core.faults import JournalBroken, MalformedRequest
 from ledger.core.leaves import BatchPosted, BatchRefused
 from ledger.core.lines import Manifest, Terms, Transfer
+from ledger.core.model import NONE_SET
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.resolutions import resolutions_of
 from ledger.core.store import NewBatch, StoredBatch
-from ledger.core.terms import NO_PAST, Past, day_of
+from ledger.core.terms import NO_PAST, Past, day_of, links_of
+from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import (
+    TARGET,
+    Body,
     read_body,
-    read_links,
     read_posted,
     root_of_lines,
     write_body,
@@ -41,6 +46,29 @@ from ledger.journal.batches import (
 from ledger.journal.canonical import decode_leaf
 
 _encoder = msgspec.json.Encoder(order="sorted")
+
+
+def check_form(asked: AnyBatch) -> None:
+    """What can be said of a batch without knowing the ledger; of lines it was said before.
+
+    Raises:
+        MalformedRequest: see door.check_form.
+    """
+    if isinstance(asked, AskedBatch):
+        door.check_form(asked)
+
+
+def chance_for(asked: AnyBatch) -> int:
+    """How many random bytes deciding a batch uses; lines have theirs, a refusal has a salt."""
+    return chance_needed(asked) if isinstance(asked, AskedBatch) else SALT
+
+
+def has_descriptions(asked: AnyBatch) -> bool:
+    """Whether a request has free text, which lines never have."""
+    return isinstance(asked, AskedBatch) and any(t.description for t in asked.transfers)
+
+
+Reference = tuple[str, str]  # Source and reference.
 
 
 class Moment(Struct, frozen=True):
@@ -60,7 +88,7 @@ class Decided(Struct, frozen=True):
 
 def preview(
     book: Book,
-    asked: AskedBatch,
+    asked: AnyBatch,
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
     past: Mapping[int, Past],
@@ -79,7 +107,7 @@ def preview(
 
 def decide(
     book: Book,
-    asked: AskedBatch,
+    asked: AnyBatch,
     caller: Caller,
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
@@ -130,7 +158,7 @@ def decide_own(
 
 def _recorded(
     book: Book,
-    asked: AskedBatch,
+    asked: AnyBatch,
     caller: Caller,
     moment: Moment,
     outcome: tuple[Manifest, list[Transfer], Posted],
@@ -139,25 +167,30 @@ def _recorded(
     index = book.size
     ending = book.proposals.ending
     manifest, lines, posted = outcome
-    body = write_body(manifest, lines)
+    if isinstance(asked, WrittenBatch):
+        body, note = Body(asked.data, asked.root), asked.note
+    else:
+        body, note = write_body(manifest, lines), UNSET
     outcomes = write_outcomes(posted)
     leaf = BatchPosted(
         recorded_at=moment.recorded_at,
         number=posted.number,
         batch=asked.id,
-        poster=poster_of(caller),
+        poster=caller.posts_as,
         business_date=moment.business_date,
         count=manifest.count,
         posted=len(posted.amount),
         first_sequence=posted.first_sequence,
-        signed=False,
+        signed=note is not UNSET,
+        note=note,
         key=caller.key,
-        root=body.root,
+        root=body.root if note is UNSET else UNSET,
         outcomes=root_of_lines(outcomes) if outcomes else UNSET,
         proposed=UNSET if ending is None else ending.proposal.index,
     )
     book.apply(leaf)
     assert book.opening is not None
+    has_targets = TARGET in body.data
     kept = NewBatch(
         batch=asked.id,
         leaf_index=index,
@@ -167,14 +200,17 @@ def _recorded(
         posted=posted,
         business_dates=_business_dates(lines, posted, moment.business_date),
         references=_references(lines, posted) if book.opening.unique_references else (),
-        details=_details(asked, posted, moment.chance),
-        links=read_links(body.data, posted),
+        details=()
+        if isinstance(asked, WrittenBatch)
+        else _details(asked, posted, moment.chance),
+        links=links_of(lines, posted) if has_targets else (),
+        resolutions=resolutions_of(lines, posted) if has_targets else (),
     )
     return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
 
 
 def refuse(
-    book: Book, asked: AskedBatch, caller: Caller, moment: Moment, refusal: Refusal
+    book: Book, asked: AnyBatch, caller: Caller, moment: Moment, refusal: Refusal
 ) -> Decided:
     """Refuse a batch, and spend its id: its leaf is in the book when this returns."""
     index = book.size
@@ -186,16 +222,34 @@ def refuse(
     )
 
 
+def columns_of(asked: AnyBatch, book: Book) -> tuple[list[int], list[int], list[int]] | Refusal:
+    """Accounts and amounts of a batch: debit, credit and amount; 0 is an unknown account.
+
+    Raises:
+        MalformedAmount: an amount is no amount of its currency; with its position.
+    """
+    if isinstance(asked, AskedBatch):
+        return resolve(asked, book)
+    last = book.accounts
+    return (
+        [t.debit_account if t.debit_account <= last else 0 for t in asked.transfers],
+        [t.credit_account if t.credit_account <= last else 0 for t in asked.transfers],
+        [t.amount for t in asked.transfers],
+    )
+
+
 def line_shapes(
-    asked: AskedBatch, columns: tuple[list[int], list[int], list[int]], book: Book
+    asked: AnyBatch, columns: tuple[list[int], list[int], list[int]], book: Book
 ) -> list[Transfer]:
     """The transfers as lines for rules to look at: nothing in them is random."""
+    if isinstance(asked, WrittenBatch):
+        return asked.transfers
     return write_lines(asked, columns, bytes(chance_needed(asked)), book)
 
 
 def _post(
     book: Book,
-    asked: AskedBatch,
+    asked: AnyBatch,
     moment: Moment,
     used: "frozenset[tuple[str, str]] | set[tuple[str, str]]",
     past: Mapping[int, Past],
@@ -203,21 +257,10 @@ def _post(
     *,
     is_trial: bool = False,
 ) -> tuple[Manifest, list[Transfer], Posted] | Refusal:
-    columns = resolve(asked, book)
-    if isinstance(columns, Refusal):
-        return columns
-    assert book.opening is not None, "a ledger that takes batches is open"
-    manifest = write_manifest(
-        asked,
-        origin=book.opening.origin,
-        scales=book.scales,
-        recorded_at=moment.recorded_at,
-        salt=moment.chance[:SALT],
-    )
-    lines = write_lines(asked, columns, moment.chance[SALT:], book)
-    ending = book.proposals.ending
-    if ending is not None and ending.proposal.approved:
-        lines = [_approved(line, ending.proposal) for line in lines]
+    written = _written(book, asked, moment)
+    if isinstance(written, Refusal):
+        return written
+    manifest, lines = written
     outcome = book.post(
         manifest,
         lines,
@@ -231,27 +274,49 @@ def _post(
     return outcome if isinstance(outcome, Refusal) else (manifest, lines, outcome)
 
 
+def _written(
+    book: Book, asked: AnyBatch, moment: Moment
+) -> tuple[Manifest, list[Transfer]] | Refusal:
+    """The lines of a batch: those that came, or those that the ledger writes for it."""
+    assert book.opening is not None, "a ledger that takes batches is open"
+    origin = book.opening.origin
+    if isinstance(asked, WrittenBatch):
+        if asked.manifest.origin != f"{origin}/batch/{asked.id}":
+            raise MalformedRequest("the manifest is of another ledger", field="origin")
+        return asked.manifest, asked.transfers
+    columns = resolve(asked, book)
+    if isinstance(columns, Refusal):
+        return columns
+    manifest = write_manifest(
+        asked,
+        origin=origin,
+        scales=book.scales,
+        recorded_at=moment.recorded_at,
+        salt=moment.chance[:SALT],
+    )
+    lines = write_lines(asked, columns, moment.chance[SALT:], book)
+    ending = book.proposals.ending
+    if ending is not None and ending.proposal.approved:
+        lines = [_approved(line, ending.proposal) for line in lines]
+    return manifest, lines
+
+
 def _approved(line: Transfer, proposal: Proposal) -> Transfer:
     """A line with the last who approved it, where the request named nobody."""
     last = proposal.approved[-1]
     return line if line.approved_by else replace(line, approved_by=last.user or last.by)
 
 
-def poster_of(caller: Caller) -> str:
-    """Whose batches these are: the poster's, or where the key names none the key's own."""
-    return caller.poster or caller.key
-
-
 def _refused_leaf(
-    asked: AskedBatch, caller: Caller, moment: Moment, refusal: Refusal
+    asked: AnyBatch, caller: Caller, moment: Moment, refusal: Refusal
 ) -> BatchRefused:
     salt = moment.chance[:SALT]
     return BatchRefused(
         recorded_at=moment.recorded_at,
         batch=asked.id,
-        poster=poster_of(caller),
+        poster=caller.posts_as,
         business_date=moment.business_date,
-        signed=False,
+        signed=isinstance(asked, WrittenBatch) and asked.note is not UNSET,
         code=refusal.code.value,
         digest=request_digest(salt, asked),
         salt=salt,
@@ -262,20 +327,35 @@ def _refused_leaf(
     )
 
 
-def request_digest(salt: bytes, asked: AskedBatch) -> bytes:
-    """SHA-256 over a salt and the canonical request without its descriptions."""
+def request_digest(salt: bytes, asked: AnyBatch) -> bytes:
+    """SHA-256 over a salt and the canonical request without its descriptions.
+
+    Of a batch that came as lines these are the request, byte for byte.
+    """
+    if isinstance(asked, WrittenBatch):
+        return sha256(salt + asked.data).digest()
     return sha256(salt + _encoder.encode(asked.without_descriptions())).digest()
 
 
-def whole_digest(salt: bytes, asked: AskedBatch) -> bytes:
+def whole_digest(salt: bytes, asked: AnyBatch) -> bytes:
     """SHA-256 over a salt and the canonical request, with all that people wrote."""
+    if isinstance(asked, WrittenBatch):
+        return sha256(salt + asked.data).digest()
     return sha256(salt + _encoder.encode(asked)).digest()
 
 
 def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
-    if all(line.business_date is UNSET for line in lines):
+    if {line.business_date for line in lines} == NONE_SET:
         return day
     return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
+
+
+def references_of(
+    source: str | UnsetType, transfers: Iterable[AskedTransfer | Transfer]
+) -> frozenset[Reference]:
+    """What must be unique where references are: each with its source."""
+    where = "" if source is UNSET else source
+    return frozenset((where, t.reference) for t in transfers if t.reference)
 
 
 def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:
@@ -288,7 +368,7 @@ def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:
 
 def _details(asked: AskedBatch, posted: Posted, chance: bytes) -> list[tuple[int, bytes, str]]:
     """Salt and text of each description that was posted, by sequence."""
-    if not any(t.description for t in asked.transfers):
+    if not has_descriptions(asked):
         return []
     salts = description_salts(asked, chance)
     return [
@@ -314,15 +394,15 @@ def description_salts(asked: AskedBatch, chance: bytes) -> dict[int, bytes]:
 # ---- repeats
 
 
-def same_refused(leaf: BatchRefused, asked: AskedBatch, caller: Caller) -> bool:
+def same_refused(leaf: BatchRefused, asked: AnyBatch, caller: Caller) -> bool:
     """Whether a refused batch was asked with this content by this poster."""
     same = request_digest(leaf.salt, asked) == leaf.digest
-    return same and leaf.poster == poster_of(caller)
+    return same and leaf.poster == caller.posts_as
 
 
 def same_posted(
     stored: StoredBatch,
-    asked: AskedBatch,
+    asked: AnyBatch,
     caller: Caller,
     book: Book,
     salts: Mapping[int, bytes],
@@ -335,9 +415,11 @@ def same_posted(
     """
     leaf = decode_leaf(stored.line)
     assert isinstance(leaf, BatchPosted)
+    if isinstance(asked, WrittenBatch):
+        return leaf.poster == caller.posts_as and stored.body == asked.data
     manifest, lines = read_body(stored.body)
     columns = resolve(asked, book)
-    if leaf.poster != poster_of(caller) or isinstance(columns, Refusal):
+    if leaf.poster != caller.posts_as or isinstance(columns, Refusal):
         return False
     if len(lines) != len(asked.transfers) or not _same_manifest(manifest, asked, book):
         return False

@@ -1,26 +1,51 @@
 """Proposing: a batch that must wait for others, as the line that says so, and what waits."""
 
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from ledger.core.answered import Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, Caller
 from ledger.core.book import Book
-from ledger.core.door import resolve
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import MAKERS_MAX, RESERVED_MAX, BatchProposed, Reserved
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Workflow
-from ledger.sequencer.posting import Moment, line_shapes, poster_of, whole_digest
+from ledger.core.written import AnyBatch, WrittenBatch
+from ledger.journal.batches import read_written
+from ledger.sequencer.posting import (
+    Moment,
+    Reference,
+    columns_of,
+    line_shapes,
+    references_of,
+    same_refused,
+    whole_digest,
+)
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AskedBatch)
+_AS_LINES = b'{"data":'  # Begins a batch that came as lines; no other request has the field.
 
-Reference = tuple[str, str]  # Source and reference.
+
+class _Lines(Struct, frozen=True, omit_defaults=True):
+    """A batch that came as lines, as it is kept while it waits."""
+
+    data: bytes
+    note: str | UnsetType = UNSET
+    signer: bytes | UnsetType = UNSET
+
+
+_lines_decoder = msgspec.json.Decoder(_Lines)
+
+
+# Why a batch may not wait that may be otherwise in a while. It is answered, and never written.
+PASSING: Final = frozenset({RefusalCode.PROPOSAL_PENDING, RefusalCode.PROPOSALS_FULL})
 
 
 class Waiting(Struct, frozen=True):
@@ -30,29 +55,50 @@ class Waiting(Struct, frozen=True):
     references: frozenset[Reference]
 
     @property
-    def asked(self) -> AskedBatch:
+    def asked(self) -> AnyBatch:
         """The request."""
-        return _decoder.decode(self.data)
+        return _read(self.data)
+
+
+class Ended(Struct, frozen=True):
+    """A proposal that was decided, and the receipt of its batch."""
+
+    proposal: Proposal
+    receipt: Receipt | RefusedReceipt
+
+    def is_of(self, asked: AnyBatch, caller: Caller) -> bool:
+        """Whether its batch is what is asked now."""
+        if isinstance(self.receipt, RefusedReceipt):
+            return same_refused(self.receipt.leaf, asked, caller)
+        return is_same(self.proposal, asked, caller)
 
 
 def waiting(data: bytes) -> Waiting:
     """A request that was kept, as it waits."""
-    return Waiting(data, _references(_decoder.decode(data)))
+    asked = _read(data)
+    return Waiting(data, references_of(asked.source, asked.transfers))
 
 
-def to_wait(asked: AskedBatch) -> Waiting:
+def _read(data: bytes) -> AnyBatch:
+    if not data.startswith(_AS_LINES):
+        return _decoder.decode(data)
+    lines = _lines_decoder.decode(data)
+    return read_written(lines.data, note=lines.note, signer=lines.signer)
+
+
+def to_wait(asked: AnyBatch) -> Waiting:
     """A request as it is to be kept."""
-    return Waiting(_encoder.encode(asked), _references(asked))
-
-
-def _references(asked: AskedBatch) -> frozenset[Reference]:
-    source = "" if asked.source is UNSET else asked.source
-    return frozenset((source, t.reference) for t in asked.transfers if t.reference)
+    kept: AskedBatch | _Lines
+    if isinstance(asked, WrittenBatch):
+        kept = _Lines(data=asked.data, note=asked.note, signer=asked.signer)
+    else:
+        kept = asked
+    return Waiting(_encoder.encode(kept), references_of(asked.source, asked.transfers))
 
 
 def propose(
     book: Book,
-    asked: AskedBatch,
+    asked: AnyBatch,
     caller: Caller,
     moment: Moment,
     workflow: str,
@@ -63,7 +109,7 @@ def propose(
     Raises:
         MalformedRequest: an amount is none of its currency, or too many persons entered it.
     """
-    columns = resolve(asked, book)
+    columns = columns_of(asked, book)
     if isinstance(columns, Refusal):
         return columns
     debit, credit, _ = columns
@@ -78,7 +124,7 @@ def propose(
         seconds = min(seconds, rule.expires_after)
     holds: list[Reserved] | UnsetType = UNSET
     if wanted.hold or (rule is not None and rule.hold):
-        holds = _reserved(asked, columns)
+        holds = _reserved(book, asked, columns)
     makers = sorted({t.entered_by for t in asked.transfers} - {""})
     if len(makers) > MAKERS_MAX:
         raise MalformedRequest(f"more than {MAKERS_MAX} persons", field="entered_by")
@@ -87,7 +133,7 @@ def propose(
     return BatchProposed(
         recorded_at=moment.recorded_at,
         batch=asked.id,
-        poster=poster_of(caller),
+        poster=caller.posts_as,
         key=caller.key,
         count=len(lines),
         sums=book.sums(lines, debit, credit),
@@ -108,15 +154,17 @@ def propose(
 
 
 def _reserved(
-    asked: AskedBatch, columns: tuple[list[int], list[int], list[int]]
+    book: Book, asked: AnyBatch, columns: tuple[list[int], list[int], list[int]]
 ) -> list[Reserved] | UnsetType:
     """What is kept back meanwhile, by pairs of accounts; nothing where they are too many.
 
-    Of what is simply posted: what a transfer under terms will move, its terms say later.
+    Of what is simply posted: what a transfer under terms will move, its terms say later. Of a
+    transfer that can never be, nothing; in an `each` batch it is refused alone.
     """
     sums: dict[tuple[int, int], int] = {}
-    for t, d, c, amount in zip(asked.transfers, *columns, strict=True):
-        if t.terms is UNSET and d and c:
+    terms = [t.terms for t in asked.transfers]
+    for under, d, c, amount in zip(terms, *columns, strict=True):
+        if under is UNSET and book.why_never(0, d, c) is None:
             sums[d, c] = sums.get((d, c), 0) + amount
     if not 0 < len(sums) <= RESERVED_MAX:
         return UNSET
@@ -128,12 +176,12 @@ def _reserved(
 
 def pending_alike(
     book: Book,
-    asked: AskedBatch,
+    asked: AnyBatch,
     line: BatchProposed,
+    mine: frozenset[Reference],
     requests: Mapping[UUID, Waiting],
 ) -> Refusal | None:
-    """A refusal where another proposal waits that is the same, or has a reference of it."""
-    mine = to_wait(asked).references
+    """A refusal where another proposal waits that is the same, or has one of its references."""
     if mine and any(not mine.isdisjoint(one.references) for one in requests.values()):
         return Refusal(code=RefusalCode.PROPOSAL_PENDING)
     if any(_is_alike(one, asked, line) for one in book.proposals.open.values()):
@@ -141,14 +189,16 @@ def pending_alike(
     return None
 
 
-def _is_alike(one: Proposal, asked: AskedBatch, line: BatchProposed) -> bool:
+def _is_alike(one: Proposal, asked: AnyBatch, line: BatchProposed) -> bool:
     there = one.line
     if (there.poster, there.count, there.sums) != (line.poster, line.count, line.sums):
         return False
+    if isinstance(asked, WrittenBatch):
+        return False  # It has salts of its own: two that are alike are not the same bytes.
     return whole_digest(there.salt, replace(asked, id=there.batch)) == there.digest
 
 
-def is_same(one: Proposal, asked: AskedBatch, caller: Caller) -> bool:
+def is_same(one: Proposal, asked: AnyBatch, caller: Caller) -> bool:
     """Whether a batch that waits is what is asked now."""
     same = whole_digest(one.line.salt, asked) == one.line.digest
-    return same and one.line.poster == poster_of(caller)
+    return same and one.line.poster == caller.posts_as

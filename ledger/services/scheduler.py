@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class SchedulerMetrics:
-    """What an operator watches of it; no label names a schedule."""
+    """What an operator watches of it. No label names a ledger: nobody needs a key to read."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.attempts = Counter(
@@ -50,8 +50,7 @@ class SchedulerMetrics:
         )
         self.due = Gauge(
             "ledger_schedules_due",
-            "Attempts found due when a ledger was last looked at, up to a turn's.",
-            ["ledger"],
+            "Attempts found due when ledgers were last looked at, up to a turn's of each.",
             registry=registry,
         )
         self.late_seconds = Histogram(
@@ -83,6 +82,7 @@ class Scheduler:
         self._metrics = SchedulerMetrics(registry)
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._later: dict[str, dict[str, int]] = {}  # By ledger and code, until when.
+        self._due: dict[str, int] = {}  # By ledger, as the gauge has them in all.
 
     async def run(self) -> None:
         """Go on until it is cancelled."""
@@ -127,11 +127,11 @@ class Scheduler:
             LedgerFault: something could not be done, or nobody knows whether it was.
         """
         if not self._desk.facts(ledger).schedules.queue:
-            self._metrics.due.labels(ledger).set(0)
+            self._count_due(ledger, 0)
             return self._poll_s  # Most ledgers have none; it is not worth a wait in the queue.
         now = self._clock()
         found = await self._desk.read(ledger, lambda book: self._look(ledger, book, now))
-        self._metrics.due.labels(ledger).set(len(found.due))
+        self._count_due(ledger, len(found.due))
         for wave in waves(found.due):
             outcomes = await asyncio.gather(
                 *(self._attempt(ledger, each) for each in wave), return_exceptions=True
@@ -142,6 +142,10 @@ class Scheduler:
         if found.due or found.next is None:
             return 0.0 if found.due else self._poll_s
         return min(self._poll_s, max(0, found.next - self._clock()) / 1e6)
+
+    def _count_due(self, ledger: str, count: int) -> None:
+        self._metrics.due.inc(count - self._due.get(ledger, 0))
+        self._due[ledger] = count
 
     def _look(self, ledger: str, book: Book, now: int) -> Agenda:
         assert book.opening is not None, "only open ledgers are served"
@@ -169,7 +173,7 @@ class Scheduler:
     async def _post(self, ledger: str, due: Due) -> None:
         asked = batch_of(self._desk.facts(ledger), due)
         outcome = await self._desk.post(
-            ledger, asked, CALLER, unless=lambda book: no_more_due(book, due)
+            ledger, asked, CALLER, unless=lambda book, now: no_more_due(book, due, now)
         )
         late = max(0, self._clock() - due.at) / 1e6
         match outcome:
@@ -197,7 +201,7 @@ class Scheduler:
         """Record what became of a date without a batch."""
 
         def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], bool] | Refusal:
-            refusal = no_more_due(book, due)
+            refusal = no_more_due(book, due, now)
             return refusal or ([replace(line, recorded_at=now)], True)
 
         if await self._desk.change_rule(ledger, build) is True:

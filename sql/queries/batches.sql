@@ -32,9 +32,11 @@ FROM (
     ORDER BY sequence
 ) AS posted;
 
--- name: ids
--- $1 ledger, $2 after which leaf index, $3 at most.
-SELECT leaf_index, batch_id FROM tequio.batches
-WHERE ledger_id = $1 AND leaf_index > $2
-ORDER BY leaf_index
+-- name: leaves
+-- $1 ledger, $2 after which leaf index, $3 at most.  In order.
+SELECT batches.leaf_index, leaves.line
+FROM tequio.batches
+JOIN tequio.leaves ON leaves.ledger_id = $1 AND leaves.leaf_index = batches.leaf_index
+WHERE batches.ledger_id = $1 AND batches.leaf_index > $2
+ORDER BY batches.leaf_index
 LIMIT $3;

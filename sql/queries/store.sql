@@ -36,7 +36,7 @@ WHERE used.sequence < $4;
 
 -- name: past
 -- $1 ledger, $2 sequences, $3 below which all that counts stands.  At most one row for each.
-SELECT transfers.sequence, debit_account, credit_account, amount, phase, batches.outcomes,
+SELECT sequence, debit_account, credit_account, amount, phase, batch_number,
     (
         SELECT coalesce(sum(links.amount), 0)::bigint FROM tequio.links
         WHERE links.ledger_id = $1
@@ -48,12 +48,9 @@ SELECT transfers.sequence, debit_account, credit_account, amount, phase, batches
         WHERE links.ledger_id = $1 AND links.sequence = transfers.sequence
     ) AS is_link
 FROM tequio.transfers
-JOIN tequio.batches
-    ON batches.ledger_id = $1
-    AND batches.number = transfers.batch_number
-WHERE transfers.ledger_id = $1
-    AND transfers.sequence = ANY ($2::bigint[])
-    AND transfers.sequence < $3;
+WHERE ledger_id = $1
+    AND sequence = ANY ($2::bigint[])
+    AND sequence < $3;
 
 -- name: detail_salts
 -- $1 ledger, $2 sequences.

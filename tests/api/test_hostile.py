@@ -291,6 +291,7 @@ TABLE = [
     *[query(T, text) for text in ("limit=0", "limit=1001", "limit=ten", "limit=1.5")],
     *[query(T, text) for text in ("after=-1", f"after={2**64}", "wait=nan", "wait=inf")],
     *[query(T, text) for text in ("wait=1e400", "wait=-1", "reference=a%00b", "reference=")],
+    *[query(T, f"reference=R-1&{text}") for text in ("after=1", "business_date=2026-01-31")],
     *[query(T, text) for text in ("%ff=1", "reference=%ff", "wait=1;limit=2", "=1")],
     *[query(A, text) for text in ("after=nobody", "after=a/b", "offset=3", "limit=1&limit=2")],
     *[query(f"{A}/ana/statement", text) for text in ("from=today", "cursor=1", "cursor=1:2:3")],

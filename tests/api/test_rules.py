@@ -59,6 +59,19 @@ async def test_a_levy_from_its_setting_to_its_end(office: Office) -> None:
     assert sum(book.balance) == 0
 
 
+async def test_no_levy_is_called_as_the_rest(office: Office) -> None:
+    """Rows of that kind are what `up_to` left; such a line would stop the ledger."""
+    for method, path in (
+        ("PUT", f"{CAJA}/levies/rest"),
+        ("GET", f"{CAJA}/levies/rest"),
+        ("DELETE", f"{CAJA}/levies/rest?reason=board"),
+    ):
+        refused = await office.ask(method, path, LEVY if method == "PUT" else None)
+        assert (refused.status, refused.code) == (422, "malformed_request")
+        assert refused.body["field"] == "code"
+    assert (await office.ask("PUT", f"{CAJA}/levies/resto", LEVY)).status == 200
+
+
 async def test_a_levy_that_cannot_be_meant(office: Office) -> None:
     path = f"{CAJA}/levies/fair"
     for change, code in [

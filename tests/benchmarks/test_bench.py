@@ -16,6 +16,8 @@ FIGURES = {
     "transfers_per_s",
     "copy_rows_per_s",
     "ratio_to_copy",
+    "transfers_per_s_json",
+    "ratio_to_copy_json",
     "singles_per_s",
     "echo_per_s",
     "ratio_to_echo",

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.cli import demo_books
+from ledger.cli import demo, demo_books
+from ledger.cli.settings import Settings
 from ledger.core.amounts import parse_amount
 from tests.cli.conftest import CLONE, environment, run_tequio
 
@@ -164,6 +166,16 @@ def install(clone: Path) -> None:
         ["sh", "-c", f"cksum {files}"], check=True, capture_output=True, text=True, cwd=clone
     )
     (venv / "installed").write_text(f"{clone.resolve()}\n{sums.stdout}")
+
+
+def test_its_address_is_its_own_before_anything_starts() -> None:
+    """Found free and taken later, it could be somebody else's by then."""
+    with demo.taken_address(Settings(listen="127.0.0.1:0")) as first:
+        host, port = first.getsockname()
+        with demo.taken_address(Settings(listen=f"{host}:{port}")) as second:
+            assert second.getsockname()[1] not in (0, port)
+        with socket.create_connection((host, port), timeout=5):
+            pass  # It waits until somebody takes it.
 
 
 def test_the_same_seed_makes_the_same_books() -> None:

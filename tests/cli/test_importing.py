@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ledger.cli.client import Client, path_of
-from ledger.cli.importing import Import, Plan
+from ledger.cli.csv_import import Import, Plan
 from ledger.cli.rows import Reading
 from ledger.cli.words import Stop
 from tests.cli.conftest import Running, Tequio, environment, set_up
@@ -357,7 +357,7 @@ def test_a_file_of_which_nothing_can_be_read(caja: Tequio, tmp_path: Path) -> No
 
 
 def test_a_file_that_changes_while_it_is_imported(tmp_path: Path) -> None:
-    from ledger.cli.importing import check_unchanged
+    from ledger.cli.csv_import import check_unchanged
 
     file = write(tmp_path / "may.csv", [{"a": "1"}])
     plan = Plan(file=file, ledger="x", reading=Reading(columns={}, constants={}))

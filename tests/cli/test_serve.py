@@ -1,15 +1,17 @@
 """The service from outside: first start, start again, stop, and what it says no to."""
 
+import asyncio
 import os
 import signal
 import stat
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from ledger.cli.client import find_key
-from ledger.cli.service import running_service
+from ledger.cli.service import run_beside, running_service
 from ledger.cli.settings import Settings
 from tests.cli.conftest import Running, run_tequio
 
@@ -125,6 +127,24 @@ async def test_in_process_as_tests_and_benchmarks_use_it(database: str, tmp_path
         assert service.desk.ledgers() == []
     assert said
     assert time.perf_counter() - started < 30
+
+
+async def test_a_task_that_failed_is_told_once_and_stops_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Days later the service still stops as it should."""
+    ended: list[str] = []
+
+    async def fails() -> None:
+        raise RuntimeError("nobody expected it")
+
+    async with AsyncExitStack() as stack:
+        stack.callback(ended.append, "rooms behind")
+        run_beside(stack, fails(), "follower")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert ended == ["rooms behind"]
+    assert [record.task_name for record in caplog.records] == ["follower"]  # type: ignore[attr-defined]
 
 
 def test_a_killed_postgresql_is_started_again(pg_root: Path, tmp_path: Path) -> None:

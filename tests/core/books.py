@@ -18,6 +18,8 @@ from ledger.core.lines import RULES
 from ledger.core.model import CurrencyKind, Mode, Nature, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import NO_PAST, Past
+from ledger.journal.batches import write_body
+from ledger.journal.replay import History
 
 NOW = 1_700_000_000_000_000  # Microseconds since 1970: 14 November 2023.
 TODAY = date(2023, 11, 14)
@@ -145,3 +147,39 @@ def post(
 
 
 EACH = Mode.EACH
+
+
+class Diary:
+    """A book that remembers what it posted, as a store does, so that it can be taken back."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self._history = History(range(1, 1_000))
+
+    def post(
+        self, *transfers: AskedTransfer, mode: str = "atomic", keep: bool = True
+    ) -> Posted | Refusal:
+        """Post a batch, with what all those before it say of the rows it names.
+
+        Without `keep` it is only tried, and the book is as before.
+        """
+        asked = batch(*transfers, mode=mode)
+        columns = resolve(asked, self.book)
+        assert not isinstance(columns, Refusal)
+        chance = bytes(chance_needed(asked))
+        manifest = write_manifest(
+            asked, origin=ORIGIN, scales=self.book.scales, recorded_at=NOW, salt=chance[:SALT]
+        )
+        lines = write_lines(asked, columns, chance[SALT:], self.book)
+        outcome = self.book.post(
+            manifest, lines, recorded_at=NOW, business_date=TODAY, past=self._history.past
+        )
+        if isinstance(outcome, Posted) and not keep:
+            self.book.unpost(outcome)
+        elif isinstance(outcome, Posted):
+            self._history.add(write_body(manifest, lines).data, outcome)
+        return outcome
+
+    def balances(self) -> dict[str, int]:
+        """What every account has, by its code."""
+        return {code: self.book.balance[number] for code, number in self.book.numbers.items()}

@@ -130,6 +130,7 @@ def test_as_day_by_day(of: Schedule, ahead: int) -> None:
     assert [day for day in dates(of) if day <= days[-1]] == named
     number = number_from(of, days[-1])
     assert number == sum(is_named(of, day) for day in days[:-1])
+    assert [number_from(of, day) for day in named] == list(range(len(named)))
 
 
 # ---- where they move to

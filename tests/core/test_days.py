@@ -147,6 +147,22 @@ def test_by_command_only_opened_days_take_transfers(book: Book) -> None:
     assert done(post(book, late, today=TODAY + DAY)).notes[0].business_date == TODAY + DAY
 
 
+def test_what_is_late_goes_to_the_first_of_the_open_days(book: Book) -> None:
+    settle(book, days=DaysBy.COMMAND)
+    for ahead in (0, 1, 2):
+        book.apply(DayOpened(recorded_at=NOW, date=TODAY + ahead * DAY, by="x"))
+    book.apply(closing(book, TODAY))
+    late = batch(pay("cash", "ana", "1.00", business_date=TODAY), late=Late.NEXT_OPEN_DAY)
+    moved = done(post(book, late, today=TODAY + 2 * DAY))
+    assert moved.notes[0].business_date == TODAY + DAY
+
+
+def test_what_is_for_a_day_to_come_is_not_late(book: Book) -> None:
+    early = pay("cash", "ana", "1.00", business_date=TODAY + DAY)
+    outcome = post(book, batch(early, late=Late.NEXT_OPEN_DAY))
+    assert code(outcome) == "business_date_not_open"
+
+
 @pytest.mark.parametrize(("back", "fits"), [(None, 400), (3, 3), (0, 0)])
 def test_value_dates_go_back_as_far_as_the_ledger_allows(
     book: Book, back: int | None, fits: int
@@ -186,10 +202,23 @@ def test_a_month_closes_for_now_is_reopened_and_closes_for_ever(book: Book) -> N
     assert mark(book, 2024, 2, "reopened", act=True) == ""
     done(post(book, late, today=date(2024, 3, 5)))
     assert mark(book, 2024, 2, "final") == "period_not_marked_so"
+    assert list(book.days.totals) == [date(2024, 2, 29)]
     assert mark(book, 2024, 2, "preliminary") == ""
+    assert book.days.totals == {}  # So that they do not grow with what was posted.
     assert mark(book, 2024, 2, "final") == ""
     assert mark(book, 2024, 2, "reopened", act=True) == "period_final"
     assert code(post(book, late, today=date(2024, 3, 5))) == "business_date_not_open"
+
+
+def test_a_month_with_an_open_day_is_not_over(book: Book) -> None:
+    """Though its last day is closed, which by command may come first."""
+    settle(book, days=DaysBy.COMMAND)
+    for day in (date(2023, 11, 29), date(2023, 11, 30)):
+        book.apply(DayOpened(recorded_at=NOW, date=day, by="x"))
+    for day in (date(2023, 11, 30), date(2023, 11, 29)):
+        assert mark(book, 2023, 11, "preliminary") == "day_before_is_open"
+        book.apply(closing(book, day))
+    assert mark(book, 2023, 11, "preliminary") == ""
 
 
 def test_month_thirteen_takes_adjustments_while_january_posts(book: Book) -> None:
@@ -297,6 +326,13 @@ def test_days_pass_from_the_clock_to_commands_and_back(book: Book) -> None:
     book.apply(closing(book, TODAY - DAY))
     settle(book)
     assert book.days.current(TODAY) == TODAY + DAY
+
+
+def test_a_day_that_the_clock_had_and_closed_is_not_opened_again(book: Book) -> None:
+    book.apply(closing(book, TODAY))
+    settle(book, days=DaysBy.COMMAND)
+    again = DayOpened(recorded_at=book.recorded_at, date=TODAY, by="x")
+    assert code(book.refuse(again)) == "day_not_new"
 
 
 def test_more_totals_than_are_shown_are_in_the_hash(book: Book) -> None:

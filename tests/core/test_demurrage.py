@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.demurrage import Due, charge, charged_by
@@ -219,6 +220,20 @@ def test_a_rule_holds_for_periods_that_begin_under_it(book: Book) -> None:
     ]
 
 
+def test_a_period_in_which_the_rule_changed_is_not_charged(book: Book) -> None:
+    """Though it was on its last day; of two rules from one day on, the last is meant."""
+    book.apply(set_(date(2026, 1, 1), rule(1)))
+    last = date(2026, 3, 31)
+    for n in (2, 3):
+        book.apply(set_(last, rule(n)))
+        assert ends(book, date(2026, 4, 30)) == [
+            (date(2026, 1, 31), 1),
+            (date(2026, 2, 28), 1),
+            (date(2026, 4, 30), n),
+        ]
+    assert len(book.demurrages.state()) == 2
+
+
 def test_demurrage_that_cannot_be(book: Book) -> None:
     day = date(2026, 1, 1)
     assert refused(book, set_(day, rule(), "EUR")) == "currency_not_found"
@@ -228,6 +243,8 @@ def test_demurrage_that_cannot_be(book: Book) -> None:
     nobody = Demurrage(account=99, n=1, d=2, period="year")
     assert refused(book, set_(day, nobody)) == "account_not_found"
     assert book.refuse(set_(day, rule(100))) is None
+    hours = Demurrage(account=book.accounts, n=1, d=2, period="year")
+    assert book.refuse(set_(day, hours, "HRS")) is None
     book.apply(set_(day, rule()))
     book.apply(set_(day, None))
     other = Demurrage(account=3, n=1, d=2, period="year")
@@ -251,6 +268,7 @@ def test_fees(book: Book) -> None:
     assert refused(book, line(treasury=99)) == "account_not_found"
     assert refused(book, line(currency="EUR")) == "currency_not_found"
     assert refused(book, line(currency="HRS")) == "currency_must_match_accounts"
+    assert book.refuse(line(currency="HRS", treasury=book.accounts)) is None
     gone = FeeSet(recorded_at=NOW, code="member", by="x", reason="assembly")
     assert refused(book, gone) == "fee_not_found"
     book.apply(line())
@@ -259,5 +277,7 @@ def test_fees(book: Book) -> None:
     assert period_of(fee, date(2026, 2, 28)) == span_of("month", date(2026, 2, 1))
     assert period_of(fee, date(2026, 1, 31)) is None
     assert period_of(fee, date(2026, 2, 27)) is None
+    begun = replace(fee, since=date(2026, 2, 2))  # A period that had begun is not charged.
+    assert period_of(begun, date(2026, 2, 28)) is None
     book.apply(gone)
     assert not book.fees.rules

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ledger.core.asked import AskedTerms, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedLine
-from ledger.core.levies import LEVIES_MAX, given_back, levied
-from ledger.core.lines import BESIDE_MAX
+from ledger.core.levies import given_back, levied
+from ledger.core.lines import LEVIES_MAX
 from ledger.core.model import Action, Side
 from ledger.core.refusals import Refusal
 from ledger.core.rule_leaves import Levy, LevySet
@@ -90,7 +90,7 @@ def test_who_cannot_pay_the_levy_cannot_pay(book: Book) -> None:
     assert (outcome.code, outcome.account, outcome.available) == (
         "exceeds_credit_limit",
         ANA,
-        500,
+        99_010,  # And 9.90 of it.
     )
     assert balances(book)["ana"] == 100_000
     done(post(book, batch(pay("ana", "shop", "990.00", kind="fair"))))
@@ -120,7 +120,7 @@ def test_a_levy_goes_back_in_proportion(book: Book) -> None:
     assert levy.amount == 67
     taken = 0
     for amount, expected in (("11.11", 22), ("11.11", 22), ("11.11", 23)):
-        past = Past(debit=ANA, credit=SHOP, amount=3_333, taken=taken, levies=(levy,))
+        past = Past(debit=ANA, credit=SHOP, amount=3_333, taken=taken, beside=(levy,))
         part = done(reverse(book, outcome.first_sequence, past, amount))
         assert [(b.kind, b.amount) for b in part.notes[0].beside] == [("levy", expected)]
         taken += 1_111
@@ -129,7 +129,7 @@ def test_a_levy_goes_back_in_proportion(book: Book) -> None:
 
 def test_a_levy_is_not_taken_back_alone(book: Book) -> None:
     outcome = done(post(book, batch(buy("100.00"))))
-    past = Past(debit=SHOP, credit=TREASURY, amount=200, is_levy=True)
+    past = Past(debit=SHOP, credit=TREASURY, amount=200, is_beside=True)
     number = outcome.first_sequence + 1
     terms = AskedTerms(action=Action.REVERSE, target=number)
     refusal = post(
@@ -169,7 +169,7 @@ def test_a_kind_pays_no_more_levies_than_an_outcome_can_say(book: Book) -> None:
     set_levy(book, "more0", n=2, d=100, payer="credit")  # Changed, and not one more.
     terms = AskedTerms(up_to=Side.DEBIT, rest="cash")
     outcome = done(post(book, batch(buy("2000.00", terms=terms), pay("cash", "ana", "1.00"))))
-    assert len(outcome.notes[0].beside) == BESIDE_MAX
+    assert len(outcome.notes[0].beside) == 1 + LEVIES_MAX
     assert len(decode_outcomes(write_outcomes(outcome))) == 2
 
 

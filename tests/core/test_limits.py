@@ -371,6 +371,19 @@ def test_what_is_used_above_the_rule_shrinks_with_every_payment(book: Book) -> N
     assert code(spend(book, "0.01")) == "exceeds_credit_limit"
 
 
+@pytest.mark.parametrize(("kind", "counted"), [("sale", 3_000), ("loan", 0)])
+def test_only_what_counted_is_taken_back(book: Book, kind: str, counted: int) -> None:
+    """Of a rule for sales, a loan that is taken back takes nothing."""
+    take(book, rule(book, base=0, cap=90_000, n=1, d=1, kinds=["sale"]))
+    earn(book, "50.00", kind="sale")
+    number = earn(book, "30.00", kind=kind).first_sequence
+    received = book.earned.received[1]
+    past = {number: Past(debit=2, credit=1, amount=3_000, kind=kind)}
+    back = under("ana", "shop", "30.00", action=Action.REVERSE, target=number)
+    done(post(book, batch(back), past=past))
+    assert (received, book.earned.received[1]) == (5_000 + counted, 5_000)
+
+
 def test_what_a_receivable_made_up_for_is_taken_back_too(book: Book) -> None:
     add(book, "lost", None, None)
     take(book, rule(book, base=0, cap=90_000, n=1, d=1))

@@ -1,32 +1,38 @@
 """Proposals in the book: what rules match, who may decide, what is kept back meanwhile."""
 
 from collections import Counter
+from datetime import date
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 
+from ledger.core import proposals
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken
 from ledger.core.leaves import (
     AnyLeaf,
+    BatchPosted,
     BatchProposed,
     BatchRefused,
     DisputeEnded,
     DisputeOpened,
+    DisputeOverdue,
     KeyGrant,
     ProposalDecided,
     Reserved,
 )
 from ledger.core.lines import Transfer
 from ledger.core.model import Role, Status
+from ledger.core.moments import SLACK
 from ledger.core.proposals import OPEN_TRANSFERS_MAX
 from ledger.core.refusals import Refusal
 from ledger.core.rule_leaves import ApprovalRule, PolicySet, WhitelistSet, Workflow, WorkflowSet
-from ledger.journal.snapshots import Chunk, chunks_of, restore_chunk
 from tests.core.books import EACH, NOW, TODAY, add, batch, opened, pay, post, set_status
+from tests.core.test_demurrage import restored
 
 CASH, ANA, BEN, EVA = 1, 2, 3, 4
 END = NOW + 3_600_000_000
@@ -95,6 +101,9 @@ def code_of(book: Book, line: AnyLeaf) -> str:
     return "" if refusal is None else refusal.code.value
 
 
+# ---- which transfers must be approved
+
+
 MATCHES = [
     ({}, "1.00", True),
     ({"amount_from": 1_00}, "1.00", True),
@@ -118,7 +127,7 @@ def test_which_transfers_a_rule_is_for(
     book: Book, facts: dict[str, object], amount: str, is_matched: bool
 ) -> None:
     rule(book, **facts)
-    before = list(book.balance)
+    before = book.balance[:]
     outcome = post(book, batch(pay("ana", "ben", amount)))
     if is_matched:
         assert isinstance(outcome, Refusal)
@@ -158,6 +167,23 @@ def test_a_role_is_that_of_the_key_also_once_it_is_revoked(book: Book) -> None:
     assert book.policies.wanted(lines, [ANA], [BEN], "teller", before=0).approvals == 0
 
 
+def test_a_rule_is_not_for_what_was_proposed_before_it(book: Book) -> None:
+    lines = [Transfer(amount=1, debit_account=ANA, credit_account=BEN, kind="payment")]
+    rule(book)
+    since = book.size - 1
+    for before, approvals in ((since, 0), (since + 1, 1)):
+        wanted = book.policies.wanted(lines, [ANA], [BEN], "teller", before=before)
+        assert wanted.approvals == approvals
+
+
+def test_of_several_rules_the_most_is_asked_in_the_shortest_time(book: Book) -> None:
+    rule(book, "one", approvals=2, expires_after=60, hold=True)
+    rule(book, "two", approvals=1, expires_after=30)
+    lines = [Transfer(amount=1, debit_account=ANA, credit_account=BEN, kind="payment")]
+    wanted = book.policies.wanted(lines, [ANA], [BEN], "teller")
+    assert (wanted.approvals, wanted.expires_after, wanted.hold) == (2, 30, True)
+
+
 def test_rules_are_replaced_and_removed(book: Book) -> None:
     rule(book)
     rule(book, amount_from=2_00)
@@ -193,6 +219,8 @@ def test_the_last_moment(book: Book) -> None:
     assert code_of(book, over) == "proposal_not_due"
     assert code_of(book, decided("approved", at=END - 1)) == ""
     assert code_of(book, decided("approved", at=END)) == "proposal_not_open"
+    assert code_of(book, decided("expired", at=END)) == "proposal_not_due"  # By somebody.
+    assert code_of(book, replace(over, decision="declined")) == "decision_not_needed"
     line = book.due_line(END)
     assert line == ProposalDecided(recorded_at=END, batch=UUID(int=1), decision="expired")
     book.apply(line)
@@ -211,6 +239,102 @@ def test_a_batch_follows_its_last_decision_and_nothing_else(book: Book) -> None:
     book.apply(refused())
     book.apply(decided("declined", 2))
     book.apply(refused(2))
+
+
+def test_proposals_that_were_decided_are_not_kept_until_their_end(book: Book) -> None:
+    book.apply(proposed(1, expires=END + 1))
+    for number in range(2, 300):
+        book.apply(proposed(number, expires=END + number))
+        book.apply(decided("declined", number))
+        book.apply(refused(number))
+        assert len(book.proposals.dues) <= SLACK + 2 * 2
+    assert book.due() == END + 1
+
+
+def posted(book: Book, number: int = 1, **facts: object) -> BatchPosted:
+    """The leaf of the batch that the book posted last."""
+    given = {
+        "recorded_at": NOW,
+        "number": book.batches,
+        "batch": UUID(int=number),
+        "poster": "branch",
+        "key": "teller",
+        "business_date": TODAY,
+        "count": 1,
+        "posted": 1,
+        "first_sequence": book.transfers,
+        "signed": False,
+        "root": bytes(32),
+        **facts,
+    }
+    return BatchPosted(**given)  # type: ignore[arg-type]
+
+
+def test_what_is_posted_is_what_was_agreed_to(book: Book) -> None:
+    """By its poster, and naming its proposal; at replay, whatever the leaf says of itself."""
+    book.apply(proposed())
+    index = book.size - 1
+    book.apply(decided("approved"))
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"))), Posted)
+    right = posted(book, proposed=index)
+    for wrong in (
+        replace(right, proposed=UNSET),
+        replace(right, proposed=index + 1),
+        replace(right, poster="other"),
+        replace(right, key="other"),
+        replace(right, batch=UUID(int=2)),
+    ):
+        with pytest.raises(JournalBroken):
+            book.apply(wrong)
+    book.apply(right)
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"), number=2)), Posted)
+    with pytest.raises(JournalBroken, match="no proposal of its own"):
+        book.apply(posted(book, 2, proposed=index))
+
+
+def test_what_was_declined_is_not_posted(book: Book) -> None:
+    book.apply(proposed())
+    index = book.size - 1
+    book.apply(decided("declined"))
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"))), Posted)
+    with pytest.raises(JournalBroken, match="came to nothing"):
+        book.apply(posted(book, proposed=index))
+
+
+def test_nothing_is_put_in_the_place_of_what_was_agreed_to(book: Book) -> None:
+    payment = {"workflow": "bill", "accepts": "payer", "payer": ANA, "payee": BEN}
+    book.apply(proposed(approvals=0, **payment))
+    book.apply(decided("accepted"))
+    for others in (
+        [pay("ana", "eva", "1.00")],
+        [pay("ana", "ben", "1.01")],
+        [pay("ana", "ben", "0.50"), pay("ana", "ben", "0.50")],
+    ):
+        outcome = post(book, batch(*others))
+        assert isinstance(outcome, Refusal)
+        assert outcome.code == "control_sums_differ"
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"))), Posted)
+
+
+@pytest.mark.parametrize("first", ["approved", "accepted"])
+def test_what_must_be_approved_and_accepted_needs_both(book: Book, first: str) -> None:
+    """In any order, and over a restart in between."""
+    payment = {"workflow": "bill", "accepts": "payer", "payer": ANA, "payee": BEN}
+    book.apply(proposed(**payment))
+    book.apply(decided(first))
+    again = restored(book)
+    assert list(again.state()) == list(book.state())
+    for one in (book, again):
+        assert list(one.proposals.open) == [UUID(int=1)]
+        assert code_of(one, decided(first)) == "decision_not_needed"
+        one.apply(decided("accepted" if first == "approved" else "approved", by="other"))
+        assert one.proposals.open == {}
+
+
+def test_who_approved_is_known_after_a_restart(book: Book) -> None:
+    book.apply(proposed(approvals=2))
+    book.apply(decided("approved"))
+    assert code_of(restored(book), decided("approved")) == "approved_already"
 
 
 def test_too_few_approvals_post_nothing(book: Book) -> None:
@@ -236,8 +360,21 @@ def test_what_needs_nothing_cannot_wait(book: Book) -> None:
     assert code_of(book, proposed(workflow="bill", **payment)) == ""
     assert code_of(book, proposed(workflow="gift", **payment)) == "workflow_not_found"
     assert code_of(book, proposed(workflow="credit", **payment)) == "workflow_not_possible"
+    assert code_of(book, proposed(workflow="bill", count=2, **payment)) == (
+        "workflow_not_possible"
+    )
+    nobody = {**payment, "payee": UNSET}
+    assert code_of(book, proposed(workflow="bill", **nobody)) == "workflow_not_possible"
     payment["payee"] = 99
     assert code_of(book, proposed(workflow="bill", **payment)) == "account_not_found"
+
+
+def test_only_so_many_wait(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposals, "OPEN_MAX", 2)
+    book.apply(proposed(1))
+    assert code_of(book, proposed(2)) == ""
+    book.apply(proposed(2))
+    assert code_of(book, proposed(3)) == "proposals_full"
 
 
 def test_only_so_much_waits(book: Book) -> None:
@@ -256,6 +393,7 @@ def test_only_so_much_waits(book: Book) -> None:
         ({"starts": "third", "accepts": "payer", "hold": True}, False),
         ({"starts": "payer", "accepts": "payer"}, False),
         ({"starts": "third", "accept_after": 9}, False),
+        ({"starts": "third", "hold": True}, False),
         ({"starts": "third", "accepts": "payer", "accept_after": 9}, True),
     ],
 )
@@ -265,6 +403,21 @@ def test_which_workflows_make_sense(
     flow = Workflow(expires_after=60, **facts)  # type: ignore[arg-type]
     line = WorkflowSet(recorded_at=NOW, code="mine", by="x", reason="x", rule=flow)
     assert code_of(book, line) == ("" if is_possible else "workflow_not_possible")
+
+
+def test_what_is_shipped_can_be_replaced_and_removed(book: Book) -> None:
+    def sets(rule: Workflow | None, code: str = "bill") -> WorkflowSet:
+        given = {} if rule is None else {"rule": rule}
+        return WorkflowSet(recorded_at=NOW, code=code, by="x", reason="x", **given)
+
+    mine = Workflow(starts="third", expires_after=60)
+    book.apply(sets(mine))
+    assert book.workflows.get("bill") == mine
+    book.apply(sets(None))
+    assert code_of(book, sets(None)) == "workflow_not_found"
+    assert list(restored(book).workflows.all()) == ["credit", "third_party"]
+    book.apply(sets(mine))
+    assert list(book.workflows.all()) == ["bill", "credit", "third_party"]
 
 
 def test_by_itself_only_when_it_is_time_or_on_the_whitelist(book: Book) -> None:
@@ -277,6 +430,7 @@ def test_by_itself_only_when_it_is_time_or_on_the_whitelist(book: Book) -> None:
     assert book.due() == at
     assert book.proposals.acceptable(at - 1) == []
     assert book.proposals.acceptable(at) == [UUID(int=1)]
+    assert book.proposals.acceptable(END) == []
     assert code_of(book, decided("accepted", at=at, **by_itself)) == ""  # type: ignore[arg-type]
     for pair in ((BEN, ANA), (ANA, EVA)):
         book.apply(
@@ -285,6 +439,8 @@ def test_by_itself_only_when_it_is_time_or_on_the_whitelist(book: Book) -> None:
         assert code_of(book, early) == "proposal_not_due"
     book.apply(WhitelistSet(recorded_at=NOW, account=ANA, partner=BEN, on=True, by="x"))
     assert code_of(book, early) == ""
+    itself = WhitelistSet(recorded_at=NOW, account=ANA, partner=ANA, on=True, by="x")
+    assert code_of(book, itself) == "accounts_must_differ"
 
 
 # ---- what is kept back
@@ -373,10 +529,7 @@ def test_each_ends_once_and_gives_back_what_it_kept(
                 assert book.balance[account] >= owed
         assert {batch_id.int for batch_id in book.proposals.open} == waiting.keys()
         assert book.proposals.transfers == len(waiting)
-    again = Book()
-    again.opening = book.opening
-    for chunk in chunks_of(book):
-        restore_chunk(again, Chunk(chunk.data, chunk.hash))
+    again = restored(book)
     assert list(again.state()) == list(book.state())
     assert (again.floor, again.ceiling, again.due()) == (book.floor, book.ceiling, book.due())
 
@@ -388,17 +541,52 @@ def test_one_dispute_at_a_time(book: Book) -> None:
     def opens(target: int) -> DisputeOpened:
         return DisputeOpened(recorded_at=NOW, target=target, by="x", reason="wrong")
 
-    def ends(target: int, **linked: int) -> DisputeEnded:
-        return DisputeEnded(recorded_at=NOW, target=target, by="x", outcome="upheld", **linked)
+    def ends(target: int, opened: int = 0, **linked: int) -> DisputeEnded:
+        return DisputeEnded(
+            recorded_at=NOW, target=target, opened=opened, by="x", outcome="upheld", **linked
+        )
 
     assert isinstance(post(book, batch(pay("ana", "ben", "1.00"), number=2)), Posted)
     assert code_of(book, opens(3)) == "target_not_found"
     assert code_of(book, ends(1)) == "dispute_not_open"
+    index = book.size
     book.apply(opens(1))
     assert code_of(book, opens(1)) == "dispute_open"
+    assert code_of(book, ends(1, index - 1)) == "dispute_not_open"
     assert code_of(book, opens(2)) == ""
     for linked in (1, 3):
-        assert code_of(book, ends(1, linked=linked)) == "target_not_found"
+        assert code_of(book, ends(1, index, linked=linked)) == "target_not_found"
     assert list(book.disputes.open) == [1]
-    book.apply(ends(1, linked=2))
+    book.apply(replace(opens(2), due=TODAY))
+    assert list(restored(book).state()) == list(book.state())
+    book.apply(ends(1, index, linked=2))
     assert code_of(book, opens(1)) == ""
+
+
+DAY_US = 86_400_000_000
+
+
+def test_a_dispute_is_overdue_once_and_after_its_day(book: Book) -> None:
+    """After the day in the zone furthest ahead: that of the ledger is for who records."""
+
+    def overdue(target: int, at: int) -> DisputeOverdue:
+        return DisputeOverdue(recorded_at=at, target=target)
+
+    due = date(2024, 2, 29)
+    begins = (due - date(1970, 1, 1)).days * DAY_US
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"), number=2)), Posted)
+    for target, day in ((1, due), (2, UNSET)):
+        line = DisputeOpened(recorded_at=NOW, target=target, by="x", reason="wrong", due=day)
+        book.apply(line)
+    assert book.disputes.dues.first() == (due.toordinal(), 1)
+    assert code_of(book, overdue(1, begins - 1)) == "dispute_not_due"
+    assert code_of(book, overdue(2, begins)) == "dispute_not_due"
+    assert code_of(book, overdue(3, begins)) == "dispute_not_open"
+    assert book.disputes.overdue == 0
+    book.apply(overdue(1, begins))
+    assert (book.disputes.open[1].overdue, book.disputes.overdue) == (begins, 1)
+    assert code_of(book, overdue(1, begins + 1)) == "dispute_not_due"
+    assert book.disputes.dues.first() is None
+    copy = restored(book)
+    assert copy.disputes.open == book.disputes.open
+    assert list(copy.state()) == list(book.state())

@@ -55,7 +55,7 @@ def test_refused_alone_and_after_others(
     book: Book, more: dict[str, object], debit: str, credit: str, amount: str, code: str
 ) -> None:
     """The one wrong transfer is named by its place, and nothing of its batch remains."""
-    before = list(book.balance)
+    before = book.balance[:]
     fine = pay("cash", "eva", "10.00")
     wrong = pay(debit, credit, amount, **more)
     for place, asked in [(0, batch(wrong)), (2, batch(fine, fine, wrong, fine))]:

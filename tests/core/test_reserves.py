@@ -73,7 +73,8 @@ def code(outcome: Posted | Refusal) -> tuple[str, int | None]:
 def test_the_last_minor_unit(book: Book) -> None:
     assert code(post(book, batch(issue("1")))) == ("exceeds_reserve", 0)
     assert isinstance(post(book, batch(keep("10.66"))), Posted)  # It backs 15.99.
-    before = list(book.balance)
+    assert book.reserves.headroom(book.reserves.rules["BON"]) == 15
+    before = book.balance[:]
     assert code(post(book, batch(issue("16")))) == ("exceeds_reserve", 15)
     assert book.balance == before
     assert isinstance(post(book, batch(issue("15"))), Posted)
@@ -84,6 +85,34 @@ def test_the_last_minor_unit(book: Book) -> None:
     assert isinstance(post(book, batch(back, issue("1"))), Posted)
     assert code(post(book, batch(back, issue("2")))) == ("exceeds_reserve", 1)
     assert code(post(restored(book), batch(issue("1")))) == ("exceeds_reserve", 0)
+
+
+def test_issued_and_taken_from_the_reserve_at_once(book: Book) -> None:
+    """Where the reserve is of the currency itself, both sides of a transfer count."""
+    box = AccountOpened(
+        recorded_at=NOW,
+        number=5,
+        code="box",
+        currency="BON",
+        nature=Nature.DEBIT,
+        kind="bank",
+        holder=bytes(16),
+        by="operator",
+    )
+    book.apply(box)
+    book.apply(line("BON", Reserve(issuer=BONOS, reserve=5, n=1, d=1)))
+    assert isinstance(post(book, batch(pay("box", "shop", "100", currency="BON"))), Posted)
+    taken = pay("bonos", "box", "51", currency="BON")
+    assert code(post(book, batch(taken))) == ("exceeds_reserve", 50)
+
+
+def test_what_came_back_and_was_never_issued(book: Book) -> None:
+    """Circulation below zero leaves that much more of the reserve to be taken."""
+    book.apply(line("BON", Reserve(issuer=BONOS, reserve=CASH, n=3, d=2)))
+    add(book, "poor", None, None, "BON")
+    assert isinstance(post(book, batch(pay("poor", "bonos", "3", currency="BON"))), Posted)
+    add(book, "shelf", None, None)
+    assert code(post(book, batch(pay("cash", "shelf", "2.01")))) == ("exceeds_reserve", 200)
 
 
 def test_issued_in_the_entry_that_pays_for_it(book: Book) -> None:
@@ -101,6 +130,15 @@ def test_what_is_held_counts(book: Book) -> None:
     assert code(post(book, batch(out))) == ("exceeds_reserve", 66)
     part = AskedTerms(action=Action.POST, target=held.first_sequence, release=True)
     assert isinstance(post(book, batch(issue("1", terms=part))), Posted)
+    assert isinstance(post(book, batch(issue("2"))), Posted)
+
+
+def test_what_is_held_of_a_reserve_backs_nothing(book: Book) -> None:
+    assert isinstance(post(book, batch(keep("2.00"))), Posted)
+    hold = AskedTerms(action=Action.HOLD, expires=LATER)
+    out = pay("cash", "bank", "0.66", terms=hold)
+    assert isinstance(post(book, batch(out)), Posted)
+    assert code(post(book, batch(issue("3")))) == ("exceeds_reserve", 2)  # 1.34 back 2.01.
     assert isinstance(post(book, batch(issue("2"))), Posted)
 
 

@@ -11,7 +11,7 @@ from ledger.core.faults import JournalBroken
 from ledger.core.leaves import BatchRefused, Occurrence
 from ledger.core.refusals import RefusalCode
 from ledger.core.rule_leaves import HolidaysSet, Schedule, ScheduleSet
-from ledger.core.schedules import SCHEDULER, attempt_id
+from ledger.core.schedules import DONE_KEPT, SCHEDULER, attempt_id
 from ledger.journal.snapshots import chunks_of, restore_chunk
 from tests.core.books import NOW, ORIGIN, add, opened
 
@@ -188,6 +188,16 @@ def test_the_last_date_is_the_end(book: Book) -> None:
     assert book.schedules.by_code["rent"].date is None
     assert book.schedules.queue == []
     assert book.schedules._codes == {}
+
+
+def test_the_last_outcomes_are_kept_and_no_more(book: Book) -> None:
+    """A year of months, so that a schedule of every day does not grow in memory."""
+    put(book, every="day")
+    for _ in range(DONE_KEPT + 1):
+        refused_as(book, book.schedules.id_of("rent"))
+    done = book.schedules.by_code["rent"].done
+    assert [str(each.date) for each in (done[0], done[-1])] == ["2023-12-01", "2023-12-12"]
+    assert len(done) == DONE_KEPT == 12
 
 
 def test_a_schedule_set_anew_repeats_no_date(book: Book) -> None:

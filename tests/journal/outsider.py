@@ -5,11 +5,14 @@ refuses a whole batch (control sums, times, references, no open day) is not in i
 """
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import date
+from fractions import Fraction
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NONE_LOWER, NONE_UPPER = -(2**63 - 1), 2**63 - 1
 STANDING_IN = {
@@ -51,6 +54,8 @@ class Outsider:
         self.closed_through = self.opened_through = ""
         self.totals: dict[tuple[str, str, str, str], list[int]] = {}
         self.periods: dict[tuple[int, int], str] = {}
+        self.disputes: dict[int, Line] = {}
+        self.poster_keys: dict[str, dict[str, Line]] = {}
         self.size = self.batches = self.recorded_at = 0
 
     def read(self, leaf: bytes, body: bytes = b"") -> list[Line]:
@@ -59,6 +64,12 @@ class Outsider:
         self.recorded_at, outcomes = line["recorded_at"], []
         account = self.accounts.get(line.get("account", 0), {})
         match line["line"]:
+            case "poster_key":
+                spans = self.poster_keys.setdefault(line["poster"], {})
+                if line["action"] == "register":
+                    spans[line["public_key"]] = {"since": self.size}
+                else:
+                    spans[line["public_key"]]["until"] = self.size
             case "currency":
                 self.currencies.append(line)
             case "account":
@@ -91,6 +102,8 @@ class Outsider:
                 for key in late if line["mark"] != "reopened" else ():
                     if key[0].startswith(month):
                         del self.totals[key]
+            case "dispute" | "dispute_overdue" | "dispute_ended":
+                self.dispute(line)
             case "batch":
                 outcomes = self.batch(line, [json.loads(x) for x in body.splitlines()])
         self.size += 1
@@ -117,6 +130,14 @@ class Outsider:
         for kind, part in (("state_hold", self.holds), ("state_suspended", self.suspense)):
             lines += [{**part[n], "line": kind, "sequence": n} for n in sorted(part)]
         lines += self.state_of_days()
+        lines += [
+            {**self.disputes[n], "line": "state_dispute", "target": n}
+            for n in sorted(self.disputes)
+        ]
+        for poster, spans in sorted(self.poster_keys.items()):
+            for key in sorted(spans, key=b64decode):
+                head = {"line": "state_poster_key", "poster": poster, "public_key": key}
+                lines.append(head | spans[key])
         return [canonical(line) for line in lines]
 
     # ---- days
@@ -172,6 +193,8 @@ class Outsider:
             for (_, currency, kind, source), (count, amount) in sorted(own.items())
         ]
         lines = b"".join(canonical(total) + b"\n" for total in totals)
+        if "by" not in line:
+            self.check_clock(line)
         assert line["totals"] == b64encode(sha256(lines).digest()).decode()
         assert line["count"] == sum(total["count"] for total in totals)
         assert line["shown"] == totals[:200]
@@ -179,6 +202,32 @@ class Outsider:
         self.closed_through = max(self.closed_through, line["date"])
         for key in own:
             del self.totals[key]
+
+    def check_clock(self, line: Line) -> None:
+        """Of a day that nobody closed: it was over, and so long ago, wherever that is."""
+        minutes = self.settings.get("cut_off", 1440) + self.settings["close_after"] - 1440
+        day = (date.fromisoformat(line["date"]) - date(1970, 1, 1)).days
+        assert line["recorded_at"] >= (day * 1440 + minutes) * 60_000_000
+
+    def dispute(self, line: Line) -> None:
+        """A dispute, that it is overdue, or its outcome."""
+        target, one = line["target"], self.disputes.get(line["target"], {})
+        match line["line"]:
+            case "dispute":
+                assert target in self.rows
+                assert not one
+                names = ("by", "due", "reason")
+                self.disputes[target] = {name: line[name] for name in names if name in line}
+                self.disputes[target] |= {"index": self.size, "since": line["recorded_at"]}
+            case "dispute_overdue":
+                today = date(1970, 1, 1).toordinal() + line["recorded_at"] // 86_400_000_000
+                assert date.fromisoformat(one["due"]).toordinal() <= today
+                assert "overdue" not in one
+                one["overdue"] = line["recorded_at"]
+            case "dispute_ended":
+                assert line["opened"] == one["index"]
+                assert target < line.get("linked", target + 1) <= len(self.rows)
+                del self.disputes[target]
 
     def state_of_days(self) -> list[Line]:
         days: Line = {"line": "state_days", "open": sorted(self.open)}
@@ -200,10 +249,36 @@ class Outsider:
 
     # ---- a batch
 
+    def check_signature(self, leaf: Line) -> None:
+        """By a key of the poster that counted, where there was one; else by none."""
+        at = leaf.get("proposed", self.size)
+        spans = self.poster_keys.get(leaf["poster"], {})
+        counting = [
+            b64decode(key)
+            for key, span in spans.items()
+            if span["since"] <= at < span.get("until", at + 1)
+        ]
+        assert bool(counting) is leaf["signed"]
+        if not counting:
+            return
+        text, _, below = leaf["note"].rpartition("\n\n")
+        name = self.manifest["origin"]
+        assert text.splitlines()[:2] == [name, str(leaf["count"] + 1)]
+        for key in counting:
+            key_id = sha256(f"{name}\n\x01".encode() + key).digest()[:4]
+            for line in below.splitlines():
+                signature = b64decode(line.rpartition(" ")[2])
+                if line.startswith(f"\u2014 {name} ") and signature[:4] == key_id:
+                    public = Ed25519PublicKey.from_public_bytes(key)
+                    public.verify(signature[4:], f"{text}\n".encode())
+                    return
+        raise AssertionError("signed by no key of the poster")
+
     def batch(self, leaf: Line, body: list[Line]) -> list[Line]:
         manifest, *self.lines = body
         self.leaf, self.manifest = leaf, manifest
         self.first = len(self.rows) + 1
+        self.check_signature(leaf)
         outcomes: list[Line] = []
 
         def entry(position: int) -> tuple[int, int]:
@@ -263,10 +338,10 @@ class Outsider:
         self.posted = "adjusted" if terms.get("adjusting") else "posted"
         self.check_terms(position, terms, d, c, amount)
         moved = line.get("business_date", self.counts_for) != self.counts_for
-        outcome = self.act(terms, d, c, amount)
+        outcome = self.act(position, terms, d, c, amount)
         return outcome | ({"business_date": self.counts_for} if moved else {})
 
-    def act(self, terms: Line, d: int, c: int, amount: int) -> Line:
+    def act(self, position: int, terms: Line, d: int, c: int, amount: int) -> Line:
         target = terms.get("target", 0)
         match terms.get("action"):
             case "hold":
@@ -292,7 +367,7 @@ class Outsider:
                 left = self.holds.pop(target)["left"]
                 outcome = self.outcome(left, amount, [])
                 return outcome | {"sequence": self.row(d, c, left, "released")}
-        return self.move(terms, d, c, amount)
+        return self.move(position, terms, d, c, amount)
 
     def check_terms(self, position: int, terms: Line, d: int, c: int, amount: int) -> None:
         action, target = terms.get("action"), terms.get("target", 0)
@@ -321,6 +396,8 @@ class Outsider:
             row = self.rows[target]
             if row["phase"] in ("held", "released") or row["link"] or target in self.suspense:
                 raise Refused("target_not_reversible")
+            if row["with_another"]:
+                raise Refused("target_not_reversible")
             if (row["credit"], row["debit"]) != (d, c):
                 raise Refused("target_differs")
             if amount > row["amount"] - row["taken"]:
@@ -334,18 +411,43 @@ class Outsider:
             if amount > item["left"]:
                 raise Refused("exceeds_target", d, item["left"])
         if "rate" in terms:
-            before = self.lines[position - 1] if position else {}
-            if before.get("terms", {}).get("entry") != terms["entry"]:
+            sold = self.sold(position)
+            if not sold:
                 raise Refused("rate_differs")
-            if "up_to" in before["terms"]:
-                raise Refused("rate_differs")
-            if self.currency(before["debit_account"]) == self.currency(d):
-                raise Refused("rate_differs")
-            bought = before["amount"] * terms["rate"]["n"] // terms["rate"]["d"]
+            bought, residue, _ = parts_of(sold["amount"], terms["rate"])
             if bought != amount:
                 raise Refused("rate_differs", *((d, bought) if bought < 2**53 else ()))
+            if residue and not self.is_residue(position + 1):
+                raise Refused("residue_differs", sold["credit_account"], residue)
+        if "residue" in terms:
+            sold = self.is_residue(position) and self.sold(position - 1)
+            if not sold:
+                raise Refused("residue_differs")
+            _, residue, _ = parts_of(sold["amount"], self.lines[position - 1]["terms"]["rate"])
+            if (d, amount) != (sold["credit_account"], residue):
+                raise Refused("residue_differs", sold["credit_account"], residue)
 
-    def move(self, terms: Line, d: int, c: int, amount: int) -> Line:
+    def sold(self, position: int) -> Line | None:
+        """The line that sells for the one with a rate at a position."""
+        line, before = self.lines[position], self.lines[position - 1] if position else {}
+        terms, sells = line.get("terms", {}), before.get("terms", {})
+        if "rate" not in terms or sells.get("entry") != terms["entry"]:
+            return None
+        if sells.get("action", "post") != "post":
+            return None
+        if any(name in sells for name in ("up_to", "suspense", "rate", "residue")):
+            return None
+        other = self.currency(before["debit_account"]) != self.currency(line["debit_account"])
+        return before if other else None
+
+    def is_residue(self, position: int) -> bool:
+        """Whether a line is for the residue of the one before it."""
+        if not 0 < position < len(self.lines):
+            return False
+        before, terms = (self.lines[p].get("terms", {}) for p in (position - 1, position))
+        return bool(terms.get("residue")) and before.get("entry") == terms["entry"]
+
+    def move(self, position: int, terms: Line, d: int, c: int, amount: int) -> Line:
         side, target = terms.get("up_to"), terms.get("target", 0)
         m = self.allowed(terms, d, c, amount)
         r = amount - m if "rest" in terms else 0
@@ -373,12 +475,17 @@ class Outsider:
             }
         if m:
             self.row(d, c, m)
+        fraction = self.pair(position, sequence)
         if r:
             x, y = (terms["rest"], c) if side == "debit" else (d, terms["rest"])
             self.standing(x, y, r)
             flags |= set(self.flags(x, y, r))
             self.kind = "rest"
             self.row(x, y, r)
+        links = range(sequence, len(self.rows) + 1)
+        back: list[Line] = []
+        if terms.get("action") == "reverse":
+            back = self.give_back(self.rows[target], m + r, flags)
         outcome = self.outcome(m, amount, sorted(flags, reverse=True))
         outcome["sequence"] = sequence
         if suspense:
@@ -386,15 +493,55 @@ class Outsider:
         if r:
             beside = {"amount": r, "debit_account": x, "credit_account": y, "kind": "rest"}
             outcome["beside"] = [beside]
+        if fraction:
+            outcome["fraction"] = fraction
+        if back:
+            outcome["beside"] = outcome.get("beside", []) + back
         if target:
             self.rows[target]["taken"] += m + r
-            for row in range(sequence, len(self.rows) + 1):
+            for row in links:
                 self.rows[row]["link"] = True
             if terms["action"] == "clear":
                 self.suspense[target]["left"] -= m + r
                 if not self.suspense[target]["left"]:
                     del self.suspense[target]
         return outcome
+
+    def pair(self, position: int, sequence: int) -> Line | None:
+        """What goes back with what was bought, and the fraction of it that nobody has."""
+        terms = self.lines[position].get("terms", {})
+        if "residue" in terms:
+            sold, residue = self.rows[sequence - 2], self.rows[sequence]
+            residue["with_another"] = True
+            legs = self.rows[sequence - 1]["goes_back"]
+            if residue["credit"] == sold["debit"]:
+                legs[0]["amount"] -= residue["amount"]
+            else:
+                legs.insert(0, {name: residue[name] for name in ("debit", "credit", "amount")})
+        if "rate" not in terms:
+            return None
+        sold = self.rows[sequence - 1]
+        sold["with_another"] = True
+        legs = [{name: sold[name] for name in ("debit", "credit", "amount")}]
+        self.rows[sequence]["goes_back"] = legs
+        _, _, (n, d) = parts_of(sold["amount"], terms["rate"])
+        return {"n": n, "d": d} if n else None
+
+    def give_back(self, target: Line, m: int, flags: set[str]) -> list[Line]:
+        """Rows of what goes back with an amount of a row, in proportion."""
+        beside: list[Line] = []
+        a, t = target["amount"], target["taken"]
+        for leg in target["goes_back"]:
+            amount = leg["amount"] * (t + m) // a - leg["amount"] * t // a
+            if not amount:
+                continue
+            d, c, self.kind = leg["credit"], leg["debit"], "exchange"
+            self.standing(d, c, amount)
+            flags |= set(self.flags(d, c, amount))
+            self.rows[self.row(d, c, amount)]["with_another"] = True
+            row = {"amount": amount, "debit_account": d, "credit_account": c}
+            beside.append({**row, "kind": "exchange"})
+        return beside
 
     def outcome(self, m: int, amount: int, flags: list[str]) -> Line:
         outcome: Line = {} if m == amount else {"amount": m}
@@ -411,6 +558,8 @@ class Outsider:
             "kind": self.kind,
             "taken": 0,
             "link": False,
+            "goes_back": [],
+            "with_another": False,
         }
         if phase in ("posted", "adjusted"):
             self.accounts[d]["balance"] -= amount
@@ -482,6 +631,15 @@ class Outsider:
         if is_soft and credited["balance"] + m > self.hard_ceiling(c):
             flags.append("balance_limit_passed")
         return flags
+
+
+def parts_of(s: int, rate: dict[str, int]) -> tuple[int, int, tuple[int, int]]:
+    """What an amount buys, its residue, and the fraction in lowest terms."""
+    n, d = rate["n"], rate["d"]
+    b = s * n // d
+    r = s - (b * d + n - 1) // n
+    fraction = Fraction((s - r) * n - b * d, d)
+    return b, r, (fraction.numerator, fraction.denominator)
 
 
 def canonical(line: Line) -> bytes:

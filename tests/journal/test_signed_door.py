@@ -4,16 +4,19 @@ The bytes below are a vector: whoever implements a poster from JOURNAL.md must a
 same root and, with the same seed, at the same note.
 """
 
+from typing import Literal
 from uuid import UUID
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, MalformedLine
-from ledger.core.leaves import BatchPosted
+from ledger.core.leaves import BatchPosted, PosterKey
 from ledger.core.lines import Manifest, Transfer
 from ledger.journal.batches import Body, read_body, write_body
-from ledger.journal.canonical import encode_line
+from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.journal.checkpoints import (
     Checkpoint,
     batch_origin,
@@ -104,6 +107,40 @@ def leaf_of(note: bytes, **changes: object) -> bytes:
     return encode_line(replace(leaf, **changes))
 
 
+def register(book: Book, action: Literal["register", "revoke"] = "register") -> None:
+    book.apply(
+        PosterKey(
+            recorded_at=NOW, action=action, poster="caja-1", public_key=public_key(), by="op-1"
+        )
+    )
+
+
+@pytest.mark.parametrize("told", [[], ["register", "revoke"]])
+def test_only_a_key_that_counts_signs(told: list[Literal["register", "revoke"]]) -> None:
+    book = opened()
+    add(book, "cash", lower=None)
+    add(book, "ana")
+    for action in told:
+        register(book, action)
+    body = written()
+    with pytest.raises(JournalBroken, match="signature_not_accepted"):
+        replay(book, leaf_of(note_of(body.root)), body.data)
+
+
+def test_who_has_a_key_signs() -> None:
+    book = opened()
+    add(book, "cash", lower=None)
+    add(book, "ana")
+    register(book)
+    body = written()
+    signed = leaf_of(note_of(body.root))
+    unsigned = encode_line(
+        replace(decode_leaf(signed), signed=False, note=UNSET, root=body.root)
+    )
+    with pytest.raises(JournalBroken, match="signature_missing"):
+        replay(book, unsigned, body.data)
+
+
 def test_the_vector() -> None:
     """The bytes, the root and the signature are what they were."""
     body = written()
@@ -133,9 +170,10 @@ def test_a_signed_batch_is_replayed() -> None:
     book = opened()
     add(book, "cash", lower=None)
     add(book, "ana")
+    register(book)
     body = written()
     replay(book, leaf_of(note_of(body.root)), body.data)
-    assert book.balance[1:] == [-1750, 1750]
+    assert book.balance[1:].tolist() == [-1750, 1750]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,18 @@ from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.door import commitment
+from ledger.core.exchange import Exchange
 from ledger.core.leaves import EXPIRED_MAX, BatchPosted, HoldsExpired, Snapshot
-from ledger.core.lines import LEAF_MAX, Beside, Outcome, Rate, Terms, Transfer
+from ledger.core.lines import (
+    BESIDE_MAX,
+    LEAF_MAX,
+    Beside,
+    Fraction,
+    Outcome,
+    Rate,
+    Terms,
+    Transfer,
+)
 from ledger.core.model import Action, Flag, Mode, Nature, Phase, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
@@ -54,12 +64,12 @@ def test_a_journal_under_terms_is_verified_and_counted(tmp_path: Path) -> None:
     report = verified(under_terms(), tmp_path)
     assert report.ok, report.broken
     checked = report.checked
-    assert (checked.batches, checked.signed_batches, checked.snapshots) == (20, 1, 3)
-    assert (checked.transfers, checked.refused_transfers) == (25, 6)
+    assert (checked.batches, checked.signed_batches, checked.snapshots) == (21, 1, 3)
+    assert (checked.transfers, checked.refused_transfers) == (28, 6)
     assert (checked.holds, checked.expired_holds) == (4, 1)
     mxn, usd = report.totals
-    assert (mxn.transfers, mxn.turnover) == (19, 1_346_00)
-    assert (usd.transfers, usd.turnover) == (1, 5)
+    assert (mxn.transfers, mxn.turnover) == (21, 1_346_36)
+    assert (usd.transfers, usd.turnover) == (2, 8)
 
 
 def test_an_outsider_decides_the_same() -> None:
@@ -120,6 +130,8 @@ class Wild:
     def post(self) -> None:
         it = self.it
         transfers = [self.transfer() for _ in range(self.random.randrange(1, 7))]
+        if not self.random.randrange(4):
+            transfers[:1] = self.exchange()
         mode = self.random.choice([*Mode])
         if mode is Mode.ATOMIC and self.is_refused(transfers):
             it.refuse(transfers)
@@ -160,6 +172,24 @@ class Wild:
                 return it.pay(d, c, amount, terms=terms)
             case action:
                 return self.about(action, entry)
+
+    def exchange(self) -> list[Transfer]:
+        """Sold, bought and the residue; mostly as it should be, with a fraction or without."""
+        it, pick = self.it, self.random.choice
+        rate = pick([Rate(n=1, d=7), Rate(n=5, d=7), Rate(n=17, d=3)])
+        sold = self.random.randrange(7, 400)
+        exchange = Exchange(sold, rate)
+        payer, taker = pick([1, 2, 3]), 5
+        amounts = sold, exchange.bought + pick([0] * 12 + [1]), exchange.residue
+        sides = (payer, taker), (7, 8), (taker, pick([payer, 6]))
+        lines = [
+            it.pay(*each, amount, terms=Terms(entry=2, **terms))  # type: ignore[arg-type]
+            for each, amount, terms in zip(
+                sides, amounts, ({}, {"rate": rate}, {"residue": True}), strict=True
+            )
+            if amount
+        ]
+        return lines[: pick([3] * 9 + [2])]
 
     def account(self) -> int:
         often = [1, 1, 2, 2, 2, 3, 3, 4, 5, 6]
@@ -361,6 +391,27 @@ def a_better_rate(it: Small) -> None:
     it.claim([sold, it.pay(it.dollars, it.eva, 6, terms=rate)])
 
 
+def a_residue_kept(it: Small) -> None:
+    """At 1/17 a peso buys 5 cents, for 85 centavos."""
+    sold = it.pay(it.ana, it.cash, 1_00, terms=Terms(entry=1))
+    rate = Terms(entry=1, rate=Rate(n=1, d=17))
+    it.claim([sold, it.pay(it.dollars, it.eva, 5, terms=rate)])
+
+
+def a_residue_made_up(it: Small) -> None:
+    sold = it.pay(it.ana, it.cash, 1_00, terms=Terms(entry=1))
+    bought = it.pay(it.dollars, it.eva, 5, terms=Terms(entry=1, rate=Rate(n=1, d=17)))
+    residue = it.pay(it.cash, it.ana, 16, terms=Terms(entry=1, residue=True))
+    it.claim([sold, bought, residue])
+
+
+def what_was_sold_taken_back_alone(it: Small) -> None:
+    sold = it.pay(it.ana, it.cash, 85, terms=Terms(entry=1))
+    bought = it.pay(it.dollars, it.eva, 5, terms=Terms(entry=1, rate=Rate(n=1, d=17)))
+    it.post([sold, bought])  # 4 and 5.
+    it.claim([it.act(Action.REVERSE, 4, it.cash, it.ana, 85)])
+
+
 def terms_that_do_not_go_together(it: Small) -> None:
     it.claim([it.pay(it.ana, it.shop, 1, terms=Terms(rest=it.bridge))])
 
@@ -456,6 +507,9 @@ def a_frozen_side_used(it: Small) -> None:
         (suspense_cleared_twice, "target_not_in_suspense at position 0"),
         (suspense_cleared_from_elsewhere, "target_differs at position 0"),
         (a_better_rate, "rate_differs at position 1"),
+        (a_residue_kept, "residue_differs at position 1"),
+        (a_residue_made_up, "residue_differs at position 2"),
+        (what_was_sold_taken_back_alone, "target_not_reversible at position 0"),
         (terms_that_do_not_go_together, "rest does not go with the other terms, or is missing"),
         (terms_that_ask_for_nothing, "terms does not go with the other terms, or is missing"),
         (expired_too_early, "against the rules: holds_not_due"),
@@ -598,8 +652,10 @@ def past_of(it: Building, wanted: set[int]) -> dict[int, Past]:
 
 def test_a_history_keeps_what_is_wanted_and_no_more() -> None:
     it = under_terms()
-    past = past_of(it, {2, 3, 12, 18, 99})
-    assert sorted(past) == [2, 3, 12, 18]
+    past = past_of(it, {2, 3, 12, 18, 21, 22, 99})
+    assert sorted(past) == [2, 3, 12, 18, 21, 22]
+    assert [(row.amount, row.kind) for row in past[22].beside] == [(96, "exchange")]
+    assert (past[21].is_beside, past[22].is_beside, past[22].taken) == (True, False, 2)
     assert (past[2].amount, past[2].taken, past[2].is_link) == (100_00, 100_00, False)
     assert past[3].phase == Phase.HELD
     assert (past[12].taken, past[12].is_link) == (0, True)
@@ -610,7 +666,7 @@ def test_a_history_keeps_what_is_wanted_and_no_more() -> None:
 
 
 def test_a_target_is_known_once_it_is_recorded_and_not_before() -> None:
-    it, history, book = under_terms(), History({2, 13, 18}), Book()
+    it, history, book = under_terms(), History({2, 13, 18, 22}), Book()
     known: dict[int, list[int]] = {}
     for each in it.recorded:
         _, posted = replay(book, each.leaf, each.body or None, past=history.past)
@@ -619,6 +675,7 @@ def test_a_target_is_known_once_it_is_recorded_and_not_before() -> None:
             history.add(each.body, posted)
     assert (known[1], known[3], known[13], known[14]) == ([], [2], [2], [2, 13])
     assert (known[18], known[19]) == ([2, 13], [2, 13, 18])
+    assert known[24] == [2, 13, 18, 22]
 
 
 @pytest.mark.parametrize("target", [5, 6, 2**53 - 1])
@@ -638,7 +695,7 @@ def test_only_reversals_ask_for_the_past(tmp_path: Path) -> None:
     it = under_terms()
     it.export(tmp_path / "journal")
     found = ExportDirectory(tmp_path / "journal").reversed_sequences(len(it.recorded))
-    assert found == {2, 18}
+    assert found == {2, 18, 22}
 
 
 @pytest.mark.parametrize("terms", [{}, {"entry": 77, "up_to": "credit", "rest": 9}])
@@ -685,6 +742,7 @@ def test_the_widest_lines_fit() -> None:
             rest=most,
             suspense=most,
             rate=Rate(n=most, d=most),
+            residue=True,
         ),
     )
     row = Beside(amount=most, credit_account=most, debit_account=most, kind="k" * 32)
@@ -694,7 +752,8 @@ def test_the_widest_lines_fit() -> None:
         amount=most,
         suspense="credit",
         flags=[*Flag],
-        beside=[row] * 8,
+        fraction=Fraction(n=most, d=most),
+        beside=[row] * BESIDE_MAX,
     )
     for line in (widest, outcome):
         assert len(encode_line(line)) + 1 <= LINE_MAX

@@ -57,7 +57,7 @@ def test_a_whole_export_is_verified_and_counted(good: Path) -> None:
     report = verify_export(good)
     assert report.ok, report.broken
     checked = report.checked
-    assert (checked.leaves, checked.currencies, checked.accounts) == (22, 3, 8)
+    assert (checked.leaves, checked.currencies, checked.accounts) == (23, 3, 8)
     assert (checked.batches, checked.signed_batches, checked.refused_batches) == (4, 1, 1)
     assert (checked.transfers, checked.refused_transfers) == (7, 2)
     assert (checked.snapshots, checked.references) == (2, 4)
@@ -115,9 +115,9 @@ def test_it_begins_with_the_checkpoint_somebody_kept(good: Path, size: int) -> N
 
 
 def test_a_shorter_journal_than_somebody_saw(good: Path) -> None:
-    place, reason = broken(verify_export(good, expect=(23, bytes(32))))
+    place, reason = broken(verify_export(good, expect=(24, bytes(32))))
     assert place == "checkpoint"
-    assert reason == "signs 22 leaves, 23 were expected at least"
+    assert reason == "signs 23 leaves, 24 were expected at least"
 
 
 def test_another_key_than_the_trusted_one(good: Path) -> None:
@@ -235,7 +235,7 @@ def test_leaves_reordered_under_an_honest_signature(good: Path, tmp_path: Path) 
     (tmp_path / "journal/checkpoint").write_bytes(signed)
     assert broken(verify_export(tmp_path / "journal")) == (
         "checkpoint",
-        "the 22 leaves have another root than the signed one",
+        "the 23 leaves have another root than the signed one",
     )
 
 
@@ -395,7 +395,7 @@ def the_note_of_another_batch(it: Building, ana: int, ben: int) -> None:
         credit_balance=[],
     )
     _, _, written = it.write([it.pay(ana, ben, 1)])
-    note = it.header(other, written, posted, b"", it.now, signed=True).note
+    note = it.header(other, written, posted, b"", it.now, signed_by="caja-1").note
     it.put(replace(leaf, signed=True, note=note, root=UNSET, key=UNSET), body)
 
 
@@ -411,7 +411,7 @@ def a_note_of_another_size(it: Building, ana: int, ben: int) -> None:
         debit_balance=[],
         credit_balance=[],
     )
-    leaf = it.header(batch, written, posted, b"", it.tick(), signed=True, count=2)
+    leaf = it.header(batch, written, posted, b"", it.tick(), signed_by="caja-1", count=2)
     it.put(replace(leaf, count=1), written.data)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import run
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.mutants import MUTANTS
 
 NOTICED = ("a decimal too many is taken", "small letters hide a person")
 FEW = ("tests/core/test_amounts.py", "tests/core/test_changes.py")

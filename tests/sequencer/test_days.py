@@ -24,9 +24,9 @@ from ledger.core.leaves import DayClosed
 from ledger.core.model import CurrencyKind, DaysBy, Late
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
+from ledger.sequencer.clock import business_day
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.loading import load
-from ledger.sequencer.writer import business_day
 from tests.sequencer.houses import OPERATOR, House, batch, furnish, pay
 
 DAY = timedelta(days=1)

@@ -388,7 +388,7 @@ async def audit(
         sums[row["debit_account"]] -= row["amount"]
         sums[row["credit_account"]] += row["amount"]
     assert [row["sequence"] for row in rows] == list(range(1, view.transfers + 1))
-    assert list(sums.values()) == book.balance[1:]
+    assert list(sums.values()) == book.balance[1:].tolist()
 
 
 def desk_dsn(store: PgStore) -> str:

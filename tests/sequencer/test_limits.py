@@ -10,6 +10,7 @@ from ledger.core.asked import (
     AskedAccount,
     AskedAct,
     AskedChange,
+    AskedCurrency,
     AskedEarned,
     AskedLedger,
     AskedLimits,
@@ -18,7 +19,7 @@ from ledger.core.asked import (
 )
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
-from ledger.core.model import Account, Action, Status
+from ledger.core.model import Account, Action, CurrencyKind, Status
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer
@@ -100,13 +101,17 @@ async def test_a_day_begins_where_the_ledger_is(
     async with house.serving() as desk:
         asked = AskedLedger(code="caja", name="Caja", time_zone=zone)
         await desk.open_ledger(asked, OPERATOR)
-        writer = desk.writer("caja")
-        begins, ends = writer.midnight(day), writer.midnight(day + timedelta(days=1))
+        decider = desk.writer("caja").decider
+        begins, ends = decider.midnight(day), decider.midnight(day + timedelta(days=1))
         assert begins == moment(first)
         assert ends - begins == hours * 3_600_000_000
+
+        def day_of(moment: int) -> date:
+            return decider._clock.day_of(moment, decider.book)
+
         for at, expected in ((begins - 1, day - timedelta(days=1)), (begins, day)):
-            assert writer._day_of(at) == expected
-            assert writer._day_of(at + ends - begins) == expected + timedelta(days=1)
+            assert day_of(at) == expected
+            assert day_of(at + ends - begins) == expected + timedelta(days=1)
 
 
 async def test_a_limit_for_some_days(house: House) -> None:
@@ -119,7 +124,7 @@ async def test_a_limit_for_some_days(house: House) -> None:
         before = (await desk.view("caja")).size
         await change(desk, "ana", lower_bound="-80.00", act=ACT, **days)
         assert (await desk.view("caja")).size == before, "asked again, planned once"
-        start = desk.writer("caja").midnight(TODAY + timedelta(days=1))
+        start = desk.writer("caja").decider.midnight(TODAY + timedelta(days=1))
         house.now = start - 100
         assert (await standing(desk, "ana")).account.lower == 0
         house.now = start
@@ -152,7 +157,7 @@ async def test_a_limit_from_now_on_holds_at_once(house: House) -> None:
         )
         with pytest.raises(MalformedRequest):
             await change(desk, "ana", lower_bound="-90.00", ends=date(9999, 12, 31))
-        house.now = desk.writer("caja").midnight(TODAY + timedelta(days=1)) - 100
+        house.now = desk.writer("caja").decider.midnight(TODAY + timedelta(days=1)) - 100
         assert (await standing(desk, "ana")).account.lower == -8_000
         house.now += 100
         assert (await standing(desk, "ana")).account.lower == 0
@@ -207,7 +212,7 @@ async def test_payment_limits_and_what_is_left(house: House) -> None:
     house.now = START + 100
     async with house.serving() as desk:
         assert (await standing(desk, "ana")).left == {"transfer": 3_000, "day": 2_001}
-        house.now = desk.writer("caja").midnight(TODAY + timedelta(days=1)) - 100
+        house.now = desk.writer("caja").decider.midnight(TODAY + timedelta(days=1)) - 100
         assert (await standing(desk, "ana")).left["day"] == 2_001
         house.now += 100
         assert (await standing(desk, "ana")).left["day"] == 5_000
@@ -282,6 +287,19 @@ async def test_what_keeps_an_account_from_closing(house: House) -> None:
         assert await refused(desk, "ana", status=Status.CLOSED, remaining_to="eva") == (
             "exceeds_payment_limit"
         )
+
+
+async def test_what_an_account_has_goes_to_none_of_another_currency(house: House) -> None:
+    """Whether it has something or owes it."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        hours = AskedCurrency(code="HRS", kind=CurrencyKind.TIME, scale=0)
+        assert await desk.add_currency("caja", hours, OPERATOR) is None
+        await desk.open_accounts("caja", [AskedAccount(code="h", currency="HRS")], OPERATOR)
+        await desk.post("caja", batch(1, pay("ben", "ana", "0.01")), OPERATOR)
+        for code in ("ana", "ben"):
+            what = {"status": Status.CLOSED, "remaining_to": "h", "act": ACT}
+            assert await refused(desk, code, **what) == "accounts_of_different_currencies"
 
 
 async def test_an_account_with_holds_is_not_closed(house: House) -> None:

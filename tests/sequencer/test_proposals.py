@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
 from ledger.core.asked import AskedDecision, AskedKey, AskedPolicy, AskedWorkflow, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
 from ledger.core.leaves import (
     AnyLeaf,
@@ -18,6 +20,7 @@ from ledger.core.leaves import (
     BatchProposed,
     BatchRefused,
     ProposalDecided,
+    Reserved,
 )
 from ledger.core.model import Role
 from ledger.core.refusals import Refusal, RefusalCode
@@ -26,6 +29,8 @@ from ledger.journal.batches import read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import replay
 from ledger.journal.snapshots import chunks_of
+from ledger.memory.store import MemoryStore
+from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
 from tests.sequencer.test_writer import until
@@ -168,6 +173,81 @@ async def test_two_at_once_decide_once(house: House) -> None:
         assert await balance(desk, "eva") == 1000_00
 
 
+async def test_who_was_replaced_shows_no_receipt_that_it_cannot_prove(house: House) -> None:
+    """Said again to the old writer, which knows no proposal and has signed no such leaf."""
+    async with house.serving() as old:
+        await ruled(old)
+        async with house.serving(owner="second") as new:
+            await new.post("caja", LARGE, TELLER)
+            assert isinstance(await new.decide("caja", say("approved"), BOSS), Receipt)
+            with pytest.raises(StoreUnavailable):
+                await old.decide("caja", say("approved"), BOSS)
+
+
+@pytest.mark.parametrize("decision", ["approved", "declined"])
+@pytest.mark.parametrize("is_committing", [False, True])
+async def test_sent_again_while_it_is_decided(
+    house: House, decision: str, is_committing: bool
+) -> None:
+    """Nothing in the database says yet that its id is spent, and nothing waits any more."""
+    committing = asyncio.Event()
+
+    async def hesitate(_: int) -> None:
+        committing.set()
+        await asyncio.sleep(0)
+
+    store = MemoryStore(house.database, before_commit=hesitate)
+    async with house.serving(store) as desk:
+        await ruled(desk)
+        await desk.post("caja", LARGE, TELLER)
+        committing.clear()
+        said = asyncio.create_task(desk.decide("caja", say(decision), BOSS))
+        if is_committing:
+            await committing.wait()
+        other = batch(10, pay("ana", "eva", "1.00"))
+        again, another = await asyncio.gather(
+            desk.post("caja", LARGE, TELLER), desk.post("caja", other, TELLER)
+        )
+        ended = await said
+        assert isinstance(ended, Receipt | RefusedReceipt)
+        assert isinstance(again, Receipt | RefusedReceipt)
+        assert again.replayed
+        assert (again.leaf_index, again.leaf) == (ended.leaf_index, ended.leaf)
+        assert another == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        assert desk.writer("caja").stopped is None
+    assert sum(isinstance(leaf, BatchProposed) for leaf in leaves(house)) == 1
+
+
+async def test_sent_again_while_its_end_is_signed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the database then; nobody takes it for another writer's, and reads all anew."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        await desk.post("caja", LARGE, TELLER)
+        writer, epoch = desk.writer("caja"), house.database.ledgers[1].head.epoch
+        sign, signing, go = writer.signed.sign, asyncio.Event(), asyncio.Event()
+
+        async def slowly(*args: Any) -> None:
+            signing.set()
+            await go.wait()
+            await sign(*args)
+
+        monkeypatch.setattr(writer.signed, "sign", slowly)
+        monkeypatch.setattr(writer_module, "AHEAD_MIN", 0)  # Or it waits for the commit.
+        said = asyncio.create_task(desk.decide("caja", say("approved"), BOSS))
+        await signing.wait()
+        again = asyncio.create_task(desk.post("caja", LARGE, TELLER))
+        await until(lambda: writer.decider.open.answers != [])
+        assert not again.done()
+        go.set()
+        receipt, first = await again, await said
+        assert isinstance(receipt, Receipt)
+        assert isinstance(first, Receipt)
+        assert (receipt.leaf, receipt.replayed) == (first.leaf, True)
+        assert house.database.ledgers[1].head.epoch == epoch
+
+
 @pytest.mark.parametrize("decision", ["declined", "cancelled"])
 async def test_what_comes_to_nothing_spends_its_id(house: House, decision: str) -> None:
     async with house.serving() as desk:
@@ -235,10 +315,27 @@ async def test_the_same_under_another_id_does_not_wait_twice(house: House) -> No
 async def test_what_is_kept_back_must_be_there(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)
-        refusal = await desk.post("caja", batch(11, pay("ana", "eva", "5000.01")), TELLER)
-        assert isinstance(refusal, Refusal)
-        assert (refusal.code, refusal.available) == ("exceeds_credit_limit", 5000_00)
+        asked = batch(11, pay("ana", "eva", "5000.01"))
+        refused = await desk.post("caja", asked, TELLER)
+        assert isinstance(refused, RefusedReceipt)
+        assert (refused.leaf.code, refused.leaf.available) == ("exceeds_credit_limit", "500000")
         assert house.database.ledgers[1].proposals == {}
+        # Who was told so and gave up is not surprised by a late duplicate.
+        await desk.post("caja", batch(12, pay("cash", "ana", "900.00")), TELLER)
+        assert await desk.post("caja", asked, TELLER) == replace(refused, replayed=True)
+
+
+async def test_what_can_never_be_is_not_kept_back(house: House) -> None:
+    """Alone in its batch it is refused at once; in an `each` batch it waits with the others."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        asked = batch(11, pay("ana", "eva", "1000.00"), pay("ana", "ana", "7.00"), mode="each")
+        waits = await desk.post("caja", asked, TELLER)
+        assert isinstance(waits, ProposalReceipt)
+        assert waits.leaf.holds == [Reserved(amount=1000_00, credit_account=4, debit_account=2)]
+        ended = await desk.decide("caja", say("approved", 11), BOSS)
+        assert isinstance(ended, Receipt)
+        assert [refusal.code for refusal in ended.posted.refused] == ["accounts_must_differ"]
 
 
 async def test_an_approved_batch_may_still_be_refused(house: House) -> None:
@@ -298,11 +395,33 @@ async def test_a_dry_run_says_what_posting_would_do(house: House) -> None:
         assert refusal == Refusal(code=RefusalCode.APPROVAL_NEEDED)
         await desk.post("caja", LARGE, TELLER)
         size = house.database.ledgers[1].head.size
-        await desk.decide("caja", say("approved"), BOSS, dry_run=True)
+        again = await desk.post("caja", LARGE, TELLER, dry_run=True)
+        assert isinstance(again, ProposalReceipt)  # It waits already.
+        assert again.replayed
+        other = replace(LARGE, transfers=[pay("cash", "ana", "9999.99")])
+        spent = await desk.post("caja", other, TELLER, dry_run=True)
+        assert spent == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        posted = await desk.decide("caja", say("approved"), BOSS, dry_run=True)
+        assert isinstance(posted, Posted)
         await desk.decide("caja", say("declined"), BOSS, dry_run=True)
         no = await desk.decide("caja", say("approved"), TELLER, dry_run=True)
         assert no == Refusal(code=RefusalCode.APPROVER_IS_MAKER)
         assert house.database.ledgers[1].head.size == size
+
+
+async def test_a_dry_run_knows_what_the_batch_keeps_back_itself(house: House) -> None:
+    async with house.serving() as desk:
+        await ruled(desk)
+        await desk.post("caja", batch(10, pay("ana", "eva", "5000.00")), TELLER)
+        live = await desk.read("caja", snapshot_of)
+        tried = await desk.decide("caja", say("approved"), BOSS, dry_run=True)
+        assert isinstance(tried, Posted)
+        assert tried.debit_balance == [0]
+        assert await desk.read("caja", snapshot_of) == live
+        assert await available(desk, "ana") == 0
+        done = await desk.decide("caja", say("approved"), BOSS)
+        assert isinstance(done, Receipt)
+        assert done.posted == tried
 
 
 # ---- payments by workflows
@@ -348,6 +467,18 @@ async def test_who_is_whitelisted_is_paid_at_once(house: House) -> None:
         later = await desk.pay("caja", batch(22, pay("ana", "eva", "1.00")), "bill", EVA)
         assert isinstance(later, ProposalReceipt)
     house.book()
+
+
+async def test_a_whitelist_accepts_nothing_that_nobody_need_accept(house: House) -> None:
+    """A payment that a third party started, and that only must be approved."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        for pair in (("ana", "eva"), ("eva", "ana")):
+            assert await desk.set_whitelist("caja", *pair, True, OPERATOR) is None
+        asked = batch(20, pay("ana", "eva", "1000.00"))
+        waits = await desk.pay("caja", asked, "third_party", TELLER)
+        assert isinstance(waits, ProposalReceipt)
+        assert isinstance(await desk.decide("caja", say("approved", 20), BOSS), Receipt)
 
 
 async def test_nobody_need_accept_what_a_third_party_starts(house: House) -> None:

@@ -32,7 +32,7 @@ from ledger.journal.notes import parse_vkey
 from ledger.journal.proofs import parse_proof, verify_proof
 from ledger.journal.replay import replay
 from ledger.memory.store import MemoryStore
-from ledger.sequencer import snapshotting
+from ledger.sequencer import deciding, snapshotting
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.loading import _restore, load
@@ -48,7 +48,7 @@ PROMPT_S = 5.0
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house where whatever comes is decided ahead, however little it is."""
-    monkeypatch.setattr(writer_module, "AHEAD_MIN", 0, raising=False)
+    monkeypatch.setattr(writer_module, "AHEAD_MIN", 0)
     return House(tmp_path / "notary")
 
 
@@ -202,7 +202,9 @@ async def test_a_malformed_batch_under_a_spent_id_costs_nothing(house: House) ->
         assert house.database.ledgers[1].head.epoch == epoch, "the ledger was read again"
 
 
-async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> None:
+async def test_nothing_recorded_is_said_only_where_it_is_sure(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     """The group on its way may be recorded when the database goes; the next one is not."""
     store = HeldStore(house)
     async with house.serving(store) as desk:
@@ -216,8 +218,8 @@ async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> N
             desk.post("caja", batch(2, pay("cash", "ana", "1.00")), OPERATOR)
         )
         await until(lambda: desk.facts("caja").balance[2] == 200)
-        store.fail_next_commit(after=OutcomeUnknown("cut"))
-        store.lookup_fault = StoreUnavailable("cut")  # Whichever is noticed first.
+        store.fail_next_commit(after=OutcomeUnknown("the answer"))
+        store.lookup_fault = StoreUnavailable("the look-up")  # Whichever is noticed first.
         third = asyncio.create_task(
             desk.post("caja", batch(3, pay("cash", "ana", "1.00")), OPERATOR)
         )
@@ -232,6 +234,9 @@ async def test_nothing_recorded_is_said_only_where_it_is_sure(house: House) -> N
             StoreUnavailable,
         ]
         house.database.is_down, store.lookup_fault = False, None
+    told = " ".join(str(vars(record).get("why")) for record in caplog.records)
+    assert "the answer" in told, "what came of the commit is lost"
+    assert "the look-up" in told
 
 
 async def test_recorded_but_not_signed_is_not_called_unrecorded(house: House) -> None:
@@ -332,7 +337,7 @@ async def test_a_clock_that_is_set_back_stops_nobody(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refusals are rationed by time; an hour less of it must not be paid back first."""
-    monkeypatch.setattr(writer_module, "REFUSED_BURST", 3)
+    monkeypatch.setattr(deciding, "REFUSED_BURST", 3)
     async with house.serving() as desk:
         await furnish(desk)
         house.database.now_us = lambda: house.now + 3_600_000_000
@@ -423,7 +428,7 @@ async def test_a_group_is_bounded_also_in_leaves(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thousands of accounts from each of many callers are not one transaction."""
-    monkeypatch.setattr(writer_module, "GROUP_LEAVES_MAX", 10)
+    monkeypatch.setattr(deciding, "GROUP_LEAVES_MAX", 10)
     store = HeldStore(house)
     async with house.serving(store) as desk:
         await furnish(desk)
@@ -452,7 +457,7 @@ async def test_what_did_not_fit_a_group_that_failed_is_decided_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Put back for want of room, then put back with the group: still each once, in order."""
-    monkeypatch.setattr(writer_module, "GROUP_LEAVES_MAX", 6)
+    monkeypatch.setattr(deciding, "GROUP_LEAVES_MAX", 6)
     store = HeldStore(house)
     async with house.serving(store) as desk:
         await furnish(desk)
@@ -503,7 +508,7 @@ async def test_too_many_transfers_waiting_are_turned_away(
 ) -> None:
     """Batches are counted by what is in them; what is turned away can come again."""
     monkeypatch.setattr(writer_module, "QUEUE_TRANSFERS_MAX", 10)
-    monkeypatch.setattr(writer_module, "GROUP_TRANSFERS_MAX", 1)
+    monkeypatch.setattr(deciding, "GROUP_TRANSFERS_MAX", 1)
     store = HeldStore(house)
     async with house.serving(store) as desk:
         await furnish(desk)
@@ -527,7 +532,7 @@ async def test_references_on_their_way_are_forgotten_once_there(house: House) ->
         for number in range(1, 21):
             paid = pay("cash", "ana", "1.00", reference=f"R-{number}")
             await desk.post("caja", batch(number, paid, source="till"), OPERATOR)
-        assert len(desk.writer("caja")._used) <= 2
+        assert len(desk.writer("caja").decider._used) <= 2
 
 
 # ---- what mutations showed that nobody watched

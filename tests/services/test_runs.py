@@ -9,13 +9,14 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
+from msgspec import UNSET
 
 from ledger.core import rules
 from ledger.core.answered import PostOutcome, Receipt, RunReport
 from ledger.core.asked import AskedAccount, AskedBatch, AskedChange, AskedRun
 from ledger.core.faults import StoreUnavailable
 from ledger.core.leaves import SettingsChanged
-from ledger.core.model import DaysBy
+from ledger.core.model import DaysBy, Status
 from ledger.core.refusals import Refusal
 from ledger.core.rules import AskedDemurrage, AskedFee, AskedRate
 from ledger.memory.reads import MemoryReads
@@ -78,6 +79,22 @@ class Bank:
         )
         assert not isinstance(outcome, Refusal)
 
+    async def club(self) -> None:
+        """A fee of 30.00 a month of all members."""
+        asked = AskedFee(
+            amount="30.00",
+            currency="MXN",
+            kinds=["member"],
+            period="month",
+            treasury="oxi",
+            since=date(2023, 11, 1),
+            reason="assembly",
+        )
+        await self.desk.change_rule(
+            "caja",
+            lambda book, now: rules.set_fee(book, "club", asked, recorded_at=now, by="x"),
+        )
+
     def to(self, day: date) -> None:
         """Let the clock go to noon of a day."""
         noon = 18 * 3_600_000_000
@@ -101,6 +118,11 @@ async def furnished(house: House, sequencer: Sequencer) -> Bank:
     ]
     assert not isinstance(await sequencer.open_accounts("caja", accounts, OPERATOR), Refusal)
     return Bank(house, sequencer)
+
+
+async def open_account(bank: Bank, code: str, kind: str = "member") -> None:
+    asked = [AskedAccount(code=code, currency="MXN", kind=kind)]
+    assert not isinstance(await bank.desk.open_accounts("caja", asked, OPERATOR), Refusal)
 
 
 async def history(bank: Bank, seed: int, run_at: set[int]) -> tuple[int, dict[str, int]]:
@@ -211,10 +233,61 @@ async def test_a_run_cut_off_anywhere_goes_on(
     assert again.collected_now == "0.00"
 
 
+async def test_a_run_in_parts_goes_on_after_the_last(bank: Bank) -> None:
+    """The last part is not full: what is in it is charged like the others."""
+    await open_account(bank, "m7")
+    await bank.demurrage()
+    await bank.pay("cash", "m7", "105.00")
+    bank.to(date(2023, 12, 1))
+    done, after = [], {}
+    while after is not None:
+        report = await bank.run(ENDS[0], parts_max=2, **after)
+        done.append((report.done, report.parts, report.collected_now))
+        after = None if report.next is UNSET else {"after": report.next}
+    assert done == [(2, 5, "0.00"), (4, 5, "0.00"), (5, 5, "3.00")]
+
+
+async def test_what_a_run_could_not_collect_is_left_to_the_next_period(bank: Bank) -> None:
+    await bank.demurrage()
+    await bank.pay("cash", "m0", "105.00")
+    await bank.pay("cash", "eva", "105.00")  # In the same part.
+    await bank.pay("cash", "m1", "105.00")
+    bank.to(date(2023, 12, 1))
+    await bank.pay("m0", "cash", "125.00")
+    first = await bank.run(ENDS[0])
+    assert (first.collected, first.unpaid) == ("6.00", "3.00")
+    await bank.pay("cash", "m0", "100.00")
+    again = await bank.run(ENDS[0])
+    assert (again.collected, again.collected_now, again.unpaid) == ("6.00", "0.00", "3.00")
+
+
+async def test_owed_once_the_period_is_over(bank: Bank) -> None:
+    await bank.demurrage()
+    await bank.pay("cash", "m0", "105.00")
+    number = await bank.desk.read("caja", lambda book: book.numbers["m0"])
+    for day, owed in ((ENDS[0], 0), (date(2023, 12, 1), 3_00)):
+        bank.to(day)
+        assert await bank.runs.owed("caja", [number]) == {number: owed}
+
+
+async def test_all_is_spread_though_members_are_frozen_or_collect(bank: Bank) -> None:
+    """A share of theirs would be left over."""
+    await bank.demurrage(spread=True, account="m0")
+    await bank.pay("cash", "m1", "3005.00")
+    change = AskedChange(reason="test", status=Status.FROZEN)
+    await bank.desk.change_account("caja", "m2", change, OPERATOR)
+    bank.to(date(2023, 12, 1))
+    report = await bank.run(ENDS[0])
+    assert (report.collected, report.given) == ("90.00", "90.00")
+    after = await bank.balances()
+    assert (after["m0"], after["m2"], after["m3"]) == (0, 0, 10_00)  # Of nine.
+
+
 async def test_when_a_run_is_refused(bank: Bank) -> None:
     assert await bank.refused(ENDS[0]) == "demurrage_not_found"
     await bank.demurrage()
     assert await bank.refused(date(2023, 10, 31)) == "no_such_period"
+    assert await bank.refused(date(2023, 12, 15)) == "no_such_period"  # Within one.
     bank.to(ENDS[0])
     assert await bank.refused(ENDS[0]) == "period_not_over"
     bank.to(date(2023, 12, 1))
@@ -226,18 +299,9 @@ async def test_when_a_run_is_refused(bank: Bank) -> None:
 
 
 async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
-    asked = AskedFee(
-        amount="30.00",
-        currency="MXN",
-        kinds=["member"],
-        period="month",
-        treasury="oxi",
-        since=date(2023, 11, 1),
-        reason="assembly",
-    )
-    await bank.desk.change_rule(
-        "caja", lambda book, now: rules.set_fee(book, "club", asked, recorded_at=now, by="x")
-    )
+    await bank.club()
+    await open_account(bank, "fund", kind="fund")
+    await bank.pay("cash", "fund", "99.00")  # Who is no member.
 
     async def run() -> RunReport:
         run = AskedRun(period_end=ENDS[0])
@@ -257,3 +321,20 @@ async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
         "4.00",
         "126.00",
     )
+
+
+async def test_when_no_fee_is_charged(bank: Bank) -> None:
+    """Before the period has begun, and while a batch would be refused and spend its id."""
+    await bank.club()
+
+    async def refused(end: date) -> str:
+        outcome = await bank.runs.fee("caja", "club", AskedRun(period_end=end), OPERATOR)
+        assert isinstance(outcome, Refusal)
+        return outcome.code.value
+
+    assert await refused(ENDS[1]) == "period_not_begun"
+    line = {"by": "x", "days": DaysBy.COMMAND}
+    await bank.desk.change_rule(
+        "caja", lambda _, now: ([SettingsChanged(recorded_at=now, **line)], None)
+    )
+    assert await refused(ENDS[0]) == "no_day_open"

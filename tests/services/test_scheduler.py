@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
+from ledger.core import proposals
 from ledger.core.answered import Receipt
 from ledger.core.asked import AskedChange, AskedDecision, Caller
 from ledger.core.book import Book
@@ -29,8 +30,8 @@ from ledger.core.leaves import (
 )
 from ledger.core.model import DaysBy, Role, Status
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.rule_leaves import ApprovalRule, PolicySet, ScheduleSet
-from ledger.core.schedules import SCHEDULER
+from ledger.core.rule_leaves import ApprovalRule, PolicySet, Schedule, ScheduleSet
+from ledger.core.schedules import SCHEDULER, Standing
 from ledger.core.scheduling import (
     Agenda,
     AskedHolidays,
@@ -44,7 +45,7 @@ from ledger.core.scheduling import (
 )
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer
-from ledger.services.scheduler import CALLER, Scheduler, waves
+from ledger.services.scheduler import CALLER, POLL_S, WAVE_MAX, Scheduler, waves
 from tests.sequencer.houses import OPERATOR, START, House, balance, batch, furnish, pay
 
 ZONE = ZoneInfo("America/Mexico_City")
@@ -101,8 +102,10 @@ def at(house: House, day: date, minute: int = 360, more_us: int = 0) -> None:
 
 async def settle(desk: Sequencer, scheduler: Scheduler) -> None:
     """Turns until nothing is due."""
-    while await scheduler.turn("caja") == 0.0:
-        pass
+    for _ in range(200):
+        if await scheduler.turn("caja") > 0:
+            return
+    raise AssertionError("something is due, turn after turn")
 
 
 def leaves(house: House) -> list[AnyLeaf]:
@@ -337,6 +340,40 @@ async def test_cancelled_during_a_try_nothing_is_posted(house: House) -> None:
         assert len(own(house)) == 1
 
 
+async def test_a_clock_that_was_wrong_brings_nothing_about_too_early(house: House) -> None:
+    """Set right after the scheduler looked: the ledger's own time has the last word."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, "rent")
+        await plan(desk, "dues", miss_after_minutes=5)
+        at(house, TOMORROW, 370)
+        scheduler = scheduler_of(desk, house)
+        (missed, posted) = (await due_of(desk, house)).due
+        assert missed.line is not None
+        at(house, TOMORROW, 359)
+        await scheduler._attempt("caja", posted)
+        at(house, TOMORROW, 364)
+        await scheduler._attempt("caja", missed)
+        assert own(house) == []
+        assert not any(isinstance(leaf, Occurrence) for leaf in leaves(house))
+        await settle(desk, scheduler)
+    assert [outcomes(house.book(), code) for code in ("rent", "dues")] == [
+        [("2023-11-15", "posted", 1)]
+    ] * 2
+
+
+async def test_cancelled_while_it_is_noted_as_missed_nothing_is_noted(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, miss_after_minutes=1)
+        at(house, TOMORROW, 400)
+        due = await one_due(desk, house)
+        await cancel(desk)
+        await scheduler_of(desk, house)._attempt("caja", due)
+        assert not [leaf for leaf in leaves(house) if isinstance(leaf, Occurrence)]
+        assert await balance(desk, "ana") == 0  # And it goes on serving.
+
+
 async def test_changed_during_a_try_the_new_order_is_carried_out(house: House) -> None:
     async with house.serving() as desk:
         await furnish(desk)
@@ -409,6 +446,23 @@ async def test_a_date_that_others_must_approve_waits_for_them(house: House) -> N
     found = [outcome for _, outcome, _ in outcomes(house.book())]
     assert found == ["posted", "missed", "missed"][: len(found)]
     assert len(found) > 1
+
+
+async def test_what_cannot_be_kept_back_for_approval_ends_like_any_other(house: House) -> None:
+    """Tried again as the rule says, then over; and not offered every minute for ever."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        rule = ApprovalRule(approvals=1, expires_after=86_400, kinds=["rent"], hold=True)
+        policy = PolicySet(recorded_at=0, code="rents", by="x", reason="board", rule=rule)
+        await record(desk, policy)
+        await plan(desk, debit_account="eva", retries=1, retry_minutes=30)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        for _ in range(3):
+            await settle(desk, scheduler)
+            house.now += 31 * MINUTE
+    assert [leaf.code for leaf in own(house)] == ["exceeds_credit_limit"] * 2  # type: ignore[union-attr]
+    assert outcomes(house.book()) == [("2023-11-15", "refused", 2)]
 
 
 # ---- whatever fails
@@ -526,12 +580,15 @@ async def test_what_an_operator_watches(house: House, caplog: pytest.LogCaptureF
         at(house, TOMORROW, 361)
         with caplog.at_level("INFO", "ledger.services.scheduler"):
             scheduler = Scheduler(desk, registry=registry, clock=house.clock)
+            await scheduler.turn("caja")
+            assert registry.get_sample_value("ledger_schedules_due") == 2
             await settle(desk, scheduler)
     for outcome in ("posted", "refused"):
         labels = {"outcome": outcome}
         assert registry.get_sample_value("ledger_schedule_attempts_total", labels) == 1
     assert registry.get_sample_value("ledger_schedule_late_seconds_count") == 2
-    assert registry.get_sample_value("ledger_schedules_due", {"ledger": "caja"}) == 0
+    assert registry.get_sample_value("ledger_schedules_due") == 0
+    assert b"caja" not in generate_latest(registry), "anybody may read it, without a key"
     told = {(r.schedule, r.date, r.attempt) for r in caplog.records}  # type: ignore[attr-defined]
     assert told == {("rent", "2023-11-15", 1), ("fee", "2023-11-15", 1)}
 
@@ -556,6 +613,82 @@ async def test_bounded_at_once_and_one_of_an_account(house: House) -> None:
         assert few.next == house.now
 
 
+def a_due(code: str, debit: int, credit: int) -> Due:
+    schedule = Schedule(
+        amount=1,
+        at=0,
+        credit_account=credit,
+        debit_account=debit,
+        every="once",
+        first=TODAY,
+        kind="rent",
+    )
+    standing = Standing(leaf=1, by="x", schedule=schedule, number=0)
+    return Due(code=code, standing=standing, day=TODAY, date=TODAY, at=0)
+
+
+def test_a_wave_is_bounded_and_has_no_account_twice() -> None:
+    """Also where the account stands at its beginning; on either side."""
+    mixed = [a_due("a", 1, 2), a_due("b", 3, 4), a_due("c", 5, 1), a_due("d", 6, 7)]
+    assert [[due.code for due in wave] for wave in waves(mixed)] == [["a", "b"], ["c", "d"]]
+    many = [a_due(f"{i}", 2 * i, 2 * i + 1) for i in range(2 * WAVE_MAX + 1)]
+    assert [len(wave) for wave in waves(many)] == [WAVE_MAX, WAVE_MAX, 1]
+
+
+async def test_it_comes_again_when_the_next_is_due(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk)
+        at(house, TOMORROW, 360, -1_000_000)
+        assert 0.9 < await scheduler_of(desk, house).turn("caja") <= 1
+        at(house, TODAY)
+        assert await scheduler_of(desk, house).turn("caja") == POLL_S
+
+
+async def test_a_fault_ends_the_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its keeper waits longer after each, and asks nobody who is down all the time."""
+
+    async def down(*_: object, **__: object) -> None:
+        raise StoreUnavailable("cut")
+
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        monkeypatch.setattr(desk, "post", down)
+        with pytest.raises(StoreUnavailable):
+            await scheduler.turn("caja")
+        monkeypatch.undo()
+        await settle(desk, scheduler)
+        assert await balance(desk, "ana") == 500
+
+
+async def test_where_too_much_waits_for_approval_it_is_tried_a_minute_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = CollectorRegistry()
+    async with house.serving() as desk:
+        await furnish(desk)
+        rule = ApprovalRule(approvals=1, expires_after=86_400, kinds=["rent"])
+        policy = PolicySet(recorded_at=0, code="rents", by="x", reason="board", rule=rule)
+        await record(desk, policy)
+        await plan(desk)
+        at(house, TOMORROW)
+        scheduler = Scheduler(desk, registry=registry, clock=house.clock)
+        monkeypatch.setattr(proposals, "OPEN_MAX", 0)
+        await settle(desk, scheduler)
+        labels = {"outcome": "put_off"}
+        assert registry.get_sample_value("ledger_schedule_attempts_total", labels) == 1
+        monkeypatch.undo()
+        house.now += MINUTE // 2
+        await settle(desk, scheduler)
+        assert [leaf for leaf in leaves(house) if isinstance(leaf, BatchProposed)] == []
+        house.now += MINUTE // 2
+        await settle(desk, scheduler)
+        assert len([leaf for leaf in leaves(house) if isinstance(leaf, BatchProposed)]) == 1
+
+
 async def test_its_key_is_nobody_elses(house: House) -> None:
     assert CALLER.key == SCHEDULER
     assert "key-" not in SCHEDULER  # As all are called that are given.
@@ -568,9 +701,9 @@ async def test_a_refusal_of_the_precondition_leaves_no_trace(house: House) -> No
         size = house.database.ledgers[1].head.size
         no = Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
         asked = batch(1, pay("cash", "ana", "1.00"))
-        assert await desk.post("caja", asked, OPERATOR, unless=lambda _: no) == no
+        assert await desk.post("caja", asked, OPERATOR, unless=lambda _, __: no) == no
         assert house.database.ledgers[1].head.size == size
         assert isinstance(await desk.post("caja", asked, OPERATOR), Receipt)
-        receipt = await desk.post("caja", asked, OPERATOR, unless=lambda _: no)
+        receipt = await desk.post("caja", asked, OPERATOR, unless=lambda _, __: no)
         assert isinstance(receipt, Receipt)
         assert receipt.replayed

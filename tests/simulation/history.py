@@ -7,20 +7,42 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from ledger.core.asked import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
-from ledger.core.leaves import HoldsExpired
+from ledger.core.leaves import (
+    AnyLeaf,
+    BatchPosted,
+    BatchProposed,
+    BatchRefused,
+    DayClosed,
+    DisputeOverdue,
+    HoldsExpired,
+    Occurrence,
+    ProposalDecided,
+)
 from ledger.core.model import CurrencyKind, Nature
 from ledger.core.refusals import Refusal
+from ledger.core.schedules import SCHEDULER
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import History as Past
 from ledger.journal.replay import References, replay
-from ledger.sequencer import writer as writer_module
+from ledger.sequencer import deciding, writer
+from ledger.services import scheduler
+from tests.simulation.auditor.batches import not_recorded
+from tests.simulation.auditor.reads import listed
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.workload import OPERATOR, Client, Outbox, _post, set_levy, trouble
+from tests.simulation.troubles import trouble
+from tests.simulation.workload.batches import send
+from tests.simulation.workload.client import OPERATOR, Client, Outbox
+from tests.simulation.workload.levies import set_levy
+from tests.simulation.workload.limits import change_limits
+from tests.simulation.workload.policies import set_policy, set_workflow
+from tests.simulation.workload.reserves import set_reserve
+from tests.simulation.workload.schedules import keep_holidays, plan
+from tests.simulation.workload.themes import NAMES, commands
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
 
 CLIENTS = 4
@@ -30,8 +52,10 @@ ALARM_S = 3700  # After which time was asked for whatever it asks for.
 SOON_US = 1_000_000  # Until what is due is in the journal, at the latest.
 PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
 
-# Limits of the writer are sometimes so low that they are reached.
-LIMITS: dict[str, list[int]] = {
+CALM_POLL_S = 60.0  # Between looks at what is due of schedules.
+
+# Limits of writer and scheduler are sometimes so low that they are reached.
+LIMITS: dict[str, list[Any]] = {
     "GROUP_TRANSFERS_MAX": [1, 5, 16_380],
     "GROUP_LEAVES_MAX": [1, 3, 8_190],
     "AHEAD_MIN": [0, 8],
@@ -39,6 +63,9 @@ LIMITS: dict[str, list[int]] = {
     "QUEUE_TRANSFERS_MAX": [20, 262_080],
     "REFUSED_BURST": [2, 2_000, 2_000],
     "SNAPSHOT_WEIGHT": [30, 200, 1_000_000],
+    "TURN_MAX": [1, 3, 256],
+    "WAVE_MAX": [1, 64],
+    "FAULT_S": [(0.02, 0.1), (1.0, 2.0, 5.0, 15.0, 60.0)],
 }
 
 
@@ -56,16 +83,22 @@ class History(Struct):
 class Failed(AssertionError):
     """A history ended badly."""
 
-    def __init__(self, seed: int, steps: int, step: int, lines: list[str], why: str) -> None:
+    def __init__(
+        self, seed: int, steps: int, focus: str, step: int, lines: list[str], why: str
+    ) -> None:
         self.lines = lines
+        about = f" --focus {focus}" if focus else ""
         super().__init__(
             f"seed {seed}, step {step}: {why}\n"
-            f"to see it again: ./run simulate --seed {seed} --steps {steps}"
+            f"to see it again: ./run simulate --seed {seed} --steps {steps}{about}"
         )
 
 
-def run(seed: int, steps: int) -> History:
+def run(seed: int, steps: int, focus: str = "") -> History:
     """Live through a history.
+
+    Args:
+        focus: the theme that it is about; by default chance chooses it.
 
     Raises:
         Failed: the auditor, or anything else, found something wrong.
@@ -76,6 +109,7 @@ def run(seed: int, steps: int) -> History:
     async def begin() -> World:
         nonlocal world
         world = World(seed, steps)
+        world.focus = focus or world.random.choice(["", *NAMES])
         with _limits(world), _listening(world):
             await _live(world)
         return world
@@ -90,7 +124,7 @@ def run(seed: int, steps: int) -> History:
         step = world.step if world else 0
         found = (world.broken if world else None) or _first(error)
         why = f"{type(found).__name__}: {found}"
-        raise Failed(seed, steps, step + 1, lines, why) from found
+        raise Failed(seed, steps, focus, step + 1, lines, why) from found
     finally:
         if world is not None:
             world.close()
@@ -117,11 +151,12 @@ async def _live(world: World) -> None:
     await _furnish(world)
     rates = Rates.chosen(world.random)
     world.say(f"      roughness: {rates}")
+    world.say(f"      focus: {world.focus or 'none'}")
     world.rates = rates
     clients = [Client(world, f"client {n + 1}", outbox) for n in range(CLIENTS)]
     async with asyncio.TaskGroup() as group:
         for client in clients:
-            group.create_task(client.live())
+            group.create_task(client.live(commands(world.focus)))
         group.create_task(trouble(world))
     await _settle(world, outbox)
 
@@ -142,7 +177,8 @@ async def _furnish(world: World) -> None:
     for code, kind, scale in [
         ("MXN", CurrencyKind.NATIONAL, 2),
         ("HRS", CurrencyKind.MUTUAL_CREDIT, 0),
-    ][: chance.choice([1, 2, 2])]:
+        ("VAL", CurrencyKind.BACKED, 1),
+    ][: 3 if world.focus else chance.choice([1, 2, 3])]:
         currency = AskedCurrency(code=code, kind=kind, scale=scale)
         told = await process.ask(
             lambda currency=currency: desk.add_currency("caja", currency, OPERATOR)
@@ -152,10 +188,14 @@ async def _furnish(world: World) -> None:
             lambda code=code: desk.open_accounts("caja", _accounts(code), OPERATOR)
         )
         assert not isinstance(opened, Refusal)
-    if chance.random() < 0.4:  # Something is levied from the beginning.
-        client = Client(world, "the assembly", Outbox())
-        client.ledger = "caja"
-        await process.ask(partial(set_levy(client).ask, desk))
+    client = Client(world, "the assembly", Outbox())
+    client.ledger = "caja"
+    for decides in (
+        *(set_levy, set_reserve, change_limits, change_limits),
+        *(set_policy, set_workflow, plan, plan, keep_holidays),
+    ):
+        if chance.random() < 0.4:  # It is so from the beginning.
+            await process.ask(partial(decides(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
         assert not isinstance(
@@ -175,6 +215,16 @@ def _accounts(currency: str) -> list[AskedAccount]:
             AskedAccount(code="eva", currency="MXN"),
             AskedAccount(code="fund", currency="MXN", kind="treasury"),
             AskedAccount(code="bridge", currency="MXN", lower_bound="none"),
+            AskedAccount(code="loss", currency="MXN", kind="loss", lower_bound="none"),
+            AskedAccount(code="vault", currency="MXN", nature=Nature.DEBIT, kind="reserve"),
+        ]
+    if currency == "VAL":
+        return [
+            AskedAccount(code="v-mint", currency="VAL", lower_bound="none", kind="issuer"),
+            AskedAccount(code="v-ana", currency="VAL"),
+            AskedAccount(code="v-ben", currency="VAL", upper_bound="60"),
+            AskedAccount(code="v-eva", currency="VAL", lower_bound="-10"),
+            AskedAccount(code="v-box", currency="VAL", nature=Nature.DEBIT),
         ]
     return [
         AskedAccount(code="h-ana", currency="HRS", lower_bound="-100", upper_bound="100"),
@@ -183,6 +233,7 @@ def _accounts(currency: str) -> list[AskedAccount]:
         AskedAccount(code="stock", currency="HRS", nature=Nature.DEBIT, lower_bound="none"),
         AskedAccount(code="h-fund", currency="HRS", lower_bound="none"),
         AskedAccount(code="h-bridge", currency="HRS", lower_bound="none"),
+        AskedAccount(code="h-loss", currency="HRS", kind="loss", lower_bound="none"),
     ]
 
 
@@ -193,6 +244,10 @@ async def _settle(world: World, outbox: Outbox) -> None:
     """All is quiet. What is alive is what the journal amounts to; nothing is lost or double."""
     world.rates = Rates()
     world.database.is_down = False
+    world.poll_s, scheduler.FAULT_S = CALM_POLL_S, (1.0, CALM_POLL_S)  # Restored by _limits.
+    for process in world.processes:
+        if process.is_ready:
+            process.keep_schedules()
     await asyncio.sleep(QUIET_S)
     await _until_served(world)
     await asyncio.sleep(ALARM_S)
@@ -255,7 +310,7 @@ async def _send_late(world: World, outbox: Outbox) -> None:
     client.is_last = True
     for one in sent:
         for _ in range(PATIENCE):
-            request = _post(client, one, "repeats")
+            request = send(client, one, "repeats")
             try:
                 text = await client.attempt(request)
             except AssertionError as error:
@@ -276,7 +331,7 @@ async def _compare(world: World, process: Process, code: str) -> None:
     )
     ledger = next(kept for kept in world.database.ledgers.values() if kept.code == code)
     later = [decode_leaf(line) for line in ledger.lines[live[0] :]]
-    assert all(isinstance(leaf, HoldsExpired) for leaf in later), "somebody else wrote"
+    assert all(map(_is_own, later)), "somebody else wrote"
     book, references = Book(), References()
     history = Past(range(1, len(ledger.rows()) + 1))
     for index, line in enumerate(ledger.lines[: live[0]]):
@@ -289,17 +344,29 @@ async def _compare(world: World, process: Process, code: str) -> None:
     assert live[1] == list(book.state()), "replay differs from the live state"
 
 
+def _is_own(leaf: AnyLeaf) -> bool:
+    """Whether time asked for it, or a schedule, or it follows on what did."""
+    match leaf:
+        case HoldsExpired() | Occurrence() | ProposalDecided(by=UnsetType()) | BatchRefused():
+            return True
+        case DisputeOverdue() | DayClosed(by=UnsetType()):
+            return True
+        case BatchPosted() | BatchProposed():
+            return leaf.key == SCHEDULER
+    return False
+
+
 def _final(world: World, outbox: Outbox, process: Process) -> None:
     for code in process.desk.ledgers():
         books = world.auditor.books(code)
         sent = {one.asked.id for one in outbox.sent if one.ledger == code}
         books.final(process.desk.checkpoint(code), sent)
         ledger_id = next(n for n, kept in world.database.ledgers.items() if kept.code == code)
-        books.listed(world.database.ledgers[ledger_id].rows(), None, 0)
+        listed(books, world.database.ledgers[ledger_id].rows(), None, 0)
         for one in sent:
             is_perhaps = one in outbox.perhaps_recorded
             if not is_perhaps:
-                books.not_recorded(one)
+                not_recorded(books, one)
 
 
 # ---- around it
@@ -307,18 +374,18 @@ def _final(world: World, outbox: Outbox, process: Process) -> None:
 
 @contextmanager
 def _limits(world: World) -> Iterator[None]:
-    """The writer's limits as this history has them."""
-    before: dict[str, Any] = {}
+    """The limits as this history has them."""
+    before: list[tuple[Any, str, Any]] = []
     for name, values in LIMITS.items():
         value = world.random.choice(values)
-        if hasattr(writer_module, name):
-            before[name] = getattr(writer_module, name)
-            setattr(writer_module, name, value)
+        modules = [one for one in (deciding, writer, scheduler) if hasattr(one, name)]
+        before.append((modules[0], name, getattr(modules[0], name)))
+        setattr(modules[0], name, value)
     try:
         yield
     finally:
-        for name, value in before.items():
-            setattr(writer_module, name, value)
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 class _Listener(logging.Handler):
@@ -330,7 +397,8 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, OSError):
+        is_own = record.name == scheduler.__name__  # What it made up itself is malformed.
+        if is_own or (error is not None and not isinstance(error, OSError)):
             self._world.complaints.append(f"{record.getMessage()} {error!r}")
 
 

@@ -18,6 +18,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from prometheus_client import CollectorRegistry
+
 from ledger.core.asked import Caller
 from ledger.core.faults import LedgerFault, OutcomeUnknown, StoreUnavailable
 from ledger.core.store import Group, Head
@@ -28,13 +30,17 @@ from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
-from tests.simulation.auditor import Auditor, Broken
+from ledger.services.scheduler import Scheduler
+from tests.simulation.auditor.auditor import Auditor
+from tests.simulation.auditor.forms import Broken
+from tests.simulation.auditor.reads import lives
 from tests.simulation.loop import AtOnce, Life
 
 T = TypeVar("T")
 
 START = 1_700_000_000_000_000  # Microseconds since 1970.
 ORIGIN = "example.org"
+POLL_S = 0.1
 ATTEMPTS_MAX = 200  # To start a process; after that something is wrong with the world.
 
 
@@ -88,6 +94,7 @@ class World:
         self.step = 0  # The last one that is over.
         self.begun = 0
         self.rates = Rates()  # Until everything is furnished.
+        self.focus = ""  # The theme that is asked for most.
         self.history: list[str] = []
         self.faults: Counter[str] = Counter()
         self.answered: dict[str, None] = {}  # Commands.
@@ -95,6 +102,7 @@ class World:
         self.broken: Broken | None = None  # What was found inside a process.
         self.skew = 0  # Of the whole world's clocks, in microseconds, as those below.
         self.database_skew = 0
+        self.poll_s = POLL_S  # Between looks at what is due of schedules.
         self.skews = {0: None}  # Those that any process's clock ever had, beside this.
         self.database = MemoryDatabase(now_us=self.database_now)
         self.auditor = Auditor(self.database)
@@ -136,7 +144,7 @@ class World:
             books = self.auditor.books(code)
             book = process.desk.facts(code)
             if books.is_at(book.size) and process.desk.writer(code).stopped is None:
-                books.lives(book)
+                lives(books, book)
 
     # ---- time
 
@@ -200,11 +208,12 @@ class World:
             await asyncio.sleep(self.random.random())
         else:
             process.is_ready = True
+            process.keep_schedules()
 
     async def close_process(self, process: "Process") -> None:
         """A graceful stop, after which nothing may be left."""
         try:
-            await process.ask(process.desk.close)
+            await process.ask(process.stop)
             for _ in range(ATTEMPTS_MAX):
                 if not process.requests:
                     break
@@ -262,15 +271,39 @@ class Process(Life):
         self.requests: dict[asyncio.Task[None], None] = {}  # Also of those who gave up.
         self.store = SimulatedStore(self)
         self.keys = SimulatedKeys(self)
+        self.scheduling: asyncio.Task[None] | None = None
         self.desk = Sequencer(
             self.store,
             SimulatedNotary(self),
             origin=ORIGIN,
             owner=f"process {number}",
-            clock=lambda: world.now() + self.skew,
+            clock=self.clock,
             chance=world.random.randbytes,
             snapshotter=Snapshotter(AtOnce()),
         )
+
+    def clock(self) -> int:
+        """Microseconds since 1970, as this process has it."""
+        return self.world.now() + self.skew
+
+    def keep_schedules(self) -> None:
+        """Post what is due of schedules from now on, beside all else."""
+        scheduler = Scheduler(
+            self.desk,
+            registry=CollectorRegistry(),
+            clock=self.clock,
+            poll_s=self.world.poll_s,
+        )
+        if self.scheduling is not None:
+            self.scheduling.cancel()
+        self.scheduling = self.begin(scheduler.run())
+
+    async def stop(self) -> None:
+        """What runs beside the desk first, as the service does it."""
+        if self.scheduling is not None:
+            self.scheduling.cancel()
+            await asyncio.gather(self.scheduling, return_exceptions=True)
+        await self.desk.close()
 
     @property
     def is_troubled(self) -> bool:

@@ -18,6 +18,7 @@ from ledger.core.leaves import (
 )
 from ledger.core.lines import RULES, Manifest, Terms, Transfer
 from ledger.core.model import CurrencyKind, Mode, Nature
+from ledger.core.resolutions import resolutions_of
 from ledger.core.store import Group, Head, NewBatch, NewTile
 from ledger.core.terms import NO_PAST, Past, links_of
 from ledger.journal.batches import write_body, write_outcomes
@@ -83,14 +84,14 @@ class Scribe:
         self.leaves.append(encode_line(leaf))
         return len(self.leaves) - 1
 
-    def open_accounts(self, count: int) -> None:
+    def open_accounts(self, count: int, currency: str = "MXN") -> None:
         for _ in range(count):
             number = self.book.accounts + 1
             leaf = AccountOpened(
                 recorded_at=self.now,
                 number=number,
                 code=f"m-{number}",
-                currency="MXN",
+                currency=currency,
                 nature=Nature.CREDIT,
                 kind="member",
                 holder=number.to_bytes(16, "big"),
@@ -154,6 +155,7 @@ class Scribe:
             else (),
             details=details,
             links=links_of(transfers, posted),
+            resolutions=resolutions_of(transfers, posted),
         )
         self._batches.append(new)
         return new

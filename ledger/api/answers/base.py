@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
+from ledger.core.lines import Fraction
 from ledger.core.model import Phase
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,6 +58,20 @@ class Faces(dict[int, Face]):
             book.codes[number], currency, book.sign_of(number), book.scales[currency]
         )
         return face
+
+
+class FractionAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """What no minor unit is, exactly: n/d of one, in lowest terms."""
+
+    n: int
+    d: int
+
+
+def fraction_answer(fraction: Fraction | UnsetType | None) -> FractionAnswer | UnsetType:
+    """What an outcome or a note says of it, where it says anything."""
+    if fraction is UNSET or fraction is None:
+        return UNSET
+    return FractionAnswer(n=fraction.n, d=fraction.d)
 
 
 def show_time(micros: int) -> str:

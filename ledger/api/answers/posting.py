@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ledger.api.answers.base import Answer, PhaseName
+from ledger.api.answers.base import Answer, FractionAnswer, PhaseName
 from ledger.core.model import Flag, Mode, OneSide
 
 
@@ -16,6 +16,7 @@ class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
     debit_account: str
     credit_account: str
     amount: str
+    currency: str
     kind: str
     debit_balance: str | UnsetType = UNSET
     credit_balance: str | UnsetType = UNSET
@@ -43,6 +44,7 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
     amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
     suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    fraction: FractionAnswer | UnsetType = UNSET  # Of what was bought, and is not given.
     business_date: date | UnsetType = UNSET  # Where its own day was closed.
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET

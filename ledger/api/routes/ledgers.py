@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.api import accounts
+from ledger.api import accounts, posters
 from ledger.api.answers.books import (
     CurrenciesPage,
     CurrencyAnswer,
@@ -14,6 +14,7 @@ from ledger.api.answers.books import (
 from ledger.api.auth import EVERYBODY, OPERATORS, READERS
 from ledger.api.queries import WriteQuery
 from ledger.api.routes.route import L, Route
+from ledger.api.wire import PosterKeyRequest
 from ledger.core.asked import AskedCurrency, AskedKey, AskedLedger
 
 CURRENCIES: Final[tuple[Route, ...]] = (
@@ -75,6 +76,42 @@ ROUTES: Final[tuple[Route, ...]] = (
         "keys",
         "Revoke a key",
         "Revocar una llave",
+        None,
+        OPERATORS,
+        WriteQuery,
+        status=204,
+    ),
+    Route(
+        "POST",
+        f"{L}/posters/{{poster}}/keys",
+        posters.post_poster_key,
+        "keys",
+        "Register the key with which a poster signs its batches",
+        "Registrar la llave con la que un remitente firma sus lotes",
+        posters.PosterKeySaid,
+        OPERATORS,
+        WriteQuery,
+        (PosterKeyRequest,),
+        201,
+        {"public_key": "sucursal-norte+6874cd28+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"},
+    ),
+    Route(
+        "GET",
+        f"{L}/posters/keys",
+        posters.get_poster_keys,
+        "keys",
+        "List the keys with which posters sign",
+        "Listar las llaves con las que firman los remitentes",
+        posters.PosterKeysAnswer,
+        READERS,
+    ),
+    Route(
+        "DELETE",
+        f"{L}/posters/{{poster}}/keys/{{key}}",
+        posters.delete_poster_key,
+        "keys",
+        "Revoke a poster's key",
+        "Revocar la llave de un remitente",
         None,
         OPERATORS,
         WriteQuery,

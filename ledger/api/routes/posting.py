@@ -58,6 +58,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "control_sums": {"MXN": "250.00"},
             "transfers": [_TRANSFER],
         },
+        takes_lines=True,
     ),
     Route(
         "GET",

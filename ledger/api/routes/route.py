@@ -41,6 +41,7 @@ class Route:
     status: int = 200
     example: object = None
     sample: str = ""  # A query worth trying.
+    takes_lines: bool = False  # Besides JSON, by the signed door (api/lines.py).
 
     @property
     def template(self) -> str:

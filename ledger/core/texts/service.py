@@ -183,6 +183,28 @@ TEXTS: Final[dict[str, Texts]] = {
             "No proposal of that id is open; if it was decided, look for the batch of that id.",
         ),
     ),
+    "poster_key_used": (
+        Text(
+            "Esa llave ya se usó",
+            "Esa llave de firma ya fue de un remitente y no puede volver a registrarse. Haga "
+            "una llave nueva.",
+        ),
+        Text(
+            "Essa chave já foi usada",
+            "Essa chave de assinatura já foi de um remetente e não pode ser registrada de "
+            "novo. Faça uma chave nova.",
+        ),
+        Text(
+            "That key was used before",
+            "That signing key was a poster's before and cannot be registered again. Make a new "
+            "key.",
+        ),
+    ),
+    "poster_key_not_found": (
+        Text("No existe esa llave", "El remitente no ha registrado esa llave de firma."),
+        Text("Essa chave não existe", "O remetente não registrou essa chave de assinatura."),
+        Text("No such key", "The poster has no such signing key registered."),
+    ),
     "key_not_found": (
         Text("No existe esa llave", "El libro no tiene una llave vigente con ese nombre."),
         Text("Essa chave não existe", "O livro não tem uma chave válida com esse nome."),

@@ -28,6 +28,40 @@ TEXTS: Final[dict[str, Texts]] = {
             "this is a new one, send it with a new id.",
         ),
     ),
+    "signature_missing": (
+        Text(
+            "Falta la firma",
+            "Este remitente firma sus lotes, y este no viene firmado. Envíelo firmado; nada se "
+            "registró.",
+        ),
+        Text(
+            "Falta a assinatura",
+            "Este remetente assina seus lotes, e este não vem assinado. Envie-o assinado; nada "
+            "foi registrado.",
+        ),
+        Text(
+            "The signature is missing",
+            "This poster signs its batches, and this one is not signed. Send it signed; "
+            "nothing was recorded.",
+        ),
+    ),
+    "signature_not_accepted": (
+        Text(
+            "La firma no vale",
+            "La firma no es de una llave registrada de este remitente, o no es de este lote. "
+            "Nada se registró.",
+        ),
+        Text(
+            "A assinatura não vale",
+            "A assinatura não é de uma chave registrada deste remetente, ou não é deste lote. "
+            "Nada foi registrado.",
+        ),
+        Text(
+            "The signature is not accepted",
+            "The signature is by no registered key of this poster, or over another batch. "
+            "Nothing was recorded.",
+        ),
+    ),
     "batch_expired": (
         Text("El lote venció", "El lote llegó después de la hora hasta la que valía."),
         Text("O lote venceu", "O lote chegou depois da hora até a qual valia."),
@@ -217,17 +251,20 @@ TEXTS: Final[dict[str, Texts]] = {
         Text(
             "Ese movimiento no se reversa",
             "Una retención se libera y una partida en la cuenta puente se depura; un reverso "
-            "no se reversa: registre un movimiento nuevo.",
+            "no se reversa: registre un movimiento nuevo. Un cargo se reversa con el "
+            "movimiento que lo causó, y un cambio de moneda con lo que se compró.",
         ),
         Text(
             "Esse movimento não se estorna",
             "Uma retenção se libera e uma partida na conta transitória se regulariza; um "
-            "estorno não se estorna: registre um movimento novo.",
+            "estorno não se estorna: registre um movimento novo. Uma taxa se estorna com o "
+            "movimento que a causou, e um câmbio com o que se comprou.",
         ),
         Text(
             "That transfer is not reversed",
             "A hold is voided and an item in suspense is cleared; a reversal is not reversed: "
-            "post a new transfer.",
+            "post a new transfer. A levy is taken back with the transfer it was on, and an "
+            "exchange with what was bought.",
         ),
     ),
     "target_not_in_suspense": (
@@ -297,6 +334,30 @@ TEXTS: Final[dict[str, Texts]] = {
             "The amount is not at the rate",
             "The amount is not that of the transfer before it at the rate given, rounded down.",
             "At the rate given, rounded down, it is {available} {currency}.",
+        ),
+    ),
+    "residue_differs": (
+        Text(
+            "Falta el residuo del cambio",
+            "Lo que no alcanza a comprar nada se registra aparte, en el movimiento que sigue "
+            "al del tipo de cambio, en la misma póliza.",
+            "De lo entregado, {available} {currency} no compran nada: regréselos desde "
+            "{account}, o mándelos a otra cuenta, en el movimiento que sigue al del tipo de "
+            "cambio.",
+        ),
+        Text(
+            "Falta o resíduo do câmbio",
+            "O que não chega a comprar nada se registra à parte, no movimento que segue ao da "
+            "taxa de câmbio, no mesmo lançamento.",
+            "Do que foi entregue, {available} {currency} não compram nada: devolva-os a partir "
+            "de {account}, ou mande-os a outra conta, no movimento que segue ao da taxa.",
+        ),
+        Text(
+            "The residue of the exchange is missing",
+            "What buys nothing is booked by itself, in the transfer after that with the rate, "
+            "in the same entry.",
+            "Of what is sold {available} {currency} buy nothing: give them back from "
+            "{account}, or book them elsewhere, in the transfer after that with the rate.",
         ),
     ),
     "debit_account_closed": (
