@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tests.core.plain.nouns import Batch, Leaf, Line, No
+from tests.core.plain.nouns import Batch, Leaf, Line, No, day_in_utc, moment_here
 
 if TYPE_CHECKING:
     from tests.core.plain.ledger import Plain
@@ -133,13 +133,27 @@ class Agreements:
         }
 
     def disputes(self) -> dict[int, Leaf]:
+        """The lines of those that are open; with `overdue` the moment when that was said."""
         found: dict[int, Leaf] = {}
         for line in self.plain.journal if self.plain.lines["dispute"] else ():
-            if line["line"] == "dispute":
-                found[line["target"]] = line
-            if line["line"] == "dispute_ended":
-                del found[line["target"]]
+            match line["line"]:
+                case "dispute":
+                    found[line["target"]] = line
+                case "dispute_overdue":
+                    late = {"overdue": line["recorded_at"]}
+                    found[line["target"]] = found[line["target"]] | late
+                case "dispute_ended":
+                    del found[line["target"]]
         return dict(sorted(found.items()))
+
+    def late_disputes(self) -> list[int]:
+        """Those of which the clock should have said by now that they are overdue."""
+        return [
+            target
+            for target, line in self.disputes().items()
+            if "due" in line and "overdue" not in line
+            if moment_here(line["due"], 1440) <= self.plain.now
+        ]
 
     # ---- rules of approval
 
@@ -239,8 +253,7 @@ class Agreements:
                 yield No("workflow_not_possible")
             if line["count"] != 1 or len(parties) != 2:
                 yield No("workflow_not_possible")
-        if any(code not in self.plain.accounts for code in parties):
-            yield No("account_not_found")
+        yield from self.plain.against_naming(*parties)
         if line.get("approvals", 0) == 0 and "accepts" not in line:
             yield No("decision_not_needed")
         if "accepts" in line and "workflow" not in line:
@@ -312,11 +325,23 @@ class Agreements:
             yield No("dispute_open")
 
     def against_ending(self, line: Leaf) -> Iterator[No]:
-        if line["target"] not in self.disputes():
+        there = self.disputes().get(line["target"], {"place": None})
+        if line["opened"] != there["place"]:
             yield No("dispute_not_open")
         linked = line.get("linked")
         if linked is not None and not line["target"] < linked <= len(self.plain.rows):
             yield No("target_not_found")
+
+    def against_being_late(self, line: Leaf) -> Iterator[No]:
+        there = self.disputes().get(line["target"])
+        if there is None:
+            yield No("dispute_not_open")
+        elif (
+            "overdue" in there
+            or "due" not in there
+            or there["due"] > day_in_utc(self.plain.now)
+        ):
+            yield No("dispute_not_due")
 
     # ---- what time asks for
 

@@ -89,6 +89,21 @@ class Charges:
                 return str(line["rule"]["account"])
         return ""
 
+    def accounts_in_use(self) -> list[str]:
+        """Those that rules name."""
+        in_force = [
+            c for c in self.plain.currencies if (self.demurrage(c) or [(0, None)])[-1][1]
+        ]
+        return [
+            *(rule["treasury"] for rule in (*self.levies().values(), *self.fees().values())),
+            *(self.collecting(currency) for currency in in_force),
+            *(
+                rule[name]
+                for rule in self.reserves().values()
+                for name in ("issuer", "reserve")
+            ),
+        ]
+
     # ---- levies
 
     def owed_on(self, kind: str, debit: str, credit: str, amount: int) -> list[Beside]:
@@ -102,15 +117,34 @@ class Charges:
                 owed.append((code, payer, treasury, levied(levy, amount)))
         return owed
 
+    def going_with(self, target: int) -> list[Beside]:
+        """What goes back with a row when it is reversed: levies on it, and what was sold."""
+        plain = self.plain
+        of_levies = [(r.kind, r.debit, r.credit, r.amount) for r in plain.levies_on(target)]
+        sold = next((row for row in plain.rows if row.sold_for == target), None)
+        if sold is None:
+            return of_levies
+        amount, residues = sold.amount, []
+        for row in plain.rows:
+            if row.residue_of == target and row.credit == sold.debit:
+                amount -= row.amount
+            elif row.residue_of == target:
+                residues.append(("exchange", row.debit, row.credit, row.amount))
+        own = ("exchange", sold.debit, sold.credit, amount)
+        of_sold = [
+            (r.kind, r.debit, r.credit, r.amount) for r in plain.levies_on(sold.sequence)
+        ]
+        return [*of_levies, *residues, own, *of_sold]
+
     def going_back(self, target: int, more: int) -> list[Beside]:
-        """What of the levies on a row goes back when more of it is taken back."""
+        """What goes back with a row when more of it is taken back."""
         row, taken = self.plain.rows[target - 1], self.plain.taken(target)
         back = []
-        for levy in self.plain.levies_on(target):
-            after = floor(Fraction(levy.amount * (taken + more), row.amount))
-            amount = after - floor(Fraction(levy.amount * taken, row.amount))
+        for kind, debit, credit, whole in self.going_with(target):
+            after = floor(Fraction(whole * (taken + more), row.amount))
+            amount = after - floor(Fraction(whole * taken, row.amount))
             if amount:
-                back.append((levy.kind, levy.credit, levy.debit, amount))
+                back.append((kind, credit, debit, amount))
         return back
 
     # ---- demurrage and fees, as runs ask
@@ -197,7 +231,7 @@ class Charges:
         else:
             kept = plain.balance(reserve) - plain.pending_debits(reserve)
             kept -= amount if debit == reserve else 0
-        shown = Fraction(max(0, circulates), 10 ** plain.scale(issuer))
+        shown = Fraction(circulates, 10 ** plain.scale(issuer))
         backing = Fraction(kept, 10 ** plain.scale(reserve))
         return shown * rule["d"] <= backing * rule["n"]
 
@@ -209,8 +243,7 @@ class Charges:
             if code not in levies:
                 yield No("levy_not_found")
             return
-        if levy["treasury"] not in self.plain.accounts:
-            yield No("account_not_found")
+        yield from self.plain.against_naming(levy["treasury"])
         if levy["n"] > levy["d"]:
             yield No("rate_above_one")
         if levy.get("minimum", 0) > levy.get("maximum", AMOUNT_MAX):
@@ -229,9 +262,9 @@ class Charges:
             if currency in self.plain.currencies and (not history or history[-1][1] is None):
                 yield No("demurrage_not_found")
             return
-        if rule["account"] not in self.plain.accounts:
-            yield No("account_not_found")
-        elif self.plain.currency(rule["account"]) != currency:
+        yield from self.plain.against_naming(rule["account"])
+        is_there = rule["account"] in self.plain.accounts
+        if is_there and self.plain.currency(rule["account"]) != currency:
             yield No("currency_must_match_accounts", rule["account"])
         if self.collecting(currency) not in ("", rule["account"]):
             yield No("demurrage_account_differs", self.collecting(currency))
@@ -246,9 +279,9 @@ class Charges:
             return
         if fee["currency"] not in self.plain.currencies:
             yield No("currency_not_found")
-        if fee["treasury"] not in self.plain.accounts:
-            yield No("account_not_found")
-        elif self.plain.currency(fee["treasury"]) != fee["currency"]:
+        yield from self.plain.against_naming(fee["treasury"])
+        is_there = fee["treasury"] in self.plain.accounts
+        if is_there and self.plain.currency(fee["treasury"]) != fee["currency"]:
             yield No("currency_must_match_accounts", fee["treasury"])
 
     def against_reserve(self, line: Leaf) -> Iterator[No]:
@@ -263,8 +296,7 @@ class Charges:
             yield No("currency_not_backed")
         if rule["issuer"] == rule["reserve"]:
             yield No("accounts_must_differ", rule["issuer"])
-        for code in (rule["issuer"], rule["reserve"]):
-            if code not in plain.accounts:
-                yield No("account_not_found")
-            elif code == rule["issuer"] and plain.currency(code) != currency:
-                yield No("currency_must_match_accounts", code)
+        yield from plain.against_naming(rule["issuer"], rule["reserve"])
+        is_there = rule["issuer"] in plain.accounts
+        if is_there and plain.currency(rule["issuer"]) != currency:
+            yield No("currency_must_match_accounts", rule["issuer"])

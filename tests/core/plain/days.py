@@ -7,7 +7,16 @@ from hashlib import sha256
 from json import dumps
 from typing import TYPE_CHECKING
 
-from tests.core.plain.nouns import A_DAY, NEVER, Leaf, No, Row, day_in_utc
+from tests.core.plain.nouns import (
+    A_DAY,
+    NEVER,
+    Leaf,
+    No,
+    Row,
+    day_in_utc,
+    moment_here,
+    moment_in_utc,
+)
 
 if TYPE_CHECKING:
     from tests.core.plain.ledger import Plain
@@ -151,10 +160,31 @@ class Days:
                 yield No("day_too_early")
             if any(told.closed_through < other < day for other in told.totals):
                 yield No("day_before_is_open")
+        if "by" not in line and not self._may_be_over(told, day):
+            yield No("day_not_due")
         totals = told.totals_of(day)
         facts = line["count"], line["totals"], line["shown"]
         if facts != (sum(t["count"] for t in totals), hash_of(totals), totals[:200]):
             yield No("day_totals_differ")
+
+    def _may_be_over(self, told: Calendar, day: date) -> bool:
+        """Whether the clock may close a day: it is over somewhere, and so long ago."""
+        after = told.settings.get("close_after")
+        if after is None:
+            return False
+        minute = told.settings.get("cut_off", 1440) + after - 1440
+        return moment_in_utc(day, minute) <= self.plain.now
+
+    def due(self) -> list[date]:
+        """Days that the clock should have closed by now, in the ledger's zone."""
+        told = self.calendar()
+        after = told.settings.get("close_after")
+        if after is None:
+            return []
+        unclosed = told.open if told.by_command else told.totals
+        days = [day for day in unclosed if told.by_command or day > told.closed_through]
+        minute = told.settings.get("cut_off", 1440) + after
+        return sorted(day for day in days if moment_here(day, minute) <= self.plain.now)
 
     def against_period(self, line: Leaf) -> Iterator[No]:
         told = self.calendar()

@@ -46,6 +46,7 @@ class Plain:
         self.speakers: dict[str, Speaker] = {
             "ledger": self.nothing_against,
             "key": self.nothing_against,
+            "poster_key": self.against_poster_key,
             "snapshot": self.nothing_against,
             "currency": self.against_currency,
             "account": self.against_account,
@@ -71,6 +72,7 @@ class Plain:
             "decided": self.agreements.against_decision,
             "dispute": self.agreements.against_dispute,
             "dispute_ended": self.agreements.against_ending,
+            "dispute_overdue": self.agreements.against_being_late,
             "schedule": self.schedules.against_schedule,
             "occurrence": self.schedules.against_occurrence,
             "holidays": self.schedules.against_holidays,
@@ -172,6 +174,22 @@ class Plain:
             if row.stands_in and row.amount > self.taken(row.sequence)
         }
 
+    def stood_in(self, n: int) -> str:
+        """The suspense account that took what another refused."""
+        row = self.rows[n - 1]
+        return row.debit if row.stands_in == "debit" else row.credit
+
+    def poster_keys(self) -> dict[tuple[str, bytes], tuple[int, int | None]]:
+        """By poster and key, which leaf registered it, and which revoked it."""
+        found: dict[tuple[str, bytes], tuple[int, int | None]] = {}
+        for line in self.lines["poster_key"]:
+            name = line["poster"], line["public_key"]
+            if line["action"] == "register":
+                found[name] = line["place"], None
+            else:
+                found[name] = found[name][0], line["place"]
+        return dict(sorted(found.items()))
+
     def references(self) -> set[tuple[str, str]]:
         return {row.reference for row in self.rows if row.reference is not None}
 
@@ -190,6 +208,13 @@ class Plain:
         soft = self.limits.soft(code) in ("debit", "both")
         lower = -NO_BOUND if soft else self.limits.lower(code)
         return max(0, self.balance(code) - self.pending_debits(code) - lower)
+
+    def beyond_lower(self, code: str) -> int:
+        """How far an account that may pay is beyond its lower bound."""
+        soft = self.limits.soft(code) in ("debit", "both")
+        if soft or not self.may_pay(code):
+            return 0
+        return max(0, self.limits.lower(code) + self.pending_debits(code) - self.balance(code))
 
     def room_to_be_paid(self, code: str) -> int:
         """How much it may be credited; never below zero."""
@@ -228,12 +253,12 @@ class Plain:
         credit: str,
         amount: int,
         *,
-        comes_back: int = 0,
+        out: int = 0,
         kept_back: Sequence[Leaf] = (),
     ) -> No | None:
         """Why status and bounds keep an amount from moving now.
 
-        `comes_back` to the debited account in the same transfer; `kept_back` is held besides.
+        `out` is what the debited account pays besides; `kept_back` is held besides.
         """
         shut = self.why_shut(debit, credit)
         if shut:
@@ -242,7 +267,7 @@ class Plain:
         for_ = sum(one["amount"] for one in kept_back if one["credit_account"] == credit)
         soft = self.limits.soft(debit) in ("debit", "both")
         lower = -NO_BOUND if soft else self.limits.lower(debit)
-        room = self.balance(debit) - self.pending_debits(debit) - lower + comes_back - of
+        room = self.balance(debit) - self.pending_debits(debit) - lower - out - of
         if amount > room:
             return No("exceeds_credit_limit", debit, max(0, room))
         room = self.room_to_be_paid(credit) - for_
@@ -307,6 +332,29 @@ class Plain:
                 yield No("account_not_at_zero", code)
             if self.pending_debits(code) or self.pending_credits(code):
                 yield No("account_has_holds", code)
+            if any(code == self.stood_in(n) for n in self.suspended()):
+                yield No("account_has_suspense", code)
+            waiting = [one.line for one in self.agreements.open().values()]
+            if any(code in (line.get("payer"), line.get("payee")) for line in waiting):
+                yield No("account_has_proposals", code)
+            if code in self.charges.accounts_in_use() + self.schedules.accounts_in_use():
+                yield No("account_in_use", code)
+
+    def against_naming(self, *codes: str) -> Iterator[No]:
+        """What is wrong with a rule that names these accounts."""
+        for code in codes:
+            if code not in self.accounts:
+                yield No("account_not_found")
+            elif self.status(code) == "closed":
+                yield No("account_closed", code)
+
+    def against_poster_key(self, line: Leaf) -> Iterator[No]:
+        there = self.poster_keys()
+        poster, key = line["poster"], line["public_key"]
+        if line["action"] == "register" and any(key == other for _, other in there):
+            yield No("poster_key_used")
+        if line["action"] == "revoke" and there.get((poster, key), (0, 0))[1] is not None:
+            yield No("poster_key_not_found")
 
     def against_expiry(self, line: Leaf) -> Iterator[No]:
         due = self.holds_due()

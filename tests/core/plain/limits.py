@@ -108,10 +108,12 @@ class Limits:
         if row.action == "reverse":
             # What a transfer takes back counts when all of it is done.
             is_done = (row.leaf, row.position) != self.plain.at_work
-            if row.asked_debit == code and row.takes >= since and is_done:
+            kind = self.plain.rows[row.takes - 1].asked_kind
+            is_counted = row.takes >= since and kind in rule.get("kinds", [kind])
+            if row.asked_debit == code and is_counted and is_done:
                 return max(0, so_far - row.amount)
-        elif row.credit == code and ("kinds" not in rule or row.asked_kind in rule["kinds"]):
-            return so_far + row.amount
+        elif row.credit == code and row.asked_kind in rule.get("kinds", [row.asked_kind]):
+            return so_far + (0 if row.residue_of else row.amount)
         return so_far
 
     def since(self, code: str) -> int:
@@ -141,8 +143,8 @@ class Limits:
         for each in self.plain.story():
             if isinstance(each, Row):
                 is_paid = each.moves and each.part in ("own", "rest")
-                is_back = each.action in ("reverse", "clear")
-                if counts is not None and each.debit == code and is_paid and not is_back:
+                is_none = each.action in ("reverse", "clear") or each.residue_of
+                if counts is not None and each.debit == code and is_paid and not is_none:
                     day = max([each.leaf_day, *(day for day, _ in counts)])
                     counts.append((day, each.amount))
             elif each["line"] == "payment_limits" and each["account"] == code:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,12 @@ class Line:
     rest: str = ""
     suspense: str = ""
     rate: tuple[int, int] | None = None
+    residue: bool = False
     adjusting: bool = False
 
     @property
     def has_terms(self) -> bool:
-        asked = (self.action, self.entry, self.up_to, self.suspense, self.adjusting)
+        asked = self.action, self.entry, self.up_to, self.suspense, self.adjusting
         return any(asked)
 
 
@@ -81,8 +83,8 @@ class Row:
     day: date  # For which it counts.
     leaf_day: date  # That of its batch.
     source: str
-    kind: str  # The line's, or of what is beside: rest, or a levy's code.
-    part: str = "own"  # Or rest, levy, back (of a levy).
+    kind: str  # The line's, or of what is beside: rest, exchange, or a levy's code.
+    part: str = "own"  # Or rest, levy, back.
     phase: str = "posted"  # Or held, released, adjusted.
     action: str = ""
     asked_debit: str = ""  # Whom its line debits, whoever stands in,
@@ -92,9 +94,18 @@ class Row:
     is_last: bool = False  # of which nothing remains then.
     takes: int = 0  # The transfer that it takes back, or clears.
     levied_on: int = 0  # The row whose levy it is.
+    sold_for: int = 0  # The row of what it bought,
+    residue_of: int = 0  # or that it is the residue of.
+    fraction: Fraction = Fraction(0)  # Of a minor unit: what was bought and not given.
     stands_in: str = ""  # The side on which a suspense account stands in.
     flags: tuple[str, ...] = ()
     reference: tuple[str, str] | None = None  # With its source.
+
+    @property
+    def goes_with_another(self) -> bool:
+        """Whether it goes back with the row it belongs to, and never alone."""
+        is_sold = self.sold_for or self.residue_of
+        return bool(is_sold) or self.part in ("levy", "back")
 
     @property
     def moves(self) -> bool:
@@ -130,7 +141,12 @@ def day_in_utc(at: int) -> date:
     return (EPOCH + timedelta(microseconds=at)).date()
 
 
-def moment_here(day: date, minute: int) -> int:
-    """When it is that minute of that day in the ledger's zone, in microseconds since 1970."""
+def moment_in_utc(day: date, minute: int) -> int:
+    """When so many minutes of a day are over in UTC, in microseconds since 1970."""
     since = datetime(day.year, day.month, day.day) - EPOCH  # noqa: DTZ001 - as above.
-    return (since.days * 1440 + minute + 6 * 60) * MINUTE
+    return (since.days * 1440 + minute) * MINUTE
+
+
+def moment_here(day: date, minute: int) -> int:
+    """The same in the ledger's zone."""
+    return moment_in_utc(day, minute + 6 * 60)

@@ -1,12 +1,15 @@
 """One batch on its way: why it cannot be, what its transfers move, and what goes besides."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tests.core.plain.charges import Beside
-from tests.core.plain.nouns import Batch, Line, No, Outcome, Row
+from tests.core.plain.nouns import NO_BOUND, Batch, Line, No, Outcome, Row
+from tests.core.plain.reasons import FIRST, RULES, seller_of, worth
 
 if TYPE_CHECKING:
     from tests.core.plain.ledger import Plain
@@ -130,23 +133,82 @@ class Posting:
             return self.calendar.next_open(line.day, self.today)
         return None
 
-    def allowed(self, line: Line) -> int:
+    def besides(self, line: Line, amount: int) -> list[Beside]:
+        """What goes besides an amount: levies, or what goes back with all that is reversed."""
+        if line.action == "reverse":
+            return self.plain.charges.going_back(
+                line.target, line.amount if line.rest else amount
+            )
+        if line.residue or line.action == "clear":
+            return []
+        return self.plain.charges.owed_on(line.kind, line.debit, line.credit, amount)
+
+    def out(self, line: Line, amount: int) -> int:
+        """What the debited account pays besides; of a reversal less what it gets."""
+        rows = self.besides(line, amount)
+        paid = sum(row[3] for row in rows if row[1] == line.debit)
+        got = sum(row[3] for row in rows if row[2] == line.debit)
+        return paid - got if line.action == "reverse" else paid
+
+    def into(self, line: Line, amount: int) -> int:
+        """What the credited account gets besides."""
+        return sum(row[3] for row in self.besides(line, amount) if row[2] == line.credit)
+
+    def allowed(self, line: Line, up_to: str = "") -> int:
         """The amount, or with `up_to` what the bounds allow of it."""
-        amount = line.amount
-        if line.up_to in ("debit", "both"):
-            amount = min(amount, self.plain.room_to_pay(line.debit))
-        if line.up_to in ("credit", "both"):
-            amount = min(amount, self.plain.room_to_be_paid(line.credit))
-        return amount
+        plain, side = self.plain, up_to or line.up_to
+        if not side:
+            return line.amount
+        pays, is_paid = side in ("debit", "both"), side in ("credit", "both")
+        room, space = plain.room_to_pay(line.debit), plain.room_to_be_paid(line.credit)
+        # Rooms end at 0, but what comes back may still make up for being beyond a bound.
+        beyond = plain.beyond_lower(line.debit)
+
+        def fits(amount: int) -> bool:
+            if pays and not plain.may_pay(line.debit):
+                return False
+            if is_paid and not plain.may_be_paid(line.credit):
+                return False
+            if pays and amount + self.out(line, amount) > room - beyond:
+                return False
+            return not is_paid or amount + self.into(line, amount) <= space
+
+        if line.action != "reverse":
+            return largest(line.amount, fits)
+        # What comes back grows with the amount, so that more may fit where less does not.
+        most = line.amount
+        if pays:
+            most = min(most, room - beyond - min(0, self.out(line, most)))
+        while most > 0 and not fits(most):
+            most -= 1
+        return max(0, most)
+
+    def standing(self, line: Line, amount: int) -> No | None:
+        """Why an own amount cannot move with what goes besides; or not even 1, where it is 0."""
+        least = max(1, amount)
+        if line.action == "reverse":
+            rows = self.plain.charges.going_back(
+                line.target, max(1, line.amount if line.rest else amount)
+            )
+            out = sum(r[3] for r in rows if r[1] == line.debit)
+            out -= sum(r[3] for r in rows if r[2] == line.debit)
+        else:
+            out = self.out(line, least)
+        no = self.why_not(line, line.debit, line.credit, least, out)
+        if no is None and not amount:
+            return No("exceeds_balance_limit", line.credit, 0)
+        if no and no.code == "exceeds_credit_limit" and out:
+            return replace(no, available=self.allowed(replace(line, amount=least), "debit"))
+        return no
 
     def why_not(
-        self, line: Line, debit: str, credit: str, amount: int, comes_back: int = 0
+        self, line: Line, debit: str, credit: str, amount: int, out: int = 0
     ) -> No | None:
         """Why an amount cannot move now, by all that has a say in it."""
         plain = self.plain
-        no = plain.why_not(debit, credit, amount, comes_back=comes_back)
+        no = plain.why_not(debit, credit, amount, out=out)
         no = no or plain.charges.why_not(debit, credit, amount)
-        if no or line.action in ("reverse", "clear"):
+        if no or line.action in ("reverse", "clear") or line.residue:
             return no
         left = plain.limits.left_to_pay(debit, self.today)
         if left is not None and amount > left:
@@ -156,7 +218,7 @@ class Posting:
     def hold(self, position: int) -> No | None:
         line = self.batch.lines[position]
         amount = self.allowed(line)
-        no = self.why_not(line, line.debit, line.credit, max(1, amount))
+        no = self.standing(line, amount)
         if no:
             return no
         self.write(position, amount=amount, phase="held", expires=line.expires, flagged=True)
@@ -164,10 +226,26 @@ class Posting:
 
     def post_hold(self, position: int) -> No | None:
         """Bounds were asked when it was held; the status is asked again."""
-        line = self.batch.lines[position]
-        no = self.plain.why_shut(line.debit, line.credit)
+        line, plain = self.batch.lines[position], self.plain
+        no = plain.why_shut(line.debit, line.credit)
         if no:
             return no
+
+        def fits(amount: int) -> bool:
+            """Whether it can pay the levies on so much, once that is posted."""
+            out = self.out(line, amount)
+            if not out:
+                return True
+            mark = len(plain.rows)
+            self.write(position, amount=amount, hold=line.target, is_last=line.release)
+            soft = plain.limits.soft(line.debit) in ("debit", "both")
+            lower = -NO_BOUND if soft else plain.limits.lower(line.debit)
+            room = plain.balance(line.debit) - plain.pending_debits(line.debit) - lower
+            del plain.rows[mark:]
+            return out <= room
+
+        if not fits(line.amount):
+            return No("exceeds_credit_limit", line.debit, largest(line.amount, fits))
         own = self.write(position, hold=line.target, is_last=line.release)
         return self.levy(position, own)
 
@@ -187,8 +265,7 @@ class Posting:
         if line.action == "reverse":
             back = plain.charges.going_back(line.target, amount + rest)
         if amount or not rest:
-            returns = sum(amount_back for _, _, to, amount_back in back if to == debit)
-            no = self.why_not(line, debit, credit, max(1, amount), returns)
+            no = self.standing(line, amount)
             if no and amount and line.suspense and no.code in SIDE_THAT_REFUSES:
                 stands_in = SIDE_THAT_REFUSES[no.code]
                 if stands_in == "debit":
@@ -209,6 +286,7 @@ class Posting:
                 stands_in=stands_in,
                 flagged=True,
             )
+            self.pair(position)
         if rest:
             sides = (line.rest, credit) if line.up_to == "debit" else (debit, line.rest)
             no = self.why_not(line, *sides, rest)
@@ -224,11 +302,25 @@ class Posting:
                 takes=line.target,
                 flagged=True,
             )
-        if own and not line.action and not stands_in:
+        if own and not line.action and not stands_in and not line.residue:
             no = self.levy(position, own)
             if no:
                 return no
         return self.move_beside(position, back, "back", 0)
+
+    def pair(self, position: int) -> None:
+        """What was sold, and the residue, go back with what was bought only."""
+        rows, line = self.plain.rows, self.batch.lines[position]
+        last, sold = len(rows), seller_of(self, position)
+        if line.rate and sold is not None:
+            bought, residue = worth(sold.amount, line.rate)
+            value = (sold.amount - residue) * Fraction(*line.rate)
+            at = max(n for n, r in enumerate(rows) if r.part == "own" and n < last - 1)
+            rows[at] = replace(rows[at], sold_for=last)
+            rows[-1] = replace(rows[-1], fraction=value - bought)
+        if line.residue:
+            of = max(r.sequence for r in rows if r.part == "own" and r.sequence < last)
+            rows[-1] = replace(rows[-1], residue_of=of)
 
     def levy(self, position: int, own: int) -> No | None:
         """What the row pays to treasuries."""
@@ -310,151 +402,12 @@ def groups_of(batch: Batch) -> list[list[int]]:
     return groups
 
 
-# ---- why a transfer cannot be, whatever the balances are
-
-Rule = Callable[[Posting, int], No | None]
-
-
-def accounts_can_trade(posting: Posting, position: int) -> No | None:
-    line = posting.batch.lines[position]
-    return posting.plain.why_never(line.debit, line.credit)
-
-
-def reference_is_new(posting: Posting, position: int) -> No | None:
-    """Also a reference that was refused in the same batch is not given twice there."""
-    batch, plain = posting.batch, posting.plain
-    reference = batch.lines[position].reference
-    if not reference or not plain.unique_references:
-        return None
-    in_batch = reference in [line.reference for line in batch.lines[:position]]
-    before = {row.reference for row in plain.rows[: posting.recorded]}
-    if in_batch or (batch.source, reference) in before:
-        return No("reference_used")
-    return None
-
-
-def day_is_open(posting: Posting, position: int) -> No | None:
-    is_open = posting.day_of(position) is not None
-    return None if is_open else No("business_date_not_open")
-
-
-def ordinary_day_is_open(posting: Posting, position: int) -> No | None:
-    """A year may be opened again to adjustments while one waits."""
-    if posting.batch.lines[position].adjusting:
-        return None
-    return day_is_open(posting, position)
-
-
-def value_is_not_too_old(posting: Posting, position: int) -> No | None:
-    line = posting.batch.lines[position]
-    day = posting.day_of(position) or line.day or posting.today
-    if line.value_day is None or posting.calendar.allows_value(line.value_day, day):
-        return None
-    return No("value_date_too_early")
-
-
-def named_accounts_can_stand_in(posting: Posting, position: int) -> No | None:
-    line, plain = posting.batch.lines[position], posting.plain
-    for code in (line.rest, line.suspense):
-        if code and code not in plain.accounts:
-            return No("terms_account_not_usable")
-        if code in (line.debit, line.credit):
-            return No("terms_account_not_usable", code)
-        if code and plain.currency(code) != plain.currency(line.debit):
-            return No("terms_account_not_usable", code)
-    return None
-
-
-def hold_ends_later(posting: Posting, position: int) -> No | None:
-    line = posting.batch.lines[position]
-    ends = line.action == "hold" and line.expires <= posting.plain.now
-    return No("hold_expired") if ends else None
-
-
-def rate_is_kept(posting: Posting, position: int) -> No | None:
-    line, plain = posting.batch.lines[position], posting.plain
-    if line.rate is None:
-        return None
-    before = posting.batch.lines[position - 1] if position else None
-    bought = None
-    if before is not None and before.entry == line.entry and not before.up_to:
-        sold = plain.currency(before.debit)
-        if sold != plain.currency(line.debit):
-            n, d = line.rate
-            bought = before.amount * n // d
-            bought = bought if bought < 2**53 else None  # No amount is so large.
-    return (
-        None
-        if bought == line.amount
-        else No("rate_differs", line.debit if bought is not None else "", bought)
-    )
-
-
-def hold_is_the_one(posting: Posting, position: int) -> No | None:
-    line, plain = posting.batch.lines[position], posting.plain
-    if line.action not in ("post", "void"):
-        return None
-    hold = plain.holds().get(line.target)
-    if hold is None:
-        return No("hold_not_open")
-    if hold.expires <= plain.now:
-        return No("hold_expired")
-    if (line.debit, line.credit) != (hold.debit, hold.credit):
-        return No("target_differs")
-    if line.action == "void" and line.amount != hold.amount:
-        return No("target_differs", line.debit, hold.amount)
-    if line.action == "post" and line.amount > plain.left(line.target):
-        return No("exceeds_target", line.debit, plain.left(line.target))
-    return None
-
-
-def target_can_be_taken_back(posting: Posting, position: int) -> No | None:
-    """What the batch itself recorded is not there yet."""
-    line, plain = posting.batch.lines[position], posting.plain
-    if line.action != "reverse":
-        return None
-    if line.target > posting.recorded:
-        return No("target_not_found")
-    target = plain.rows[line.target - 1]
-    is_own = target.moves and not target.takes and target.part in ("own", "rest")
-    if not is_own or line.target in plain.suspended():
-        return No("target_not_reversible")
-    if (line.debit, line.credit) != (target.credit, target.debit):
-        return No("target_differs")
-    left = target.amount - plain.taken(line.target)
-    return No("exceeds_target", line.debit, left) if line.amount > left else None
-
-
-def target_can_be_cleared(posting: Posting, position: int) -> No | None:
-    line, plain = posting.batch.lines[position], posting.plain
-    if line.action != "clear":
-        return None
-    left = plain.suspended().get(line.target)
-    if left is None:
-        return No("target_not_in_suspense")
-    target = plain.rows[line.target - 1]
-    stood_in = target.debit if target.stands_in == "debit" else target.credit
-    given = line.credit if target.stands_in == "debit" else line.debit
-    if given != stood_in:
-        return No("target_differs", stood_in)
-    return No("exceeds_target", line.debit, left) if line.amount > left else None
-
-
-FIRST: tuple[Rule, ...] = (
-    accounts_can_trade,
-    reference_is_new,
-    ordinary_day_is_open,
-    value_is_not_too_old,
-)
-RULES: tuple[Rule, ...] = (
-    accounts_can_trade,
-    reference_is_new,
-    day_is_open,
-    value_is_not_too_old,
-    named_accounts_can_stand_in,
-    hold_ends_later,
-    rate_is_kept,
-    hold_is_the_one,
-    target_can_be_taken_back,
-    target_can_be_cleared,
-)
+def largest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest amount that fits, by halving; 0 where there is none."""
+    if fits(most):
+        return most
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

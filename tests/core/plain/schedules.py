@@ -182,6 +182,11 @@ class Schedules:
             day += A_DAY if how == "after" else -A_DAY
         return day if shift(day) == "as_is" else one.date
 
+    def accounts_in_use(self) -> list[str]:
+        """Those of schedules that have a date to come."""
+        rules = [one.rule for one in self.told().values() if one.date is not None]
+        return [rule[side] for rule in rules for side in ("debit_account", "credit_account")]
+
     # ---- what is due
 
     def moment(self, one: Standing) -> int:
@@ -251,9 +256,8 @@ class Schedules:
                 yield No("schedule_not_found")
             return
         debit, credit = rule["debit_account"], rule["credit_account"]
-        if debit not in plain.accounts or credit not in plain.accounts:
-            yield No("account_not_found")
-        else:
+        yield from plain.against_naming(debit, credit)
+        if debit in plain.accounts and credit in plain.accounts:
             no = plain.why_never(debit, credit)
             if no:
                 yield no

@@ -124,7 +124,7 @@ def suspense(plain: Plain) -> list[Leaf]:
     return [
         {
             "line": "state_suspended",
-            "account": row.debit if row.stands_in == "debit" else row.credit,
+            "account": plain.stood_in(n),
             "left": left,
             "sequence": n,
             "side": row.stands_in,
@@ -273,6 +273,19 @@ def schedules(plain: Plain) -> list[Leaf]:
     ]
 
 
+def poster_keys(plain: Plain) -> list[Leaf]:
+    return [
+        {
+            "line": "state_poster_key",
+            "poster": poster,
+            "public_key": key,
+            "since": since,
+            **some(until=until),
+        }
+        for (poster, key), (since, until) in plain.poster_keys().items()
+    ]
+
+
 def policies(plain: Plain) -> list[Leaf]:
     roles = sorted(plain.agreements.roles().items())
     rules = plain.agreements.policies()
@@ -327,10 +340,11 @@ def disputes(plain: Plain) -> list[Leaf]:
         {
             "line": "state_dispute",
             "by": line["by"],
+            "index": line["place"],
             "reason": line["reason"],
             "since": line["recorded_at"],
             "target": target,
-            **some(due=line.get("due")),
+            **some(due=line.get("due"), overdue=line.get("overdue")),
         }
         for target, line in plain.agreements.disputes().items()
     ]
@@ -352,6 +366,7 @@ PARTS: tuple[Callable[[Plain], list[Leaf]], ...] = (
     payments,
     orders,
     schedules,
+    poster_keys,
     policies,
     workflows,
     proposals,

@@ -11,7 +11,7 @@ from ledger.core.lines import Beside, Rate
 from ledger.core.model import Action, Late, Mode, Phase, Side
 from ledger.core.terms import Past
 from tests.core.plain.ledger import Plain
-from tests.core.plain.nouns import Batch, Leaf, Line, Row
+from tests.core.plain.nouns import Batch, Leaf, Line
 from tests.core.plain.snapshot import number_of, numbered
 
 T0 = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +55,7 @@ def asked_transfer(plain: Plain, line: Line) -> AskedTransfer:
         rest=line.rest or UNSET,
         suspense=line.suspense or UNSET,
         rate=Rate(n=line.rate[0], d=line.rate[1]) if line.rate else UNSET,
+        residue=line.residue,
         adjusting=line.adjusting,
     )
     currency = currency_stated(plain, line)
@@ -96,25 +97,17 @@ def past_of(plain: Plain, n: int) -> Past:
         amount=row.amount,
         phase=Phase[row.phase.upper()],
         taken=plain.taken(n),
+        kind=row.kind if row.goes_with_another else row.asked_kind,
         is_link=row.takes > 0,
-        is_levy=row.part in ("levy", "back"),
-        levies=tuple(beside_of(plain, levy) for levy in _levies_of(plain, row)),
+        is_beside=row.goes_with_another,
+        beside=tuple(beside_of(plain, *each) for each in plain.charges.going_with(n)),
     )
 
 
-def _levies_of(plain: Plain, row: Row) -> list[Row]:
-    """What stands beside a transfer's own row, but a rest."""
-    if row.part != "own":
-        return []
-    place = row.leaf, row.position
-    every = [each for each in plain.rows if (each.leaf, each.position) == place]
-    return [each for each in every if each.part in ("levy", "back")]
-
-
-def beside_of(plain: Plain, row: Row) -> Beside:
+def beside_of(plain: Plain, kind: str, debit: str, credit: str, amount: int) -> Beside:
     return Beside(
-        amount=row.amount,
-        credit_account=number_of(plain, row.credit),
-        debit_account=number_of(plain, row.debit),
-        kind=row.kind,
+        amount=amount,
+        credit_account=number_of(plain, credit),
+        debit_account=number_of(plain, debit),
+        kind=kind,
     )

@@ -21,6 +21,16 @@ def key(dice: Dice, twins: Twins) -> None:
     twins.tell(line="key", action=action, key=name, by="op", **role)
 
 
+def poster_key(dice: Dice, twins: Twins) -> None:
+    twins.tell(
+        line="poster_key",
+        action=dice.one("register", "register", "revoke"),
+        poster=dice.one("north", "south"),
+        public_key=bytes([dice.roll(3)]) * 32,
+        by="op",
+    )
+
+
 def policy(dice: Dice, twins: Twins) -> None:
     rule: dict[str, Any] = {
         "approvals": dice.one(1, 2, 2),
@@ -146,18 +156,29 @@ def decide(dice: Dice, twins: Twins) -> None:
 
 
 def dispute(dice: Dice, twins: Twins) -> None:
-    due = {"due": twins.plain.today + 15 * A_DAY} if dice.one(True, False) else {}
+    due = (
+        {"due": twins.plain.today + dice.one(0, 1, 15) * A_DAY} if dice.one(True, False) else {}
+    )
     target = dice.roll(len(twins.plain.rows) + 1) + 1
     twins.tell(line="dispute", target=target, by="ana", reason="not_mine", **due)
 
 
+def be_late(dice: Dice, twins: Twins) -> None:
+    """A dispute is said to be overdue, mostly when it is not."""
+    target = dice.of([*twins.plain.agreements.disputes(), 1])
+    twins.tell(line="dispute_overdue", target=target)
+
+
 def end_dispute(dice: Dice, twins: Twins) -> None:
-    there = list(twins.plain.agreements.disputes())
-    target = dice.of([*there * 3, 1])
+    there = twins.plain.agreements.disputes()
+    target = dice.of([*list(there) * 3, 1])
+    opened = there[target]["place"] if target in there and not dice.seldom() else 0
     linked = (
         {"linked": dice.roll(len(twins.plain.rows) + 1) + 1} if dice.one(True, False) else {}
     )
-    twins.tell(line="dispute_ended", target=target, by="op", outcome="upheld", **linked)
+    twins.tell(
+        line="dispute_ended", target=target, by="op", opened=opened, outcome="upheld", **linked
+    )
 
 
 assert set(PARTIES) <= set(PESOS), "payments are in one currency"

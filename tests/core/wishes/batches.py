@@ -5,6 +5,7 @@ from datetime import date
 
 from tests.core.plain.ledger import Plain
 from tests.core.plain.nouns import A_DAY, AMOUNT_MAX, SECOND, Batch, Line
+from tests.core.plain.reasons import worth
 from tests.core.wishes.dice import Dice
 
 PESOS = ("cash", "ana", "ben", "eva", "shop", "bridge")
@@ -27,7 +28,7 @@ WHATS = (
     *("post",) * 3,
     *("clear",) * 4,
     *("void",) * 2,
-    "exchange",
+    *("exchange",) * 2,
     "adjust",
 )
 
@@ -250,7 +251,7 @@ def _about_a_hold(wish: Wish, line: Line, plain: Plain) -> Line:
 
 def _back(wish: Wish, line: Line, plain: Plain) -> Line:
     there = [row.sequence for row in plain.rows]
-    moved = [row.sequence for row in plain.rows if row.moves and row.part in ("own", "rest")]
+    moved = [r.sequence for r in plain.rows if r.moves and not r.goes_with_another]
     target = _pick(wish, moved[::-1], [*there, len(plain.rows) + 1])
     left = 1
     if target <= len(plain.rows):
@@ -275,16 +276,22 @@ def _cleared(wish: Wish, line: Line, plain: Plain) -> Line:
 
 
 def _exchange(wish: Wish, line: Line, plain: Plain) -> list[Line]:
-    """Sold and bought; or only bought, which has no rate."""
-    sold = replace(line, entry=3, amount=_amount(wish, line, plain))
-    n, d = (1, 7) if wish.release else (7, 5)
+    """Sold, bought, and the residue; or only bought, which has no rate."""
+    sold = replace(line, entry=3, amount=min(10_000, _amount(wish, line, plain)))
+    rate = (1, 7) if wish.release else (7, 5)
+    amount, left = worth(sold.amount, rate)
     bought = Line(
         "hour",
         "shop" if wish.is_astray else "hank",
-        _within(sold.amount * n // d + wish.off),
+        _within(amount + (wish.off if wish.pick % 8 < 4 else 0)),
+        kind=wish.kind,
         entry=3,
-        rate=(n, d),
+        rate=rate,
     )
     if wish.is_astray:
         bought = replace(bought, debit="cash")  # In the same currency there is no rate.
-    return [bought] if wish.off < 0 else [sold, bought]
+    if wish.off < 0:
+        return [bought]
+    to = ("bridge", "shop", sold.debit)[wish.pick % 3]
+    residue = Line(sold.credit, to, left + wish.off, kind=wish.kind, entry=3, residue=True)
+    return [sold, bought, residue][: 3 if residue.amount else 2]

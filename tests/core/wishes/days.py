@@ -31,6 +31,8 @@ def settings(dice: Dice, twins: Twins) -> None:
     if dice.roll(4) == 3:
         given["cut_off"] = 1080
     if dice.one(False, True):
+        given["close_after"] = dice.one(0, 60, 1440)
+    if dice.one(False, True):
         given["value_days_back"] = dice.one(0, 2)
     twins.tell(line="settings", by="op", days=dice.one("command", "clock"), **given)
 
@@ -51,7 +53,7 @@ def close_day(dice: Dice, twins: Twins) -> None:
     twins.tell(
         line="day_closed",
         date=day,
-        by="op",
+        **({} if dice.seldom() else {"by": "op"}),
         count=sum(total["count"] for total in totals) + dice.mostly(0, 1),
         totals=hash_of(totals),
         shown=totals[:200],

@@ -107,6 +107,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
     },
     {
         "key": (2, agreements.key),
+        "poster_key": (2, agreements.poster_key),
         "policy": (5, agreements.policy),
         "decide": (10, agreements.decide),
         "flood": (1, agreements.flood),
@@ -118,6 +119,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "decide": (8, agreements.decide),
         "dispute": (3, agreements.dispute),
         "end_dispute": (3, agreements.end_dispute),
+        "be_late": (1, agreements.be_late),
     },
     {
         "schedule": (6, schedules.schedule),
