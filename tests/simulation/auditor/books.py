@@ -160,6 +160,7 @@ class Books:
         self.references: dict[tuple[str, str], int] = {}  # And the leaf that took it.
         self.spent: dict[UUID, int] = {}
         self.own: set[UUID] = set()  # Batches that nobody sent: the ledger made them.
+        self.runs: dict[UUID, Any] = {}  # Batches of runs that were asked for.
         self.granted: dict[str, dict[str, Any]] = {}
         self.revoked: set[str] = set()
         self.transfers = [0]  # By size, as are these:
