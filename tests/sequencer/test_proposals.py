@@ -395,7 +395,14 @@ async def test_a_dry_run_says_what_posting_would_do(house: House) -> None:
         assert refusal == Refusal(code=RefusalCode.APPROVAL_NEEDED)
         await desk.post("caja", LARGE, TELLER)
         size = house.database.ledgers[1].head.size
-        await desk.decide("caja", say("approved"), BOSS, dry_run=True)
+        again = await desk.post("caja", LARGE, TELLER, dry_run=True)
+        assert isinstance(again, ProposalReceipt)  # It waits already.
+        assert again.replayed
+        other = replace(LARGE, transfers=[pay("cash", "ana", "9999.99")])
+        spent = await desk.post("caja", other, TELLER, dry_run=True)
+        assert spent == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        posted = await desk.decide("caja", say("approved"), BOSS, dry_run=True)
+        assert isinstance(posted, Posted)
         await desk.decide("caja", say("declined"), BOSS, dry_run=True)
         no = await desk.decide("caja", say("approved"), TELLER, dry_run=True)
         assert no == Refusal(code=RefusalCode.APPROVER_IS_MAKER)

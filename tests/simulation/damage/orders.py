@@ -5,7 +5,7 @@ from typing import Any
 from ledger.core import changes
 from ledger.core.leaves import StatusChanged
 from ledger.core.orders import Orders
-from ledger.sequencer.writer import Writer
+from ledger.sequencer.deciding import Decider
 from tests.simulation.damage.damage import Patch, damage
 
 
@@ -26,10 +26,10 @@ def write_debts_off_to_anybody(patch: Patch) -> None:
 
 @damage("moved away, and nothing said of closing it|moved away, but not closed|never was so")
 def empty_and_do_not_close(patch: Patch) -> None:
-    record = Writer.record
+    record = Decider.record
 
-    def forget(self: Writer, leaf: Any) -> None:
+    def forget(self: Decider, leaf: Any) -> None:
         if not (isinstance(leaf, StatusChanged) and leaf.reason == "left"):
             record(self, leaf)
 
-    patch.setattr(Writer, "record", forget)
+    patch.setattr(Decider, "record", forget)
