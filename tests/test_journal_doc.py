@@ -265,6 +265,7 @@ STRUCTS = {
     "reserved": leaves.Reserved,
     "`decided`": leaves.ProposalDecided,
     "`dispute`": leaves.DisputeOpened,
+    "`dispute_overdue`": leaves.DisputeOverdue,
     "`dispute_ended`": leaves.DisputeEnded,
     "`settings`": leaves.SettingsChanged,
     "`day_opened`": leaves.DayOpened,

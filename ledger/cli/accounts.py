@@ -5,9 +5,11 @@ from typing import Any, Final
 import click
 
 from ledger.cli.client import path_of
-from ledger.cli.limits import act_of, act_options, all_changes
+from ledger.cli.limits import all_changes
 from ledger.cli.options import (
     DAY,
+    act_of,
+    act_options,
     adjustments_option,
     dry_query,
     dry_run_option,
@@ -239,7 +241,7 @@ async def close_account(
     dry_run: bool,
     **act: Any,
 ) -> None:
-    asked: dict[str, Any] = {"status": "closed", "reason": reason, **act_of(**act)}
+    asked: dict[str, Any] = {"status": "closed", "reason": reason, **act_of(act)}
     given = {"remaining_to": remaining_to, "order": order}
     asked |= {name: text for name, text in given.items() if text is not None}
     await change(place, ledger, code, asked, dry_run)

@@ -161,7 +161,12 @@ def key_group() -> None:
     ),
 )
 @ledger_option
-@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+    help=t("What it may do.", "Lo que puede hacer."),
+)
 @click.option(
     "--poster",
     default="",

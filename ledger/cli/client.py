@@ -145,6 +145,15 @@ class Client:
                 return  # A feed goes on for ever: it ends where nothing new is.
             asked["after"] = following
 
+    async def every(self, path: str, name: str, query: Query | None = None) -> list[Any]:
+        """All rows of a list that ends."""
+        return [row async for page in self.pages(path, name, query) for row in page]
+
+    async def scales(self, ledger: str) -> dict[str, int]:
+        """The currencies of a ledger, and how many decimals each has."""
+        found = await self.every(path_of("ledgers", ledger, "currencies"), "currencies")
+        return {currency["code"]: currency["scale"] for currency in found}
+
     async def _asked(
         self,
         method: str,

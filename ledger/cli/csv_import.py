@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from ledger.cli.client import Client, Refused, path_of
 from ledger.cli.refused import RefusedFile, read_refused, refused_path
@@ -37,7 +37,7 @@ from ledger.cli.rows import (
 )
 from ledger.cli.words import Stop, t
 from ledger.core.asked import AskedBatch
-from ledger.core.model import Mode
+from ledger.core.model import Late, Mode
 from ledger.journal.directory import Progress, silent
 
 NAMESPACE: Final = uuid.UUID("c1f5f2f4-7c33-5d0a-9f0b-0e2b8a5d6d11")
@@ -56,6 +56,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     batch_size: int = BATCH_SIZE
     parallel: int = 1
     source: str = ""
+    late: Late | UnsetType = UNSET
     create_accounts: bool = False
     account_kind: str = "member"
     unbounded: frozenset[str] = frozenset()
@@ -176,14 +177,6 @@ async def existing(client: Client, ledger: str) -> Any:
             yield account
 
 
-async def fetch_scales(client: Client, ledger: str) -> dict[str, int]:
-    """The currencies of a ledger, and how many decimals each has."""
-    path = path_of("ledgers", ledger, "currencies")
-    return {
-        c["code"]: c["scale"] async for page in client.pages(path, "currencies") for c in page
-    }
-
-
 # ---- the second pass
 
 
@@ -235,7 +228,7 @@ class Import:
 
     async def prepare(self) -> Scan:
         """The first pass. Raises Stop."""
-        self._scales = await fetch_scales(self._client, self._plan.ledger)
+        self._scales = await self._client.scales(self._plan.ledger)
         return scan(self._plan, self._scales, self._progress)
 
     async def look(self) -> Outcome:
@@ -311,6 +304,7 @@ class Import:
                 transfers=[_asked(chunk.read[index]) for index in kept],
                 mode=Mode.EACH,
                 source=plan.source or f"csv-{plan.batch_size}",
+                late=plan.late,
             )
             try:
                 answer, replayed = await self._client.send(
@@ -380,13 +374,13 @@ class Import:
             return Stop(
                 t(
                     "This file was imported before with other options (--batch-size, "
-                    "--scale-excess, --source, --date-format) or another key. Nothing was "
-                    "posted now. Use the same as then, and --retry-refused for the rows that "
-                    "were refused.",
+                    "--scale-excess, --source, --date-format, --late) or another key. Nothing "
+                    "was posted now. Use the same as then, and --retry-refused for the rows "
+                    "that were refused.",
                     "Este archivo ya se importó con otras opciones (--batch-size, "
-                    "--scale-excess, --source, --date-format) o con otra llave. Ahora no se "
-                    "registró nada. Use las mismas, y --retry-refused para los renglones que "
-                    "fueron rechazados.",
+                    "--scale-excess, --source, --date-format, --late) o con otra llave. Ahora "
+                    "no se registró nada. Use las mismas, y --retry-refused para los renglones "
+                    "que fueron rechazados.",
                 )
             )
         return no

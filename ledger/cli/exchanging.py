@@ -111,7 +111,7 @@ async def exchange(
     answer = await send_once(place, path, {"transfers": transfers}, sent_id, dry_run)
     if not place.json:
         place.rows(parts, PARTS)
-    print_batch(place, answer, dry_run)
+    print_batch(place, answer)
 
 
 def exchange_of(

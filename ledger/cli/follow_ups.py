@@ -41,7 +41,7 @@ async def follow_up(
 ) -> None:
     """Send what is done about a transfer, and print its slip."""
     path = path_of("ledgers", ledger, "transfers", sequence, what)
-    print_slip(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 # ---- holds
@@ -176,7 +176,7 @@ async def reverse(
         **given,
     )
     path = path_of("ledgers", ledger, "batches", str(batch_id), "reverse")
-    print_batch(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_batch(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 # ---- suspense

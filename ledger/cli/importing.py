@@ -1,16 +1,24 @@
 """tequio import csv: its options, and what it tells of an import."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import UNSET
 
 from ledger.cli.client import Client
 from ledger.cli.csv_import import BATCH_SIZE, Import, Outcome, Plan
-from ledger.cli.options import ledger_option, speaks_to_service
+from ledger.cli.options import (
+    delimiter_option,
+    encoding_option,
+    late_option,
+    ledger_option,
+    pairs,
+    speaks_to_service,
+)
 from ledger.cli.rows import (
     FIELDS,
     REQUIRED,
@@ -18,7 +26,7 @@ from ledger.cli.rows import (
 )
 from ledger.cli.show import Place, facts, print_json
 from ledger.cli.words import Stop, money, t
-from ledger.core.model import BATCH_MAX
+from ledger.core.model import BATCH_MAX, Late
 
 
 @click.group(help=t("Post the transfers in a file.", "Registra los movimientos de un archivo."))
@@ -26,26 +34,9 @@ def import_group() -> None:
     pass
 
 
-def _pairs(texts: Iterable[str], option: str) -> dict[str, str]:
-    """FIELD=VALUE options as a table."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or name not in FIELDS or name in pairs:
-            known = ", ".join(FIELDS)
-            raise click.UsageError(
-                t(
-                    f"{option} {text}: write FIELD=…, each field once, of: {known}",
-                    f"{option} {text}: escriba CAMPO=…, cada campo una vez, de: {known}",
-                )
-            )
-        pairs[name] = value
-    return pairs
-
-
 def make_reading(columns: Sequence[str], constants: Sequence[str], **options: Any) -> Reading:
     """How the file is read, from the options. Raises click.UsageError."""
-    mapped, fixed = _pairs(columns, "--map"), _pairs(constants, "--set")
+    mapped, fixed = pairs(columns, "--map", FIELDS), pairs(constants, "--set", FIELDS)
     twice = mapped.keys() & fixed.keys()
     missing = [name for name in REQUIRED if name not in mapped and name not in fixed]
     if twice or missing:
@@ -134,8 +125,8 @@ def make_reading(columns: Sequence[str], constants: Sequence[str], **options: An
         "Cómo se escriben las fechas, como %d/%m/%Y; si no, AAAA-MM-DD.",
     ),
 )
-@click.option("--delimiter", default=",", show_default=True)
-@click.option("--encoding", default="utf-8-sig", show_default="utf-8")
+@delimiter_option
+@encoding_option
 @click.option(
     "--batch-size",
     type=click.IntRange(1, BATCH_MAX),
@@ -158,6 +149,7 @@ def make_reading(columns: Sequence[str], constants: Sequence[str], **options: An
     default="",
     help=t("Where the rows come from, a code.", "De dónde vienen los renglones, un código."),
 )
+@late_option
 @click.option(
     "--retry-refused",
     "retry",
@@ -192,13 +184,16 @@ async def import_csv(
     batch_size: int,
     parallel: int,
     source: str,
+    late: str | None,
     retry: bool,
     dry_run: bool,
 ) -> None:
     from ledger.cli.progress import showing
 
     if unbounded and not create_accounts:
-        raise click.UsageError("--unbounded: --create-accounts")
+        raise click.UsageError(
+            t("--unbounded goes with --create-accounts", "--unbounded va con --create-accounts")
+        )
     if source and batch_size != BATCH_SIZE:
         # The source guards against another batch size; see csv_import.py.
         raise click.UsageError(
@@ -220,6 +215,7 @@ async def import_csv(
         batch_size=batch_size,
         parallel=parallel,
         source=source,
+        late=UNSET if late is None else Late(late),
         create_accounts=create_accounts,
         account_kind=account_kind,
         unbounded=frozenset(unbounded),

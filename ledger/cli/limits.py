@@ -1,22 +1,22 @@
-"""Limits of accounts: bounds for some days, limits earned by use, limits of payments.
+"""Limits of accounts: bounds for some days, limits earned by use, limits of payments."""
 
-What changes them can cite a decision; its document stays here, only its hash is sent.
-"""
-
-from collections.abc import Callable
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from ledger.cli.client import path_of
-from ledger.cli.options import DAY, dry_query, dry_run_option, ledger_option, speaks_to_service
+from ledger.cli.options import (
+    DAY,
+    act_of,
+    act_options,
+    dry_query,
+    dry_run_option,
+    ledger_option,
+    speaks_to_service,
+)
 from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import t
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 BOUNDS: Final = ("code", "currency", "balance", "lower_bound", "upper_bound", "soft_bounds")
 HISTORY: Final = (
@@ -40,39 +40,6 @@ reason_option: Final = click.option(
         "Un código como asamblea; queda en el diario.",
     ),
 )
-
-
-def act_options(command: F) -> F:
-    """The decision that a change cites."""
-    for option in (
-        click.option("--act", help=t("Number of the decision.", "Número del acta.")),
-        click.option("--act-date", type=DAY, help=t("Its date.", "Su fecha.")),
-        click.option(
-            "--act-file",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help=t(
-                "Its document; only its SHA-256 is sent.",
-                "Su documento; sólo se envía su SHA-256.",
-            ),
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def act_of(act: str | None, act_date: datetime | None, act_file: Path | None) -> dict[str, Any]:
-    """The decision as it is sent, or nothing."""
-    if act is None and act_date is None and act_file is None:
-        return {}
-    if act is None or act_date is None or act_file is None:
-        raise click.UsageError(
-            t(
-                "--act, --act-date and --act-file go together.",
-                "--act, --act-date y --act-file van juntos.",
-            )
-        )
-    digest = sha256(act_file.read_bytes()).hexdigest()
-    return {"act": {"number": act, "date": act_date.date().isoformat(), "hash": digest}}
 
 
 async def send(
@@ -142,7 +109,7 @@ async def set_limits(
         for name, day in (("starts", first), ("ends", last))
         if day is not None
     }
-    asked = {"reason": reason, **bounds, **days, **act_of(**act)}
+    asked = {"reason": reason, **bounds, **days, **act_of(act)}
     await send(place, ledger, codes, asked, dry_run)
 
 
@@ -211,9 +178,7 @@ async def earn(
         rule = {"n": int(n), "d": int(d), "base": base, "cap": cap}
         if kinds:
             rule["kinds"] = list(kinds)
-    await send(
-        place, ledger, codes, {"reason": reason, "earned": rule, **act_of(**act)}, dry_run
-    )
+    await send(place, ledger, codes, {"reason": reason, "earned": rule, **act_of(act)}, dry_run)
 
 
 @limit_group.command(
@@ -242,13 +207,11 @@ async def limit_payments(
     ledger: str,
     reason: str,
     dry_run: bool,
-    act: str | None,
-    act_date: datetime | None,
-    act_file: Path | None,
-    **given: str | None,
+    **given: Any,
 ) -> None:
+    cited = act_of(given)
     payments = {name: text for name, text in given.items() if text is not None}
-    asked = {"reason": reason, "payments": payments, **act_of(act, act_date, act_file)}
+    asked = {"reason": reason, "payments": payments, **cited}
     await send(place, ledger, codes, asked, dry_run)
 
 
@@ -303,14 +266,6 @@ async def limit_history(place: Place, code: str, ledger: str) -> None:
 
 
 async def all_changes(place: Place, ledger: str, code: str, what: str) -> list[Any]:
-    """The whole history of an account, page by page."""
-    path = path_of("ledgers", ledger, "accounts", code, what)
-    found: list[Any] = []
-    query: dict[str, Any] = {"limit": 1000}
+    """The whole history of an account."""
     async with place.client() as client:
-        while True:
-            page = await client.get(path, query)
-            found += page["changes"]
-            if "next" not in page:
-                return found
-            query["after"] = page["next"]
+        return await client.every(path_of("ledgers", ledger, "accounts", code, what), "changes")

@@ -105,6 +105,10 @@ COMMANDS = {
         "proposals:dispute",
         t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
     ),
+    "disputes": (
+        "proposals:disputes",
+        t("Transfers in dispute, and how it ended.", "Aclaraciones y en qué terminaron."),
+    ),
     "trial-balance": (
         "trial:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
@@ -158,6 +162,14 @@ COMMANDS = {
         t("Holidays of a ledger.", "Días inhábiles de un libro."),
     ),
     "key": ("books:key_group", t("Give and revoke API keys.", "Da y revoca llaves.")),
+    "poster-key": (
+        "poster_keys:poster_key_group",
+        t("Keys with which posters sign.", "Llaves con que firman los remitentes."),
+    ),
+    "branch": (
+        "branch:branch_group",
+        t("Post later, without a connection now.", "Registra después, sin conexión ahora."),
+    ),
     "import": (
         "importing:import_group",
         t("Post the transfers in a file.", "Registra los movimientos de un archivo."),

@@ -1,8 +1,10 @@
 """What many commands have in common: --url, --key, --ledger, --dry-run and the like."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
+from hashlib import file_digest
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import click
@@ -10,6 +12,7 @@ import click
 from ledger.cli.client import default_url
 from ledger.cli.show import Place
 from ledger.cli.words import t
+from ledger.core.model import Late
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +42,16 @@ known_option = click.option(
         "Cuenta sólo lo registrado hasta entonces: 2026-02-05T12:00:00Z.",
     ),
 )
+late_option = click.option(
+    "--late",
+    type=click.Choice([late.value for late in Late]),
+    help=t(
+        "What is for a day that is closed: refuse it, or count it for the next open day. By "
+        "default it is refused.",
+        "Lo que sea de un día cerrado: rechazarlo (refuse), o que cuente para el siguiente día "
+        "abierto (next_open_day). Si no se indica, se rechaza.",
+    ),
+)
 adjustments_option = click.option(
     "--adjustments",
     is_flag=True,
@@ -47,6 +60,62 @@ adjustments_option = click.option(
         "Con los ajustes del año que termina el último día.",
     ),
 )
+
+
+def act_options(command: F) -> F:
+    """--act, --act-date, and --act-file or --act-hash: the decision that a change cites."""
+    for option in (
+        click.option("--act-hash", help=t("Or its SHA-256 in hex.", "O su SHA-256 en hex.")),
+        click.option(
+            "--act-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help=t(
+                "Its document; only its SHA-256 is sent.",
+                "Su documento; sólo se envía su SHA-256.",
+            ),
+        ),
+        click.option("--act-date", type=DAY, help=t("Its date.", "Su fecha.")),
+        click.option("--act", help=t("Number of the decision.", "Número del acta.")),
+    ):
+        command = option(command)
+    return command
+
+
+def act_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The decision as it is sent, taken out of what a command was given; or nothing."""
+    number, day = given.pop("act"), given.pop("act_date")
+    file, digest = given.pop("act_file"), given.pop("act_hash")
+    if all(one is None for one in (number, day, file, digest)):
+        return {}
+    if number is None or day is None or (file is None) is (digest is None):
+        raise click.UsageError(
+            t(
+                "Give --act and --act-date together, and --act-file or --act-hash.",
+                "Dé juntos --act y --act-date, y --act-file o --act-hash.",
+            )
+        )
+    if file is not None:
+        with file.open("rb") as document:
+            digest = file_digest(document, "sha256").hexdigest()
+    cited = {"number": number, "date": day.date().isoformat(), "hash": digest.lower()}
+    return {"act": cited}
+
+
+def pairs(texts: Iterable[str], option: str, fields: Sequence[str]) -> dict[str, str]:
+    """FIELD=VALUE options as a table. Raises click.UsageError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in fields or name in found:
+            known = ", ".join(fields)
+            raise click.UsageError(
+                t(
+                    f"{option} {text}: write FIELD=…, each field once, of: {known}",
+                    f"{option} {text}: escriba CAMPO=…, cada campo una vez, de: {known}",
+                )
+            )
+        found[name] = value
+    return found
 
 
 def speaks_to_service(
@@ -90,6 +159,20 @@ def dry_run_option(command: F) -> F:
         is_flag=True,
         help=t("Say what would happen, write nothing.", "Dice qué pasaría, no escribe nada."),
     )(command)
+
+
+delimiter_option = click.option(
+    "--delimiter",
+    default=",",
+    show_default=True,
+    help=t("What stands between cells.", "Lo que separa las celdas."),
+)
+encoding_option = click.option(
+    "--encoding",
+    default="utf-8-sig",
+    show_default="utf-8",
+    help=t("How letters are written in the file.", "Cómo están codificadas las letras."),
+)
 
 
 def ledger_option(command: F) -> F:

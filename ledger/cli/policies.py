@@ -7,6 +7,8 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    act_of,
+    act_options,
     dry_query,
     dry_run_option,
     ledger_option,
@@ -14,7 +16,6 @@ from ledger.cli.options import (
     reason_option,
     speaks_to_service,
 )
-from ledger.cli.rules import act_of, act_options
 from ledger.cli.show import Place, print_json
 from ledger.cli.words import Stop, t
 from ledger.core.amounts import parse_amount, show_amount
@@ -127,12 +128,6 @@ def policy_group() -> None:
     pass
 
 
-async def _scales(place: Place, ledger: str) -> dict[str, int]:
-    async with place.client() as client:
-        found = await client.get(path_of("ledgers", ledger, "currencies"))
-    return {one["code"]: one["scale"] for one in found["currencies"]}
-
-
 def _policy_row(code: str, rule: dict[str, Any], scales: dict[str, int]) -> dict[str, Any]:
     """A rule as people read it: its amount in the currency's units, times as 2d."""
     least, currency = rule.get("amount_from", 1), rule.get("currency")
@@ -212,14 +207,13 @@ async def set_policy(
     currency: str | None,
     least: str | None,
     reason: str,
-    act: str | None,
-    act_date: Any,
-    act_hash: str | None,
     dry_run: bool,
     **given: Any,
 ) -> None:
+    cited = act_of(given)
     rule: dict[str, Any] = {name: value for name, value in given.items() if value}
-    scales = await _scales(place, ledger)
+    async with place.client() as client:
+        scales = await client.scales(ledger)
     if currency is not None:
         rule["currency"] = currency
     if least is not None:
@@ -230,7 +224,7 @@ async def set_policy(
         if currency not in scales:
             raise Stop(t(f"There is no {currency} here.", f"Aquí no hay {currency}."))
         rule["amount_from"] = parse_amount(least, scales[currency])
-    asked = {"code": code, "reason": reason, "rule": rule, **act_of(act, act_date, act_hash)}
+    asked = {"code": code, "reason": reason, "rule": rule, **cited}
     path = path_of("ledgers", ledger, "policies")
     await _set(place, path, asked, dry_run, _policy_row(code, rule, scales), POLICY)
 
@@ -241,10 +235,10 @@ async def set_policy(
 async def list_policies(place: Place, ledger: str) -> None:
     async with place.client() as client:
         found = (await client.get(path_of("ledgers", ledger, "policies")))["policies"]
+        scales = await client.scales(ledger)
     if place.json:
         print_json(found)
         return
-    scales = await _scales(place, ledger)
     place.rows([_policy_row(one["code"], one["rule"], scales) for one in found], POLICY)
 
 
@@ -266,12 +260,10 @@ async def remove_policy(
     code: str,
     ledger: str,
     reason: str,
-    act: str | None,
-    act_date: Any,
-    act_hash: str | None,
     dry_run: bool,
+    **act: Any,
 ) -> None:
-    asked = {"code": code, "reason": reason, **act_of(act, act_date, act_hash)}
+    asked = {"code": code, "reason": reason, **act_of(act)}
     await _remove(place, path_of("ledgers", ledger, "policies"), asked, dry_run)
 
 

@@ -11,6 +11,7 @@ from ledger.cli.client import path_of, read_json
 from ledger.cli.options import (
     dry_query,
     dry_run_option,
+    late_option,
     ledger_option,
     limit_option,
     speaks_to_service,
@@ -144,9 +145,9 @@ async def send_once(
     return found
 
 
-def print_slip(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+def print_slip(place: Place, answer: dict[str, Any]) -> None:
     """A transfer that was posted, or would be, in the form that was asked for."""
-    if dry_run:
+    if "dry_run" in answer:  # Else, if that was asked for, the id is spent: as it was.
         place.dry(answer, "outcomes", _columns(answer, ("debit_balance", "credit_balance")))
         if not place.json:
             _print_beside(place, answer["outcomes"][0])
@@ -229,6 +230,7 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@late_option
 @said_of_it
 @speaks_to_service
 async def post_transfer(
@@ -251,7 +253,7 @@ async def post_transfer(
     )
     asked = {**present(**given), **({"terms": terms} if terms else {})}
     path = path_of("ledgers", ledger, "transfers")
-    print_slip(place, await send_once(place, path, asked, sent_id, dry_run), dry_run)
+    print_slip(place, await send_once(place, path, asked, sent_id, dry_run))
 
 
 def present(**given: Any) -> dict[str, Any]:
@@ -265,7 +267,20 @@ def present(**given: Any) -> dict[str, Any]:
 @speaks_to_service
 async def show_transfer(place: Place, sequence: int, ledger: str) -> None:
     async with place.client() as client:
-        place.one(await client.get(path_of("ledgers", ledger, "transfers", sequence)))
+        found = await client.get(path_of("ledgers", ledger, "transfers", sequence))
+    place.one(found if place.json else _row(found))
+
+
+def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
+    """A transfer for people: of one that was held, what became of it is its phase."""
+    shown = dict(transfer)
+    hold = shown.pop("hold", None)
+    if hold is not None and hold["status"] != "open":
+        shown["phase"] = hold["status"]
+        shown["held_posted"], shown["left"] = hold["posted"], hold["left"]
+        if "by" in hold:
+            shown["resolved_by"] = hold["by"]
+    return shown
 
 
 @transfer_group.command(
@@ -283,7 +298,8 @@ async def list_transfers(
     query: dict[str, Any] = {"after": after} if after else {}
     if reference is not None:
         query["reference"] = reference
-    place.rows(await place.take(path, "transfers", limit, query), TRANSFER)
+    found = await place.take(path, "transfers", limit, query)
+    place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
 
 # ---- batches
@@ -319,12 +335,12 @@ async def post_batch(place: Place, file: Path, ledger: str, dry_run: bool) -> No
     path = path_of("ledgers", ledger, "batches")
     async with place.client() as client:
         answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
-    print_batch(place, answer, dry_run)
+    print_batch(place, answer)
 
 
-def print_batch(place: Place, answer: dict[str, Any], dry_run: bool) -> None:
+def print_batch(place: Place, answer: dict[str, Any]) -> None:
     """A batch that was posted, or would be, in the form that was asked for."""
-    if dry_run:
+    if "dry_run" in answer:
         place.dry(answer, "outcomes", _columns(answer, OUTCOME))
     elif place.json:
         print_json(answer)

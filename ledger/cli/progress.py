@@ -27,6 +27,7 @@ STAGES = {
     "run": ("Parts", "Partes"),
     "reading": ("Reading the file", "Leyendo el archivo"),
     "transfers": ("Transfers", "Movimientos"),
+    "batches": ("Batches", "Lotes"),
 }
 
 

@@ -18,7 +18,13 @@ import click
 from msgspec import Struct, field
 
 from ledger.cli.client import Client, path_of
-from ledger.cli.options import ledger_option, speaks_to_service
+from ledger.cli.options import (
+    delimiter_option,
+    encoding_option,
+    ledger_option,
+    pairs,
+    speaks_to_service,
+)
 from ledger.cli.rows import Reader, Reading, Unreadable, opened
 from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import Stop, t
@@ -215,8 +221,7 @@ async def compare(
     progress: Progress = silent,
 ) -> tuple[Comparison, Compared, dict[str, int]]:
     """A file beside a business day of the ledger. What only held an amount is no transfer."""
-    pages = client.pages(path_of("ledgers", ledger, "currencies"), "currencies")
-    scales = {c["code"]: c["scale"] async for page in pages for c in page}
+    scales = await client.scales(ledger)
     comparison = Comparison(scales)
     for row, entry in read_file(path, reading, scales, progress):
         comparison.add_row(row, entry)
@@ -276,8 +281,8 @@ async def compare(
     metavar="FIELD=VALUE",
     help=t("A field that is the same in all rows.", "Un campo igual en todos los renglones."),
 )
-@click.option("--delimiter", default=",", show_default=True)
-@click.option("--encoding", default="utf-8-sig", show_default="utf-8")
+@delimiter_option
+@encoding_option
 @speaks_to_service
 async def reconcile(
     place: Place,
@@ -293,8 +298,10 @@ async def reconcile(
 
     if len(delimiter) != 1:
         raise click.UsageError(t("--delimiter: one character", "--delimiter: un carácter"))
-    fixed = _pairs(constants, "--set")
-    mapped = {name: name for name in FIELDS if name not in fixed} | _pairs(columns, "--map")
+    fixed = pairs(constants, "--set", FIELDS)
+    mapped = {name: name for name in FIELDS if name not in fixed} | pairs(
+        columns, "--map", FIELDS
+    )
     reading = Reading(columns=mapped, constants=fixed, delimiter=delimiter, encoding=encoding)
     iso = day.date().isoformat()
     try:
@@ -312,23 +319,6 @@ async def reconcile(
         _tell(place, compared, sums)
     if not compared.is_equal:
         raise SystemExit(1)
-
-
-def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
-    """FIELD=VALUE options as a table."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or name not in FIELDS or name in pairs:
-            known = ", ".join(FIELDS)
-            raise click.UsageError(
-                t(
-                    f"{option} {text}: write FIELD=…, each field once, of: {known}",
-                    f"{option} {text}: escriba CAMPO=…, cada campo una vez, de: {known}",
-                )
-            )
-        pairs[name] = value
-    return pairs
 
 
 def _sums(comparison: Comparison, scales: Mapping[str, int]) -> Iterator[dict[str, Any]]:

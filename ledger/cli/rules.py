@@ -9,6 +9,8 @@ import click
 from ledger.cli.client import path_of
 from ledger.cli.options import (
     DAY,
+    act_of,
+    act_options,
     dry_query,
     dry_run_option,
     ledger_option,
@@ -61,32 +63,6 @@ treasury_option = click.option(
     required=True,
     help=t("The account that receives it.", "La cuenta que lo recibe."),
 )
-
-
-def act_options(command: Any) -> Any:
-    """--act, --act-date and --act-hash: the decision a command cites."""
-    for name, kind, help_text in (
-        ("--act-hash", str, t("SHA-256 of its document.", "SHA-256 de su documento.")),
-        ("--act-date", DAY, t("Its date.", "Su fecha.")),
-        ("--act", str, t("Number of the act that decided it.", "Número del acta.")),
-    ):
-        command = click.option(name, type=kind, help=help_text)(command)
-    return command
-
-
-def act_of(act: str | None, act_date: datetime | None, act_hash: str | None) -> dict[str, Any]:
-    """The act as it is sent; all of it or nothing."""
-    if act is None and act_date is None and act_hash is None:
-        return {}
-    if act is None or act_date is None or act_hash is None:
-        raise click.UsageError(
-            t(
-                "Give --act, --act-date and --act-hash together.",
-                "Dé --act, --act-date y --act-hash juntos.",
-            )
-        )
-    cited = {"number": act, "date": act_date.date().isoformat(), "hash": act_hash}
-    return {"act": cited}
 
 
 def present(**given: Any) -> dict[str, Any]:
@@ -165,13 +141,11 @@ async def set_levy(
     code: str,
     ledger: str,
     kinds: tuple[str, ...],
-    act: str | None,
-    act_date: datetime | None,
-    act_hash: str | None,
     dry_run: bool,
     **given: Any,
 ) -> None:
-    asked = {"kinds": kinds, **present(**given), **act_of(act, act_date, act_hash)}
+    cited = act_of(given)
+    asked = {"kinds": kinds, **present(**given), **cited}
     path = path_of("ledgers", ledger, "levies", code)
     await put(place, path, asked, "levy", LEVY, dry_run)
 
@@ -341,13 +315,10 @@ async def set_demurrage(
     ledger: str,
     currency: str,
     since: datetime,
-    act: str | None,
-    act_date: datetime | None,
-    act_hash: str | None,
     dry_run: bool,
     **given: Any,
 ) -> None:
-    cited = act_of(act, act_date, act_hash)
+    cited = act_of(given)
     asked = {"since": since.date().isoformat(), **present(**given), **cited}
     path = path_of("ledgers", ledger, "currencies", currency, "demurrage")
     await put(place, path, asked, "demurrage", DEMURRAGE, dry_run)
@@ -432,13 +403,10 @@ async def set_fee(
     ledger: str,
     kinds: tuple[str, ...],
     since: datetime,
-    act: str | None,
-    act_date: datetime | None,
-    act_hash: str | None,
     dry_run: bool,
     **given: Any,
 ) -> None:
-    cited = act_of(act, act_date, act_hash)
+    cited = act_of(given)
     asked = {"kinds": kinds, "since": since.date().isoformat(), **given, **cited}
     await put(place, path_of("ledgers", ledger, "fees", code), asked, "fee", FEE, dry_run)
 
@@ -508,13 +476,11 @@ async def set_reserve(
     place: Place,
     ledger: str,
     currency: str,
-    act: str | None,
-    act_date: datetime | None,
-    act_hash: str | None,
     dry_run: bool,
     **given: Any,
 ) -> None:
-    asked = {**given, **act_of(act, act_date, act_hash)}
+    cited = act_of(given)
+    asked = {**given, **cited}
     path = path_of("ledgers", ledger, "currencies", currency, "reserve")
     await put(place, path, asked, "reserve", RESERVE, dry_run)
 

@@ -143,15 +143,8 @@ async def set_schedule(
 @speaks_to_service
 async def list_schedules(place: Place, ledger: str) -> None:
     path = path_of("ledgers", ledger, "schedules")
-    found: list[Any] = []
-    query: dict[str, Any] = {"limit": 1000}
     async with place.client() as client:
-        while True:
-            page = await client.get(path, query)
-            found += page["schedules"]
-            if "next" not in page:
-                break
-            query["after"] = page["next"]
+        found = await client.every(path, "schedules")
     place.rows(found if place.json else [_row(each) for each in found], LIST)
 
 

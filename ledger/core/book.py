@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ledger.core.days import Rows, late_of
 from ledger.core.lines import Manifest, Transfer
-from ledger.core.model import Late, Mode, Phase
+from ledger.core.model import NONE_SET, Late, Mode, Phase
 from ledger.core.posting import Posting
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.running import post_rows
@@ -33,8 +33,6 @@ from ledger.core.terms import (
 )
 from ledger.core.undo import Undo
 
-# A set is made faster than any() looks, and of most batches it has one member.
-NONE_SET: Final = {UNSET}
 NOTHING_USED: Final[Container[tuple[str, str]]] = frozenset()
 
 
@@ -128,6 +126,7 @@ class Book(State):
                 return refusal
         self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
+            self.holds.expiries.tidy()  # The batch before is applied, or was undone.
             posting = Posting(
                 self,
                 transfers,

@@ -97,8 +97,9 @@ class Demurrages(Part):
         if rule is UNSET:
             there = self.rule(line.currency)
             return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND) if there is None else None
-        if rule.account > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        gone = state.why_gone(rule.account)
+        if gone is not None:
+            return gone
         if state.currency_of(rule.account) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
         collecting = self.accounts.get(line.currency, rule.account)
@@ -107,6 +108,11 @@ class Demurrages(Part):
         if rule.n > rule.d:
             return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """It collects, as long as there is demurrage."""
+        is_one = any(self.accounts[c] == account and self.rule(c) for c in self.accounts)
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a rule, in the place of those that would begin with it or later."""

@@ -38,13 +38,19 @@ class Fees(Part):
         state, fee = self._state, line.fee
         if fee is UNSET:
             return None if line.code in self.rules else Refusal(code=RefusalCode.FEE_NOT_FOUND)
-        if fee.treasury > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        gone = state.why_gone(fee.treasury)
+        if gone is not None:
+            return gone
         if fee.currency not in state.currencies:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         if state.currency_of(fee.treasury) != fee.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=fee.treasury)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """A treasury receives."""
+        is_one = any(fee.treasury == account for fee in self.rules.values())
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a fee, or remove it."""

@@ -82,8 +82,9 @@ class Levies(Part):
         assert isinstance(line, LevySet)
         if line.levy is UNSET:
             return None if line.code in self.rules else Refusal(code=RefusalCode.LEVY_NOT_FOUND)
-        if line.levy.treasury > self._state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        gone = self._state.why_gone(line.levy.treasury)
+        if gone is not None:
+            return gone
         if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         if line.levy.n > line.levy.d:
@@ -95,6 +96,11 @@ class Levies(Part):
     def _others(self, kind: str, code: str) -> int:
         """How many levies for a kind there are besides this one."""
         return sum(kind in levy.kinds for other, levy in self.rules.items() if other != code)
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """A treasury receives."""
+        is_one = any(levy.treasury == account for levy in self.rules.values())
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a levy, or remove it."""

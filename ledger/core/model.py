@@ -2,12 +2,15 @@
 
 from datetime import date
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from ledger.core.amounts import AMOUNT_MAX, BALANCE_MAX
 
+# What an optional field of many lines amounts to where none has it. A set is made faster than
+# any() looks, and of most batches it has one member.
+NONE_SET: Final = {UNSET}
 BATCH_MAX = 8190  # Transfers one poster signs at once; with its manifest a tree of 13 levels.
 CODE_MAX = 64
 CURRENCIES_SUMMED_MAX = 64  # In one batch's control sums.

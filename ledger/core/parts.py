@@ -9,7 +9,7 @@ from msgspec import Struct
 from ledger.core.leaves import AnyLeaf
 from ledger.core.lines import Beside, Transfer
 from ledger.core.model import Action, Phase
-from ledger.core.refusals import Refusal
+from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState
 from ledger.core.undo import Undo
 
@@ -74,6 +74,10 @@ class Part:
     def restore(self, line: AnyState) -> None:
         """Take one of these lines back."""
         raise AssertionError(f"never kept {line}")
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """Why an account may not be closed while this is so."""
+        return None
 
     # ---- what a part with a say in posting answers besides
 

@@ -7,7 +7,6 @@ What it reserves counts against bounds like a hold, and is given back when it en
 """
 
 from collections.abc import Mapping, Sequence
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from ledger.core.leaves import (
 )
 from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX
+from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState, Approval, StateProposal
@@ -110,7 +110,7 @@ class Proposals(Part):
         self.open: dict[UUID, Proposal] = {}
         self.transfers = 0  # Of all of them.
         self.ending: Ending | None = None
-        self._dues: list[tuple[int, int, UUID]] = []  # A heap: when, index, batch.
+        self.dues = Moments[tuple[int, UUID]](self._is_due_at, lambda: len(self.open))
         self._state = state
 
     # ---- what follows from what
@@ -164,13 +164,12 @@ class Proposals(Part):
 
     def due(self) -> int | None:
         """When the first one expires or is accepted by itself; None without any."""
-        while self._dues:
-            at, _, batch = self._dues[0]
-            proposal = self.open.get(batch)
-            if proposal is not None and proposal.due == at:
-                return at
-            heappop(self._dues)
-        return None
+        first = self.dues.first()
+        return None if first is None else first[0]
+
+    def _is_due_at(self, moment: int, what: tuple[int, UUID]) -> bool:
+        proposal = self.open.get(what[1])
+        return proposal is not None and proposal.due == moment
 
     def due_line(self, now: int) -> AnyLeaf | None:
         """The line that says that the first one's time is up."""
@@ -210,8 +209,9 @@ class Proposals(Part):
             is_payment = UNSET not in (line.payer, line.payee)
             if rule.accepts != line.accepts or line.count != 1 or not is_payment:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            if max(line.payer or 0, line.payee or 0) > self._state.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+            gone = self._state.why_gone(line.payer or 0, line.payee or 0)
+            if gone is not None:
+                return gone
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
             return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
@@ -270,6 +270,11 @@ class Proposals(Part):
             return Refusal(code=RefusalCode.PROPOSAL_NOT_DUE)
         return None
 
+    def needs(self, account: int) -> RefusalCode | None:
+        """Payments that wait must be decided."""
+        is_one = any(account in (p.line.payer, p.line.payee) for p in self.open.values())
+        return RefusalCode.ACCOUNT_HAS_PROPOSALS if is_one else None
+
     def apply(self, line: AnyLeaf) -> None:
         """Take a proposal, or what was said of one."""
         match line:
@@ -277,12 +282,13 @@ class Proposals(Part):
                 self._keep(Proposal(index=self._state.size, line=line))
             case ProposalDecided():
                 self._decide(line, self.open[line.batch])
+        self.dues.tidy()
 
     def _keep(self, proposal: Proposal) -> None:
         line = proposal.line
         self.open[line.batch] = proposal
         self.transfers += line.count
-        heappush(self._dues, (proposal.due, proposal.index, line.batch))
+        self.dues.put(proposal.due, (proposal.index, line.batch))
         undo = Undo()
         for one in line.holds or ():
             self._reserve(undo, one, 1)
@@ -297,7 +303,7 @@ class Proposals(Part):
             after = replace(before, is_accepted=True)
         if line.decision not in ENDED and not after.is_agreed:
             self.open[line.batch] = after
-            heappush(self._dues, (after.due, after.index, line.batch))
+            self.dues.put(after.due, (after.index, line.batch))
             return
         del self.open[line.batch]
         self.transfers -= before.line.count

@@ -23,6 +23,9 @@ class RefusalCode(StrEnum):
     ACCOUNT_IN_DEBT = "account_in_debt"
     ACCOUNT_NOT_AT_ZERO = "account_not_at_zero"
     ACCOUNT_HAS_HOLDS = "account_has_holds"
+    ACCOUNT_HAS_SUSPENSE = "account_has_suspense"
+    ACCOUNT_HAS_PROPOSALS = "account_has_proposals"
+    ACCOUNT_IN_USE = "account_in_use"  # By a rule of the ledger, or a schedule.
     HOLDS_NOT_DUE = "holds_not_due"  # Of a line that says they are expired.
     LEVY_NOT_FOUND = "levy_not_found"
     RATE_ABOVE_ONE = "rate_above_one"
@@ -49,6 +52,7 @@ class RefusalCode(StrEnum):
     APPROVED_ALREADY = "approved_already"
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_NOT_OPEN = "dispute_not_open"
+    DISPUTE_NOT_DUE = "dispute_not_due"  # Of a line that says it is overdue.
     POSTER_KEY_USED = "poster_key_used"
     POSTER_KEY_NOT_FOUND = "poster_key_not_found"
     BOUNDS_CROSSED = "bounds_crossed"
@@ -63,6 +67,7 @@ class RefusalCode(StrEnum):
     DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
+    DAY_NOT_DUE = "day_not_due"  # Of a line that says the clock closed it.
     DAY_TOTALS_DIFFER = "day_totals_differ"
     PERIOD_NOT_MARKED_SO = "period_not_marked_so"
     PERIOD_FINAL = "period_final"

@@ -102,13 +102,19 @@ class Reserves(Part):
             return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
         if currency.kind is not CurrencyKind.BACKED:
             return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
-        if max(rule.issuer, rule.reserve) > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        gone = state.why_gone(rule.issuer, rule.reserve)
+        if gone is not None:
+            return gone
         if state.currency_of(rule.issuer) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
         if rule.issuer == rule.reserve:
             return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER, account=rule.issuer)
         return None
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """What is backed is looked at by its issuer and its reserve."""
+        is_one = account in self._watched
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a rule, or remove it. What is in circulation already stays, above it or not."""

@@ -145,9 +145,7 @@ class Schedules(Part):
 
     def _refuse_schedule(self, line: ScheduleSet, schedule: Schedule) -> Refusal | None:
         state, debit, credit = self._state, schedule.debit_account, schedule.credit_account
-        if max(debit, credit) > state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        refusal = state.why_never(0, debit, credit)
+        refusal = state.why_gone(debit, credit) or state.why_never(0, debit, credit)
         if refusal is not None:
             return Refusal(code=refusal.code, account=refusal.account)
         if date_of(schedule, self.begins(line)) is None:
@@ -166,6 +164,15 @@ class Schedules(Part):
         if is_skipped is not (line.outcome == "skipped"):
             return Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE)
         return None
+
+    def _accounts(self, code: str) -> tuple[int, int]:
+        rule = self.by_code[code].schedule
+        return rule.debit_account, rule.credit_account
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """Schedules with a date to come pay from it or to it."""
+        is_one = any(account in self._accounts(code) for code in self._places)
+        return RefusalCode.ACCOUNT_IN_USE if is_one else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a schedule, what became of a date, or the holidays of a year."""

@@ -324,15 +324,19 @@ class State:
             refusal = self.orders.refuse_status(line)
             if refusal is not None or line.status is not Status.CLOSED:
                 return refusal
-            if self.balance[account] != 0:
-                code = RefusalCode.ACCOUNT_NOT_AT_ZERO
-            elif self.holds.on(account):
-                code = RefusalCode.ACCOUNT_HAS_HOLDS
+            code = self._why_needed(account)
         elif isinstance(line, LimitChanged | LimitPlanned):
             return self._refuse_bounds(line)
         else:
             return self._part_of[type(line)].refuse(line)
         return None if code is None else Refusal(code=code, account=account)
+
+    def _why_needed(self, account: int) -> RefusalCode | None:
+        """Why an account cannot be closed, the first of all reasons."""
+        if self.balance[account] != 0:
+            return RefusalCode.ACCOUNT_NOT_AT_ZERO
+        found = {part.needs(account) for part in self.parts}
+        return next((code for code in RefusalCode if code in found), None)
 
     def _refuse_bounds(self, line: LimitChanged | LimitPlanned) -> Refusal | None:
         account = line.account
@@ -465,6 +469,15 @@ class State:
         undo.put(self.ceiling, number, ceiling)
 
     # ---- why an amount cannot pass
+
+    def why_gone(self, *accounts: int) -> Refusal | None:
+        """Why a rule cannot name one of these accounts: it is not there, or closed."""
+        if max(accounts) > self.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        closed = next((n for n in accounts if self._status[n] == _CLOSED), None)
+        return (
+            None if closed is None else Refusal(code=RefusalCode.ACCOUNT_CLOSED, account=closed)
+        )
 
     def why_never(self, position: int, d: int, c: int) -> Refusal | None:
         """Why nothing can pass between these accounts, however they stand."""

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from ledger.core.model import OneSide
 from ledger.core.parts import Part
+from ledger.core.refusals import RefusalCode
 from ledger.core.state_lines import AnyState, StateSuspended
 from ledger.core.undo import Undo
 
@@ -41,6 +42,11 @@ class Suspense(Part):
             undo.drop(self.open, sequence)
         else:
             undo.put(self.open, sequence, replace(item, left=item.left - amount))
+
+    def needs(self, account: int) -> RefusalCode | None:
+        """What it stands in for must be cleared, though it may add up to nothing."""
+        is_one = any(item.account == account for item in self.open.values())
+        return RefusalCode.ACCOUNT_HAS_SUSPENSE if is_one else None
 
     def state(self) -> list[AnyState]:
         """What is not cleared as lines of a snapshot, in the order of sequences."""

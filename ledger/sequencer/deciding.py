@@ -28,21 +28,15 @@ from ledger.sequencer.pending import Decide, Give, Post
 from ledger.sequencer.posting import (
     Decided,
     Moment,
+    Reference,
     all_refused,
     chance_for,
     decide,
     decide_own,
     refuse,
 )
-from ledger.sequencer.proposing import (
-    PASSING,
-    Ended,
-    Reference,
-    Waiting,
-    pending_alike,
-    propose,
-    to_wait,
-)
+from ledger.sequencer.proposing import PASSING, Ended, Waiting, pending_alike, propose, to_wait
+from ledger.sequencer.timekeeper import Timekeeper
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -53,10 +47,12 @@ GROUP_LEAVES_MAX = 8_190
 class Decider:
     """What may be decided of one ledger, one after the other."""
 
-    def __init__(self, clock: LedgerClock, chance: Callable[[int], bytes]) -> None:
+    def __init__(self, ledger: str, clock: LedgerClock, chance: Callable[[int], bytes]) -> None:
         self.book = Book()
         self.open = OpenGroup()
+        self._ledger = ledger
         self._clock = clock
+        self._time = Timekeeper(ledger, clock.zone)
         self._chance = chance
         # References decided but perhaps not committed; and those of them that are by now.
         self._used: set[Reference] = set()
@@ -77,7 +73,7 @@ class Decider:
         self._waiting = dict(requests)
         self._ended, self._ended_committed = {}, set()
         if book.opening is not None:
-            self._clock.set_zone(book.opening.time_zone)
+            self._set_zone(book.opening.time_zone)
 
     def close_group(self) -> OpenGroup:
         """Take the group away, to commit it or because it never will be; begin the next."""
@@ -111,6 +107,10 @@ class Decider:
 
     # ---- time
 
+    def _set_zone(self, name: str) -> None:
+        self._clock.set_zone(name)
+        self._time = Timekeeper(self._ledger, self._clock.zone)
+
     def now(self) -> int:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return self._clock.now(self.book)
@@ -133,20 +133,25 @@ class Decider:
         """The first moment of a day in the ledger's time zone, in microseconds since 1970."""
         return self._clock.midnight(day)
 
+    def next_due(self) -> int | None:
+        """When time next asks for a line, in microseconds; None for never. It may be past."""
+        return self._time.next(self.book, self.now)
+
     # ---- deciding
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
-            self._clock.set_zone(leaf.time_zone)
+            self._set_zone(leaf.time_zone)
         elif isinstance(leaf, SettingsChanged):
             self._clock.forget_day()
+        self._time.took(leaf)
         self.open.add(leaf)
 
     def record_due(self, now: int) -> None:
         """Record what time asks for by now, as far as there is room: holds that expire."""
-        while self.has_room() and (line := self.book.due_line(now)) is not None:
+        while self.has_room() and (line := self._time.line(self.book, now)) is not None:
             self.record(line)
             if isinstance(line, ProposalDecided):
                 request = self._waiting[line.batch].asked

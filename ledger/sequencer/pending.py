@@ -2,31 +2,40 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.core.answered import DecisionOutcome, PostOutcome, ProposalReceipt
+from ledger.core.answered import (
+    DecisionOutcome,
+    PostOutcome,
+    ProposalReceipt,
+    Receipt,
+    RefusedReceipt,
+)
 from ledger.core.asked import AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.faults import LedgerFault, MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import AnyLeaf, BatchRefused
 from ledger.core.ports import Unless
-from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.core.written import AnyBatch
-from ledger.sequencer.posting import receipt_again, same_posted, same_refused
-from ledger.sequencer.proposing import Ended, is_same
+from ledger.sequencer.posting import Reference, receipt_again, same_posted, same_refused
+from ledger.sequencer.proposing import is_same
 
 if TYPE_CHECKING:
     from ledger.sequencer.deciding import Decider
 
 T = TypeVar("T")
+
+# What is answered to one who sends again what has its id already.
+Again = Receipt | RefusedReceipt | ProposalReceipt | Refusal
+_SPENT: Final = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
 
 Give = Callable[[], None]  # What gives an answer once the group it waits for is committed.
 
@@ -174,55 +183,53 @@ class Post(Pending[PostOutcome]):
         self.batch = self
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
-        self.used: set[tuple[str, str]] = set()
+        self.used: frozenset[Reference] = frozenset()  # Of its references.
         # What is named of the past must be committed, or a commit could change it meanwhile.
         self.targets = targets_of(asked.transfers)
         self.past: Mapping[int, Past] = NO_PAST
 
     def decide(self, decider: "Decider", known: Mapping[UUID, StoredBatch]) -> Give | None:
         stored = known.get(self.asked.id)
-        if stored is None:
-            proposal = decider.book.proposals.open.get(self.asked.id)
-            if proposal is not None:
-                return self._give_again(proposal)
-            ended = decider.ended(self.asked.id)
-            if ended is not None:  # Just now: the look-up may not have seen it.
-                return self._give_ended(ended)
+        try:
+            again = self.again(decider, stored)
+        except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
+            self.fail(fault)
+            return None
+        if again is None:
             unless = self.unless
             refusal = None if unless is None else unless(decider.book, decider.now())
             return decider.post(self) if refusal is None else lambda: self.give(refusal)
-        try:
-            if self._same(stored, decider.book):
-                self.give(receipt_again(stored))
-            else:
-                self.give(Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH))
-        except MalformedRequest as fault:  # Only deciding finds out, for want of a scale.
-            self.fail(fault)
+        if stored is None:  # What it is answered with may not be committed yet.
+            return lambda: self.give(again)
+        self.give(again)
         return None
+
+    def again(self, decider: "Decider", stored: StoredBatch | None) -> Again | None:
+        """The answer once more, where the id is spent or waits; None where it is new.
+
+        Raises:
+            MalformedRequest: it cannot be compared with what is there.
+        """
+        if stored is not None:
+            same = self._same(stored, decider.book)
+            return receipt_again(stored) if same else _SPENT
+        proposal = decider.book.proposals.open.get(self.asked.id)
+        if proposal is not None:
+            same = is_same(proposal, self.asked, self.caller)
+            index, line = proposal.index, proposal.line
+            receipt = ProposalReceipt(leaf_index=index, leaf=line, replayed=True)
+            return receipt if same else _SPENT
+        ended = decider.ended(self.asked.id)  # Just now: not in the database, or not signed.
+        if ended is None:
+            return None
+        same = ended.is_of(self.asked, self.caller)
+        return replace(ended.receipt, replayed=True) if same else _SPENT
 
     def _same(self, stored: StoredBatch, book: Book) -> bool:
         receipt = receipt_again(stored)
         if isinstance(receipt.leaf, BatchRefused):
             return same_refused(receipt.leaf, self.asked, self.caller)
         return same_posted(stored, self.asked, self.caller, book, self.salts)
-
-    def _give_again(self, proposal: Proposal) -> Give:
-        """The answer once more to one who sends again what still waits."""
-        if is_same(proposal, self.asked, self.caller):
-            receipt = ProposalReceipt(
-                leaf_index=proposal.index, leaf=proposal.line, replayed=True
-            )
-            return lambda: self.give(receipt)
-        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
-        return lambda: self.give(refusal)
-
-    def _give_ended(self, ended: Ended) -> Give:
-        """The answer to one who sends again what others decided meanwhile."""
-        if ended.is_of(self.asked, self.caller):
-            receipt = replace(ended.receipt, replayed=True)
-            return lambda: self.give(receipt)
-        refusal = Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
-        return lambda: self.give(refusal)
 
 
 class Decide(Pending[DecisionOutcome]):

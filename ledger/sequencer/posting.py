@@ -3,7 +3,7 @@
 Everything here is decided at one moment against one book, without waiting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 
@@ -27,15 +27,17 @@ from ledger.core.door import (
 from ledger.core.faults import JournalBroken, MalformedRequest
 from ledger.core.leaves import BatchPosted, BatchRefused
 from ledger.core.lines import Manifest, Terms, Transfer
+from ledger.core.model import NONE_SET
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.resolutions import resolutions_of
 from ledger.core.store import NewBatch, StoredBatch
-from ledger.core.terms import NO_PAST, Past, day_of
+from ledger.core.terms import NO_PAST, Past, day_of, links_of
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import (
+    TARGET,
     Body,
     read_body,
-    read_links,
     read_posted,
     root_of_lines,
     write_body,
@@ -64,6 +66,9 @@ def chance_for(asked: AnyBatch) -> int:
 def has_descriptions(asked: AnyBatch) -> bool:
     """Whether a request has free text, which lines never have."""
     return isinstance(asked, AskedBatch) and any(t.description for t in asked.transfers)
+
+
+Reference = tuple[str, str]  # Source and reference.
 
 
 class Moment(Struct, frozen=True):
@@ -185,6 +190,7 @@ def _recorded(
     )
     book.apply(leaf)
     assert book.opening is not None
+    has_targets = TARGET in body.data
     kept = NewBatch(
         batch=asked.id,
         leaf_index=index,
@@ -197,7 +203,8 @@ def _recorded(
         details=()
         if isinstance(asked, WrittenBatch)
         else _details(asked, posted, moment.chance),
-        links=read_links(body.data, posted),
+        links=links_of(lines, posted) if has_targets else (),
+        resolutions=resolutions_of(lines, posted) if has_targets else (),
     )
     return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
 
@@ -338,9 +345,17 @@ def whole_digest(salt: bytes, asked: AnyBatch) -> bytes:
 
 
 def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
-    if all(line.business_date is UNSET for line in lines):
+    if {line.business_date for line in lines} == NONE_SET:
         return day
     return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
+
+
+def references_of(
+    source: str | UnsetType, transfers: Iterable[AskedTransfer | Transfer]
+) -> frozenset[Reference]:
+    """What must be unique where references are: each with its source."""
+    where = "" if source is UNSET else source
+    return frozenset((where, t.reference) for t in transfers if t.reference)
 
 
 def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:

@@ -20,8 +20,10 @@ from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import read_written
 from ledger.sequencer.posting import (
     Moment,
+    Reference,
     columns_of,
     line_shapes,
+    references_of,
     same_refused,
     whole_digest,
 )
@@ -29,8 +31,6 @@ from ledger.sequencer.posting import (
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AskedBatch)
 _AS_LINES = b'{"data":'  # Begins a batch that came as lines; no other request has the field.
-
-Reference = tuple[str, str]  # Source and reference.
 
 
 class _Lines(Struct, frozen=True, omit_defaults=True):
@@ -75,7 +75,8 @@ class Ended(Struct, frozen=True):
 
 def waiting(data: bytes) -> Waiting:
     """A request that was kept, as it waits."""
-    return Waiting(data, _references(_read(data)))
+    asked = _read(data)
+    return Waiting(data, references_of(asked.source, asked.transfers))
 
 
 def _read(data: bytes) -> AnyBatch:
@@ -92,12 +93,7 @@ def to_wait(asked: AnyBatch) -> Waiting:
         kept = _Lines(data=asked.data, note=asked.note, signer=asked.signer)
     else:
         kept = asked
-    return Waiting(_encoder.encode(kept), _references(asked))
-
-
-def _references(asked: AnyBatch) -> frozenset[Reference]:
-    source = "" if asked.source is UNSET else asked.source
-    return frozenset((source, t.reference) for t in asked.transfers if t.reference)
+    return Waiting(_encoder.encode(kept), references_of(asked.source, asked.transfers))
 
 
 def propose(

@@ -26,7 +26,7 @@ from ledger.core.answered import (
     RefusedReceipt,
 )
 from ledger.core.asked import AskedDecision, Caller
-from ledger.core.book import Book, Posted
+from ledger.core.book import Book
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -57,10 +57,12 @@ from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
 from ledger.sequencer.pending import Built, Change, Look, Pending, Post
 from ledger.sequencer.posting import (
+    Reference,
     check_form,
     has_descriptions,
     preview,
     receipt_again,
+    references_of,
 )
 from ledger.sequencer.proposing import waiting
 from ledger.sequencer.signed import SignedLog
@@ -74,6 +76,7 @@ AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer 
 SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
 EVER = 2**62  # Above every sequence.
 ALARM_S_MAX = 3600  # A clock may be set meanwhile.
+CLOCK_REST_S = 5.0  # Before what time asks for is tried again by a clock that is ahead.
 RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
 
 T = TypeVar("T")
@@ -97,7 +100,7 @@ class Writer:
         self.ledger_id = ledger_id
         self.code = code
         self.stopped: LedgerFault | None = None
-        self.decider = Decider(LedgerClock(now_us), chance)
+        self.decider = Decider(code, LedgerClock(now_us), chance)
         self.signed = SignedLog(store, notary, ledger_id)
         self.committed_sequence = 0
         self._store = store
@@ -121,6 +124,7 @@ class Writer:
         self._loaded = asyncio.Event()
         self._closing = False
         self._alarm: asyncio.TimerHandle | None = None  # For what time asks for next.
+        self._rests_until = 0.0  # By the loop's time: nothing is recorded for time alone.
 
     # ---- life
 
@@ -247,39 +251,49 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
-        if index >= self.signed.size:  # Another wrote it: see _look_up.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (
             (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
         )
-        return receipt_again(stored) if is_mine else None
+        if not is_mine:
+            return None
+        self._check_signed(stored)
+        return receipt_again(stored)
 
     async def preview(
-        self, asked: AnyBatch, caller: Caller, *, is_trial: bool = False
-    ) -> Posted | Refusal:
+        self,
+        asked: AnyBatch,
+        caller: Caller,
+        *,
+        is_trial: bool = False,
+        of_proposal: bool = False,
+    ) -> PostOutcome:
         """What posting would do, once what it stands on is committed.
 
-        With `is_trial` it is said though somebody would have to approve it first; of a batch
-        that waits for that, with what it keeps back itself.
+        Where the id is spent it is the answer that posting would give. With `is_trial` it is
+        said though somebody would have to approve it first; `of_proposal`, of a batch that
+        waits for that, with what it keeps back itself.
         """
         check_form(asked)
-        opening = self.book.opening
-        is_unique = opening is not None and opening.unique_references
-        used = await self._references_used(asked) if is_unique else set[tuple[str, str]]()
+        post = Post(asked, caller)
+        stored = None if of_proposal else await self._spent(post)
+        await self._find_used([post])
         past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
 
-        def look(book: Book) -> Posted | Refusal:
+        def look(book: Book) -> PostOutcome:
+            again = None if of_proposal else post.again(self.decider, stored)
+            if again is not None:
+                return again
             freed = Undo()
-            if is_trial:
+            if of_proposal:
                 book.proposals.free(freed, asked.id)
             try:
                 return preview(
                     book,
                     asked,
                     self.decider.moment(asked),
-                    used,
+                    post.used,
                     past,
                     key=caller.key,
                     is_trial=is_trial,
@@ -288,6 +302,27 @@ class Writer:
                 freed.back_to(0)
 
         return await self.submit(Look(look))
+
+    async def _spent(self, post: Post) -> StoredBatch | None:
+        """What has the id of a batch, once all that is on its way with it is answered."""
+        batch = post.asked.id
+        while (first := self._in_flight.get(batch)) is not None:
+            await first.answered()
+        stored = (await self._store.lookup(self.ledger_id, [batch])).get(batch)
+        if stored is not None:
+            if self.decider.ended(batch) is None:  # Else it is ours, and signed by the answer.
+                self._check_signed(stored)
+            post.salts = await self._salts(post, stored)
+        return stored
+
+    def _check_signed(self, stored: StoredBatch) -> None:
+        """What is ours is signed before anybody asks for it again.
+
+        Another wrote what is not, and nobody here knows whether it is signed: taking the
+        ledger again will tell.
+        """
+        if stored.leaf_index >= self.signed.size:
+            raise StoreUnavailable("a batch is there that this writer did not sign")
 
     async def wait_for(self, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""
@@ -315,6 +350,8 @@ class Writer:
                     extra={"ledger": self.code, "why": str(fault)},
                 )
                 self._put_back(fault)
+                if isinstance(fault, ClockAhead):
+                    self._rests_until = asyncio.get_running_loop().time() + CLOCK_REST_S
             except WriterReplaced as fault:
                 self._loaded.clear()  # The book is ahead of what is committed: not for show.
                 self._stop(fault)
@@ -394,23 +431,34 @@ class Writer:
     def _record_due(self) -> None:
         """Record what time asks for, such as holds that expire; come back when it does again.
 
-        Before every decision, so that none is taken with a hold that is over.
+        Before every decision, so that none is taken with a hold that is over. But not for
+        itself alone while this clock is known to be ahead: it could not be recorded.
         """
-        due = self.book.due()
-        if due is None or self.book.opening is None:
+        if self.book.opening is None:
+            return
+        rest_s = self._rests_until - asyncio.get_running_loop().time()
+        if rest_s > 0 and not self._queued_transfers:
+            self._wake_in(rest_s)
+            return
+        due = self.decider.next_due()
+        if due is None:
             return
         now = self.decider.now()
-        if due > now:
-            loop = asyncio.get_running_loop()
-            if self._alarm is not None:
-                self._alarm.cancel()
-            wait = min((due - now) / 1e6, ALARM_S_MAX)
-            self._alarm = loop.call_later(wait, self._arrived.set)
-            return
-        self.decider.record_due(now)
-        for batch in self.book.proposals.acceptable(now):
-            if batch not in self._accepting and not self._closing:
-                self._accept(batch)
+        if due <= now:
+            self.decider.record_due(now)
+            for batch in self.book.proposals.acceptable(now):
+                if batch not in self._accepting and not self._closing:
+                    self._accept(batch)
+            due = self.decider.next_due()
+        if due is not None and due > now:
+            self._wake_in((due - now) / 1e6)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Look again after so long; a clock may be set meanwhile."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(min(seconds, ALARM_S_MAX), self._arrived.set)
 
     def _accept(self, batch: UUID) -> None:
         """Queue that a proposal is accepted by itself, since its time for that has come."""
@@ -466,20 +514,18 @@ class Writer:
         if not posts:
             return {}
         self.decider.forget_committed()
-        known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        if any(stored.leaf_index >= self.signed.size for stored in known.values()):
-            # What is ours is signed before anybody asks for it again. So another wrote it, and
-            # nobody here knows whether it is signed: taking the ledger again will tell.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
-        opening = self.book.opening
+        found = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        # What others decided just now is perhaps not signed yet: Post.again knows of it.
+        ended = self.decider.ended
+        known = {batch: stored for batch, stored in found.items() if ended(batch) is None}
+        for each in known.values():
+            self._check_signed(each)
+        await self._find_used([post for post in posts if post.asked.id not in known])
         for post in posts:
             stored = known.get(post.asked.id)
             if stored is not None:
                 post.salts = await self._salts(post, stored)
-                continue
-            if opening is not None and opening.unique_references:
-                post.used = await self._references_used(post.asked)
-            if post.targets:
+            elif post.targets:
                 assert self._is_settled(), "what a batch names of the past is committed"
                 post.past = await self._store.past(self.ledger_id, post.targets, EVER)
         return known
@@ -492,10 +538,16 @@ class Writer:
         sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
         return await self._store.detail_salts(self.ledger_id, sequences)
 
-    async def _references_used(self, asked: AnyBatch) -> set[tuple[str, str]]:
-        source = asked.source if isinstance(asked.source, str) else ""
-        pairs = {(source, t.reference) for t in asked.transfers if t.reference}
-        return await self._store.used_references(self.ledger_id, pairs, EVER)
+    async def _find_used(self, posts: Sequence[Post]) -> None:
+        """Which references of some batches were used before: asked once for all of them."""
+        opening = self.book.opening
+        if opening is None or not opening.unique_references:
+            return
+        named = [references_of(post.asked.source, post.asked.transfers) for post in posts]
+        all_named = frozenset[Reference]().union(*named)
+        used = await self._store.used_references(self.ledger_id, all_named, EVER)
+        for post, own in zip(posts, named, strict=True):
+            post.used = own & used
 
     # ---- committing
 

@@ -184,6 +184,8 @@ async def _give_keys(office: Office, keys: MemoryKeys) -> None:
         ("poster", Role.POSTER, "caja", "branch", BRANCH),
         ("auditor", Role.AUDITOR, "caja", "", ()),
         ("compliance", Role.COMPLIANCE, "caja", "", ()),
+        ("approver", Role.APPROVER, "caja", "", ()),
+        ("member", Role.MEMBER, "caja", "socia-ana", ("ana",)),
     ]
     for who, role, ledger, poster, accounts in given:
         new = make_key(

@@ -151,6 +151,20 @@ async def test_members_pay_by_workflows_and_not_otherwise(ruled: Office) -> None
     assert "debit_balance" not in at_once.body["receipt"]
 
 
+async def test_an_account_is_not_closed_while_a_payment_waits(ruled: Office) -> None:
+    """Nor does one wait for an account that is closed: its payer would be asked in vain."""
+    account, close = f"{CAJA}/accounts/eva", {"reason": "left", "status": "closed"}
+    bill = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00"), who="eva")
+    assert bill.status == 202
+    for dry in ("?dry_run=true", ""):
+        refused = await ruled.ask("PATCH", account + dry, close)
+        assert refused.code == "account_has_proposals"
+    assert (await decide(ruled, "decline", "ana")).status == 200
+    assert (await ruled.ask("PATCH", account, close)).status == 200
+    late = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00", 2), who="eva")
+    assert late.code == "account_closed"
+
+
 async def test_a_preview_of_a_payment_promises_nothing(ruled: Office) -> None:
     state = ruled.state()
     path = f"{PAYMENTS}?dry_run=true"
@@ -204,3 +218,69 @@ async def test_a_dispute_marks_a_transfer_until_its_outcome(ruled: Office) -> No
     assert (await ruled.ask("POST", f"{path}/end", end)).status == 200
     assert (await ruled.ask("POST", f"{path}/end", end)).code == "dispute_not_open"
     assert "dispute" not in (await ruled.ask("GET", f"{TRANSFERS}/2")).body
+
+
+async def disputes(office: Office, query: str = "", who: str = "operator") -> Any:
+    page = await office.ask("GET", f"{CAJA}/disputes{query}", who=who)
+    assert page.status == 200, page.body
+    return page.body
+
+
+async def counted(office: Office) -> dict[str, float]:
+    """What metrics say of disputes."""
+    text = (await office.ask("GET", "/metrics", who="")).body.decode()
+    rows = [row.split() for row in text.splitlines() if row.startswith("ledger_disputes")]
+    return {name.removeprefix("ledger_disputes_"): float(value) for name, value in rows}
+
+
+async def test_disputes_are_listed_as_they_stand_and_as_they_ended(ruled: Office) -> None:
+    for number in range(2, 6):
+        body = {"id": uid(number), **pay("ana", "eva", "1.00")}
+        assert (await ruled.ask("POST", TRANSFERS, body)).status == 201
+    assert await counted(ruled) == {"open": 0, "overdue": 0}
+    for sequence, due in ((2, "2023-11-14"), (3, "2023-11-20"), (4, None), (1, "2023-11-14")):
+        asked = {"reason": "wrong", **({"due": due} if due else {})}
+        path = f"{TRANSFERS}/{sequence}/dispute"
+        assert (await ruled.ask("POST", path, asked)).status == 201
+    assert (await disputes(ruled, "?state=overdue"))["disputes"] == []
+    ruled.house.now += 86_400_000_000
+    await disputes(ruled)  # What time asks for is recorded first.
+    overdue = (await disputes(ruled, "?state=overdue"))["disputes"]
+    assert [one["sequence"] for one in overdue] == [1, 2]
+    assert all(one["overdue_since"].startswith("2023-11-15T") for one in overdue)
+    assert await counted(ruled) == {"open": 4, "overdue": 2}
+    page = await disputes(ruled, "?limit=3")
+    assert [one["sequence"] for one in page["disputes"]] == [1, 2, 3]
+    rest = await disputes(ruled, f"?after={page['next']}")
+    assert [one["sequence"] for one in rest["disputes"]] == [4]
+    assert "overdue_since" not in rest["disputes"][0]
+    row = await ruled.ask("GET", f"{TRANSFERS}/2", who="ana")
+    assert row.body["dispute"]["overdue_since"] == overdue[1]["overdue_since"]
+
+    ends = {2: {"outcome": "made_good", "linked": 5}, 4: {"outcome": "withdrawn"}, 1: {}}
+    for sequence, end in ends.items():
+        body = {"outcome": "upheld", **end}
+        path = f"{TRANSFERS}/{sequence}/dispute/end"
+        assert (await ruled.ask("POST", f"{path}?dry_run=true", body)).status == 200
+        assert (await ruled.ask("POST", path, body)).status == 200
+    assert await counted(ruled) == {"open": 1, "overdue": 0}
+    ended = (await disputes(ruled, "?state=ended"))["disputes"]
+    assert [(one["sequence"], one["outcome"], one.get("linked")) for one in ended] == [
+        (2, "made_good", 5),
+        (4, "withdrawn", None),
+        (1, "upheld", None),
+    ]
+    first = ended[0]
+    assert (first["reason"], first["due"], first["since"]) == (
+        *("wrong", "2023-11-14"),
+        overdue[1]["since"],
+    )
+    assert first["ended_at"].startswith("2023-11-15T")
+    page = await disputes(ruled, "?state=ended&limit=2")
+    rest = await disputes(ruled, f"?state=ended&limit=2&after={page['next']}")
+    assert page["disputes"] + rest["disputes"] == ended
+    assert "next" not in rest
+    mine = (await disputes(ruled, "?state=ended", "eva"))["disputes"]
+    assert [one["sequence"] for one in mine] == [2, 4]  # The deposit is no business of hers.
+    wrong = await ruled.ask("GET", f"{CAJA}/disputes?state=won")
+    assert wrong.code == "malformed_request"

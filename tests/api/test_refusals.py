@@ -42,7 +42,7 @@ ACCOUNTS = f"{CAJA}/accounts"
 # manifest of its poster's can (test_lines.py). That holds expire, nobody
 # asks for; and that an entry falls stands among the outcomes of a batch (test_terms.py).
 # Provoked in test_proposals.py of the three rooms, where several people are at work.
-AGREED = {
+AGREED = {RefusalCode.ACCOUNT_HAS_PROPOSALS} | {
     code
     for code in RefusalCode
     if code.startswith(("policy_", "workflow_", "proposal", "approv", "decision_", "dispute_"))
@@ -53,6 +53,8 @@ NOT_OVER_HTTP = {
     RefusalCode.DAY_TOTALS_DIFFER,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
+    RefusalCode.DAY_NOT_DUE,
+    RefusalCode.DISPUTE_NOT_DUE,
     RefusalCode.LIMIT_NOT_DUE,
     RefusalCode.OCCURRENCE_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,
@@ -202,6 +204,15 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
         to("ana", status="closed"),
     ),
     RefusalCode.ACCOUNT_HAS_HOLDS: ([hold("cash", "ana", "5.00")], to("ana", status="closed")),
+    RefusalCode.ACCOUNT_HAS_SUSPENSE: (
+        [
+            to("ana", status="frozen"),
+            under("cash", "ana", "5.00", suspense="eva", number=8),
+            under("ana", "cash", "5.00", suspense="eva", number=9),
+        ],
+        to("eva", status="closed"),
+    ),
+    RefusalCode.ACCOUNT_IN_USE: ([levy()], to("eva", status="closed")),
     RefusalCode.LEVY_NOT_FOUND: ([], ("GET", f"{CAJA}/levies/fair", None)),
     RefusalCode.RATE_ABOVE_ONE: ([], levy(rate={"n": 101, "d": 100})),
     RefusalCode.TOO_MANY_LEVIES: ([levy(f"l{n}") for n in range(7)], levy()),

@@ -527,3 +527,24 @@ async def test_watched_and_explained_without_a_key(office: Office) -> None:
     assert "ledger_record_seconds_count 2.0" in text
     assert "ana" not in text
     assert "caja" not in text
+
+
+async def test_a_dry_run_of_what_was_sent_is_answered_as_that_was(office: Office) -> None:
+    """Also of a refused one; of other content it says that the id is spent."""
+    good = {"id": uid(1), **pay("cash", "ana", "5.00")}
+    poor = {"id": uid(2), **pay("ana", "eva", "900.00")}
+    for asked in (good, poor):
+        real = await office.ask("POST", TRANSFERS, asked)
+        before = office.state()
+        dry = await office.ask("POST", f"{TRANSFERS}?dry_run=true", asked)
+        assert dry.status == real.status
+        assert dry.headers["Idempotent-Replayed"] == "true"
+        assert dry.body.get("receipt") == real.body.get("receipt")
+        assert dry.body.get("leaf_index") == real.body.get("leaf_index")
+        other = {**asked, "amount": "0.01"}
+        refused = await office.ask("POST", f"{TRANSFERS}?dry_run=true", other)
+        assert refused.code == "id_used_by_another_batch"
+        batch = {"id": asked["id"], "transfers": [pay("cash", "ana", "5.00")] * 2}
+        refused = await office.ask("POST", f"{CAJA}/batches?dry_run=true", batch)
+        assert refused.code == "id_used_by_another_batch"
+        assert office.state() == before

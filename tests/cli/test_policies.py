@@ -1,9 +1,12 @@
 """Rules of approval, workflows and whitelists as a person sets them."""
 
+import asyncio
+
 import pytest
 
+from ledger.cli.client import Client, path_of
 from ledger.cli.policies import DURATION, show_seconds
-from tests.cli.conftest import Tequio
+from tests.cli.conftest import Running, Tequio
 from tests.cli.test_terms import SPANISH
 
 WHY = ("--reason", "board")
@@ -11,6 +14,22 @@ BIG = (
     *("--kinds", "withdrawal,sent", "--currency", "MXN", "--from", "50000.00"),
     *("--approvals", "1", "--expires-after", "2d", "--hold"),
 )
+
+
+def test_an_amount_in_the_last_of_many_currencies(running: Running, caja: Tequio) -> None:
+    """The decimals of a currency on the second page are known, too."""
+
+    async def add() -> None:
+        async with Client(running.url, running.key) as client:
+            for number in range(101):
+                new = {"code": f"C{number:03}", "kind": "national", "scale": 2}
+                await client.send("POST", path_of("ledgers", "caja", "currencies"), new)
+
+    asyncio.run(add())
+    words = [word.replace("MXN", "C100") for word in BIG]
+    said = caja("policy", "set", "big", *words, *WHY)
+    assert (said.code, "50,000.00" in said.out) == (0, True), said.err
+    assert "50,000.00" in caja("policy", "list").out
 
 
 def test_a_rule_of_approval(caja: Tequio) -> None:

@@ -1,5 +1,9 @@
 """Rules as a person sets them, command by command."""
 
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
 from tests.cli.conftest import Tequio
 
 SPANISH = "es_MX.UTF-8"
@@ -24,6 +28,27 @@ def test_a_levy_by_command(caja: Tequio) -> None:
     assert caja("levy", "remove", "fair", *why, LANG=SPANISH).out == "Quitado.\n"
     again = caja("levy", "remove", "fair", *why)
     assert (again.code, "levy_not_found" in again.err) == (1, True)
+
+
+def test_a_decision_by_its_document_or_by_its_hash(caja: Tequio, tmp_path: Path) -> None:
+    """Every command that cites one takes both, but one at a time."""
+    minutes = tmp_path / "acta.pdf"
+    minutes.write_bytes(b"of the assembly")
+    digest = sha256(b"of the assembly").hexdigest()
+    act = ("--reason", "assembly", "--act", "A-1", "--act-date", "2026-03-01")
+    file, by_hash = ("--act-file", str(minutes)), ("--act-hash", digest.upper())
+    rule = ("--kind", "sale", "--treasury", "ben", "--payer", "credit", "--rate", "2/100")
+    assert caja("levy", "set", "fair", *rule, *act, *file).code == 0
+    assert caja("limit", "set", "ana", "--lower", "-5", *act, *by_hash).code == 0
+    (change,) = caja("limit", "history", "ana", "--json").json()
+    assert change["act"] == {"number": "A-1", "date": "2026-03-01", "hash": digest}
+    for words in ((), (*file, *by_hash)):
+        wrong = caja("levy", "set", "fair", *rule, *act, *words)
+        assert (wrong.code, "--act-file" in wrong.err) == (2, True)
+    out = tmp_path / "journal"
+    assert caja("export", "journal", "--out", str(out)).code == 0
+    told = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    assert told.count(b64encode(bytes.fromhex(digest)).rstrip(b"=")) == 2
 
 
 def test_runs_by_command(caja: Tequio) -> None:

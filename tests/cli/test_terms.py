@@ -44,9 +44,13 @@ def test_a_hold_from_its_beginning_to_its_end(caja: Tequio) -> None:
     assert "Nothing was written" in tried.out
     shown = caja("transfer", "show", "3", LANG=SPANISH)
     assert "aplicación de retención" in shown.out
+    assert "aplicado en parte" in caja("transfer", "list", LANG=SPANISH).out
     assert "Nothing was written" in caja("void", "2", "--dry-run").out
     assert caja("void", "2", "--json").json()["receipt"]["phase"] == "released"
     assert caja("holds").out == "None.\n"
+    resolved = caja("transfer", "show", "2").out
+    assert ("voided" in resolved, "20.00" in resolved) == (True, True)
+    assert caja("transfer", "show", "2", "--json").json()["hold"]["status"] == "voided"
     assert caja("void", "2", LANG=SPANISH).code == 1
     statement = caja("account", "statement", "ana", "--json").json()
     assert [line["amount"] for line in statement["transfers"]] == ["100.00", "20.00"]

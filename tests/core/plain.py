@@ -16,6 +16,7 @@ A new rule has one place each:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 NO_BOUND = 2**63 - 1  # Where a database column ends.
 
@@ -49,6 +50,7 @@ class Line:
     rest: str = ""
     suspense: str = ""
     rate: tuple[int, int] | None = None
+    residue: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ class Row:
     day: int  # For which it counts.
     source: str
     phase: str = "posted"  # Or held, or released; only posted rows move balances.
-    kind: str = ""  # Of a row beside its transfer's own: rest.
+    kind: str = ""  # Of a row beside its transfer's own: rest, or exchange.
+    goes_with: int = 0  # Of what was sold, and of the residue: the row of what that bought.
+    is_back: bool = False  # It went back with another row that was taken back.
+    fraction: Fraction = Fraction(0)  # Of a minor unit: what was bought and not given.
     expires: int = 0  # Of a hold.
     hold: int = 0  # The hold that it posts or releases,
     is_last: bool = False  # of which nothing remains then.
@@ -150,6 +155,11 @@ class Plain:
             for n, row in enumerate(self.rows, 1)
             if row.stands_in and row.amount > self.taken(n)
         }
+
+    def stood_in(self, n: int) -> str:
+        """The suspense account that took what another refused."""
+        row = self.rows[n - 1]
+        return row.debit if row.stands_in == "debit" else row.credit
 
     def references(self) -> set[tuple[str, str]]:
         return {row.reference for row in self.rows if row.reference is not None}
@@ -343,6 +353,7 @@ class Plain:
                 stands_in=stands_in,
                 flagged=True,
             )
+            self.pair(batch, position)
         if rest:
             if line.up_to == "debit":
                 debit = line.rest
@@ -361,7 +372,59 @@ class Plain:
                 takes=line.target,
                 flagged=True,
             )
+        return self.give_back(batch, position) if line.action == "reverse" else None
+
+    def pair(self, batch: Batch, position: int) -> None:
+        """What was sold, and the residue, go back with what was bought only."""
+        line, last = batch.lines[position], len(self.rows)
+        if line.rate:
+            sold = sold_for(self, batch, position)
+            assert sold is not None
+            bought, residue = worth(sold.amount, line.rate)
+            value = (sold.amount - residue) * Fraction(*line.rate)
+            self.rows[-2] = replace(self.rows[-2], goes_with=last)
+            self.rows[-1] = replace(self.rows[-1], fraction=value - bought)
+        if line.residue:
+            self.rows[-1] = replace(self.rows[-1], goes_with=last - 1)
+
+    def give_back(self, batch: Batch, position: int) -> No | None:
+        """With some of what was bought, as much of what was sold; all parts make the whole."""
+        target = batch.lines[position].target
+        bought, taken = self.rows[target - 1].amount, self.taken(target)
+        mine = [row for row in self.rows[self.recorded :] if row.position == position]
+        before = taken - sum(row.amount for row in mine if row.takes == target)
+        for debit, credit, amount in self.legs(target):
+            back = amount * taken // bought - amount * before // bought
+            if not back:
+                continue
+            no = self.why_not(credit, debit, back)
+            if no:
+                return no
+            self.write(
+                batch,
+                position,
+                debit=credit,
+                credit=debit,
+                amount=back,
+                kind="exchange",
+                is_back=True,
+                flagged=True,
+            )
         return None
+
+    def legs(self, target: int) -> list[tuple[str, str, int]]:
+        """What goes with a row: the residue, unless who paid has it; and what was sold."""
+        legs = [row for row in self.rows if row.goes_with == target]
+        if not legs:
+            return []
+        sold, residues = legs[0], legs[1:]
+        amount, found = sold.amount, []
+        for row in residues:
+            if row.credit == sold.debit:
+                amount -= row.amount
+            else:
+                found.append((row.debit, row.credit, row.amount))
+        return [*found, (sold.debit, sold.credit, amount)]
 
     def write(
         self, batch: Batch, position: int, *, flagged: bool = False, **facts: object
@@ -416,6 +479,8 @@ class Plain:
             return No("account_not_at_zero", code)
         if status == "closed" and self.pending_debits(code) + self.pending_credits(code) > 0:
             return No("account_has_holds", code)
+        if status == "closed" and any(code == self.stood_in(n) for n in self.suspended()):
+            return No("account_has_suspense", code)
         account.status = status
         return None
 
@@ -521,19 +586,62 @@ def rate_is_kept(plain: Plain, batch: Batch, position: int) -> No | None:
     line = batch.lines[position]
     if line.rate is None:
         return None
+    sold = sold_for(plain, batch, position)
+    if sold is None:
+        return No("rate_differs")
+    bought, residue = worth(sold.amount, line.rate)
+    if bought >= 2**53:  # No amount is so large.
+        return No("rate_differs")
+    if bought != line.amount:
+        return No("rate_differs", line.debit, bought)
+    if residue and not is_for_residue(batch, position + 1):
+        return No("residue_differs", sold.credit, residue)
+    return None
+
+
+def residue_is_right(plain: Plain, batch: Batch, position: int) -> No | None:
+    line = batch.lines[position]
+    if not line.residue:
+        return None
+    is_next = position and is_for_residue(batch, position)
+    sold = sold_for(plain, batch, position - 1) if is_next else None
+    if sold is None:
+        return No("residue_differs")
+    _, residue = worth(sold.amount, batch.lines[position - 1].rate or (1, 1))
+    is_right = (line.debit, line.amount) == (sold.credit, residue)
+    return None if is_right else No("residue_differs", sold.credit, residue)
+
+
+def sold_for(plain: Plain, batch: Batch, position: int) -> Line | None:
+    """The line that sells for the one with a rate."""
+    line = batch.lines[position]
     before = batch.lines[position - 1] if position else None
-    bought = None
-    if before is not None and before.entry == line.entry and not before.up_to:
-        sold = plain.accounts[before.debit].currency
-        if sold != plain.accounts[line.debit].currency:
-            n, d = line.rate
-            bought = before.amount * n // d
-            bought = bought if bought < 2**53 else None  # No amount is so large.
-    return (
-        None
-        if bought == line.amount
-        else No("rate_differs", line.debit if bought is not None else "", bought)
-    )
+    if line.rate is None or before is None or before.entry != line.entry:
+        return None
+    if before.action not in ("", "post") or before.up_to or before.suspense:
+        return None
+    if before.rate or before.residue:
+        return None
+    sold = plain.accounts[before.debit].currency
+    return before if sold != plain.accounts[line.debit].currency else None
+
+
+def is_for_residue(batch: Batch, position: int) -> bool:
+    """Whether a line is for the residue of the one before it."""
+    if position == len(batch.lines):
+        return False
+    line, before = batch.lines[position], batch.lines[position - 1]
+    return line.residue and line.entry == before.entry
+
+
+def worth(sold: int, rate: tuple[int, int]) -> tuple[int, int]:
+    """What an amount buys, and how much less would have bought the same."""
+    n, d = rate
+    bought = sold * n // d
+    least = sold
+    while least and (least - 1) * n // d == bought:
+        least -= 1 if bought else least
+    return bought, sold - least
 
 
 def hold_is_the_one(plain: Plain, batch: Batch, position: int) -> No | None:
@@ -563,6 +671,8 @@ def target_can_be_taken_back(plain: Plain, batch: Batch, position: int) -> No | 
         return No("target_not_found")
     target = plain.rows[line.target - 1]
     if target.phase != "posted" or target.takes or line.target in plain.suspended():
+        return No("target_not_reversible")
+    if target.goes_with or target.is_back:
         return No("target_not_reversible")
     if (line.debit, line.credit) != (target.credit, target.debit):
         return No("target_differs")
@@ -594,6 +704,7 @@ RULES: tuple[Rule, ...] = (
     named_accounts_can_stand_in,
     hold_ends_later,
     rate_is_kept,
+    residue_is_right,
     hold_is_the_one,
     target_can_be_taken_back,
     target_can_be_cleared,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from hashlib import sha256
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from ledger.core.leaves import (
     Opening,
     StatusChanged,
 )
-from ledger.core.lines import RULES, Manifest, Rate, Transfer
+from ledger.core.lines import RULES, Beside, Manifest, Rate, Transfer
 from ledger.core.model import Action, CurrencyKind, Late, Mode, Nature, Phase, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
@@ -311,6 +312,7 @@ class Twins:
             rest=line.rest or UNSET,
             suspense=line.suspense or UNSET,
             rate=Rate(n=line.rate[0], d=line.rate[1]) if line.rate else UNSET,
+            residue=line.residue,
         )
         return AskedTransfer(
             debit_account=line.debit,
@@ -344,7 +346,18 @@ class Twins:
             amount=row.amount,
             phase=Phase[row.phase.upper()],
             taken=self.plain.taken(n),
+            kind="exchange" if row.is_back else "payment",
             is_link=row.takes > 0,
+            is_beside=row.is_back or row.goes_with > 0,
+            beside=tuple(
+                Beside(
+                    amount=amount,
+                    credit_account=self._number(credit),
+                    debit_account=self._number(debit),
+                    kind="exchange",
+                )
+                for debit, credit, amount in self.plain.legs(n)
+            ),
         )
 
     def _record(self, batch: UUID, body: Body, posted: Posted) -> None:
@@ -411,20 +424,19 @@ class Twins:
                     for b in note.beside
                 ],
                 note.business_date,
+                Fraction(note.fraction.n, note.fraction.d) if note.fraction else 0,
             )
             for position, note in posted.notes.items()
         } == {
             position: note
             for position, note in noted.items()
-            if note != (None, "", (), [], None)
+            if note != (None, "", (), [], None, 0)
         }
 
-    def _as_noted(
-        self, batch: Batch, rows: Sequence[Row], position: int
-    ) -> tuple[int | None, str, tuple[str, ...], list[tuple[str, str, str, int]], date | None]:
+    def _as_noted(self, batch: Batch, rows: Sequence[Row], position: int) -> tuple[object, ...]:
         """What of a transfer is otherwise than its line.
 
-        Amount, suspense, flags, what is beside, and the day.
+        Amount, suspense, flags, what is beside, the day, and what an exchange did not give.
         """
         line = batch.lines[position]
         own = [row for row in rows if row.position == position and not row.kind]
@@ -439,6 +451,7 @@ class Twins:
             tuple(sorted(flags, reverse=True)),  # First that of the debited account.
             [(row.kind, row.debit, row.credit, row.amount) for row in beside],
             None if is_own_day else day_called(day),
+            sum(row.fraction for row in own),
         )
 
     def _compare_links(self, links: Sequence[Link], first: int) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from tests.core.plain import NO_BOUND, Account, Batch, Line, Plain
+from tests.core.plain import NO_BOUND, Account, Batch, Line, Plain, worth
 
 AMOUNT_MAX = 2**53 - 1
 SECOND = 1_000_000
@@ -218,19 +218,24 @@ def _cleared(wish: Wish, line: Line, plain: Plain) -> Line:
 
 
 def _exchange(wish: Wish, line: Line, plain: Plain) -> list[Line]:
-    """Sold and bought; or only bought, which has no rate."""
-    sold = replace(line, entry=3, amount=_amount(wish, line, plain))
+    """Sold, bought, and the residue; or only bought, which has no rate."""
+    sold = replace(line, entry=3, amount=min(10_000, _amount(wish, line, plain)))
     n, d = (1, 7) if wish.release else (7, 5)
     bought = Line(
         "hour",
         "shop" if wish.is_astray else "hank",
-        _within(sold.amount * n // d + wish.off),
+        _within(sold.amount * n // d + (wish.off if wish.pick < 4 else 0)),
         entry=3,
         rate=(n, d),
     )
     if wish.is_astray:
         bought = replace(bought, debit="cash")  # In the same currency there is no rate.
-    return [bought] if wish.off < 0 else [sold, bought]
+    if wish.off < 0:
+        return [bought]
+    _, left = worth(sold.amount, (n, d))
+    to = ("bridge", "shop", sold.debit)[wish.pick % 3]
+    residue = Line(sold.credit, to, left + wish.off, entry=3, residue=True)
+    return [sold, bought, residue][: 3 if residue.amount else 2]
 
 
 # ---- steps of a history

@@ -235,6 +235,16 @@ MUTANTS = (
             "available = self.balance[d] - besides - self.floor[d]",
         ),
         (
+            "the last account is named by no rule",
+            "if max(accounts) > self.accounts:",
+            "if max(accounts) >= self.accounts:",
+        ),
+        (
+            "a rule may name an account that is closed",
+            "closed = next((n for n in accounts if self._status[n] == _CLOSED), None)",
+            "closed = None",
+        ),
+        (
             "what is held does not count where a bound is soft",
             "return self._lower[number] + self.holds.pending_debits.get(number, 0)",
             "return self._lower[number]",
@@ -326,13 +336,18 @@ MUTANTS = (
         ),
         (
             "up to both looks at one side",
-            "out = NO_UPPER if side is Side.CREDIT else",
-            "out = NO_UPPER if side is not Side.DEBIT else",
+            "NO_UPPER if side is Side.CREDIT else",
+            "NO_UPPER if side is not Side.DEBIT else",
         ),
         (
             "up to the last unit but one",
-            "else book.ceiling[c] - book.balance[c]\n",
-            "else book.ceiling[c] - book.balance[c] - 1\n",
+            "book.ceiling[c] - book.balance[c]\n",
+            "book.ceiling[c] - book.balance[c] - 1\n",
+        ),
+        (
+            "a payer at its bound leaves no room for the levy",
+            "part + debited(rows, d) <= room",
+            "part <= room",
         ),
         (
             "a soft bound is passed when it is reached",
@@ -357,6 +372,21 @@ MUTANTS = (
             "",
         ),
         (
+            "what comes back of a levy is not counted",
+            "room += credited(besides(amount), d)",
+            "room += 0",
+        ),
+        (
+            "a hold is posted though its levy cannot be paid",
+            "return not owed or owed <= room + freed",
+            "return not owed or owed <= room + freed + 1",
+        ),
+        (
+            "a levy may be taken back alone",
+            "            or past.is_beside\n",
+            "",
+        ),
+        (
             "an entry that falls leaves its balances",
             "            self.undo.back_to(mark)\n",
             "",
@@ -370,14 +400,6 @@ MUTANTS = (
             "transfers without an entry fall together",
             "return (0, position) if entry is UNSET",
             "return (0, 0) if entry is UNSET",
-        ),
-    ),
-    *of(
-        "ledger/core/exchange.py",
-        (
-            "an exchange is rounded up",
-            "return self.sold * self.rate.n // self.rate.d",
-            "return self.sold * self.rate.n // self.rate.d + 1",
         ),
     ),
     *of(
@@ -399,6 +421,70 @@ MUTANTS = (
         ),
     ),
     *of(
+        "ledger/core/exchange.py",
+        (
+            "an exchange is rounded up",
+            "self.sold * self.rate.n // self.rate.d",
+            "self.sold * self.rate.n // self.rate.d + 1",
+        ),
+        (
+            "one minor unit more is residue",
+            "self.sold - -(-self.bought",
+            "self.sold + 1 - -(-self.bought",
+        ),
+        (
+            "a fraction is not in lowest terms",
+            "common = gcd(left, d)",
+            "common = 1",
+        ),
+        (
+            "a residue is booked nowhere",
+            "if exchange.residue and not self._is_booked(position):",
+            "if exchange.residue and False:",
+        ),
+        (
+            "a residue comes from anybody",
+            "given = self._debit[position], self._amount[position]",
+            "given = self._credit[position - 2], self._amount[position]",
+        ),
+        (
+            "a hold is sold",
+            "sells.action in (UNSET, Action.POST)",
+            "sells.action in (UNSET, Action.HOLD, Action.POST)",
+        ),
+        (
+            "what is bought is sold again",
+            "and sells.rate is UNSET",
+            "",
+        ),
+    ),
+    *of(
+        "ledger/journal/past.py",
+        (
+            "what its payer has again goes back to it twice",
+            "        amount -= residue.amount\n",
+            "        pass\n",
+        ),
+        (
+            "what was sold is taken back alone",
+            "is_beside=is_sold or terms.residue",
+            "is_beside=terms.residue",
+        ),
+        (
+            "the levies on what was sold stay",
+            "(*levies, *sold, *more)",
+            "(*levies, *sold)",
+        ),
+    ),
+    *of(
+        "ledger/core/suspense.py",
+        (
+            "a bridge may be closed while items are open",
+            "item.account == account for item",
+            "item.account == -1 for item",
+        ),
+    ),
+    *of(
         "ledger/core/holds.py",
         ("a hold shrinks by all of it", "hold, left - hold.left)", "hold, -hold.left)"),
         (
@@ -408,8 +494,8 @@ MUTANTS = (
         ),
         (
             "what was only looked at has an end",
-            "if hold is not None and hold.expires == expires:",
-            "if hold is not None:",
+            "return hold is not None and hold.expires == moment",
+            "return hold is not None",
         ),
         ("a hold expires a moment late", "if hold.expires <= now", "if hold.expires < now"),
         (
@@ -423,6 +509,49 @@ MUTANTS = (
             "hold is not None",
         ),
         ("a restart makes holds whole again", "left=line.left,", "left=line.amount,"),
+    ),
+    *of(
+        "ledger/core/moments.py",
+        (
+            "what is over is kept for ever",
+            "if len(self._heap) > SLACK + 2 * self._open_count():",
+            "if not SLACK:",
+        ),
+        (
+            "what is open is forgotten with what is over",
+            "if self._is_to_come(*one)})",
+            "if not self._is_to_come(*one)})",
+        ),
+        ("what is over is still due", "if self._is_to_come(*self._heap[0]):", "if self._heap:"),
+    ),
+    *of(
+        "ledger/core/resolutions.py",
+        (
+            "a hold posted with the rest given back is still open",
+            "if ends or posted == amount:",
+            "if posted == amount:",
+        ),
+        (
+            "a hold posted in parts is still open",
+            "if ends or posted == amount:",
+            "if ends:",
+        ),
+        (
+            "nothing is left of a hold posted in part",
+            "posted, amount - posted)",
+            "posted, 0)",
+        ),
+        (
+            "a void counts as posted",
+            "parts = (Resolved.PART, Resolved.RELEASED)",
+            "parts = (Resolved.PART, Resolved.RELEASED, Resolved.VOIDED)",
+        ),
+        (
+            "what a void gave back is all that was held",
+            "amount = transfers[position].amount if note.amount is None else note.amount",
+            "amount = transfers[position].amount",
+        ),
+        tests=("tests/api/test_terms.py",),
     ),
     *of(
         "ledger/core/suspense.py",

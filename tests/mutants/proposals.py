@@ -374,13 +374,33 @@ MUTANTS = (
         ),
         (
             "a restart forgets by when a dispute should end",
-            "since=line.since, by=line.by, reason=line.reason, due=line.due",
-            "since=line.since, by=line.by, reason=line.reason",
+            "reason=line.reason,\n            due=line.due,\n            overdue=line.overdue,",
+            "reason=line.reason,\n            overdue=line.overdue,",
         ),
         (
             "a restart forgets since when it is disputed",
-            "since=line.since, by=line.by",
-            "since=0, by=line.by",
+            "since=line.since,\n",
+            "since=0,\n",
+        ),
+        (
+            "a restart forgets that it is overdue",
+            "            overdue=line.overdue,\n        )",
+            "        )",
+        ),
+        (
+            "it is overdue again and again",
+            "if one.due is UNSET or one.overdue is not UNSET:",
+            "if one.due is UNSET:",
+        ),
+        (
+            "it is overdue a moment before its day is over anywhere",
+            "* DAY_US <= line.recorded_at",
+            "* DAY_US <= line.recorded_at + 1",
+        ),
+        (
+            "the outcome of one dispute ends another",
+            "if line.opened != self.open[line.target].index:",
+            "if not line.by:",
         ),
         tests=("tests/core/test_proposals.py",),
     ),
@@ -407,8 +427,8 @@ MUTANTS = (
         ),
         (
             "a receipt is shown that this writer did not sign",
-            "        if index >= self.signed.size:  # Another wrote it: see _look_up.\n",
-            "        if False:\n",
+            "        self._check_signed(stored)\n        return receipt_again(stored)\n",
+            "        return receipt_again(stored)\n",
         ),
         tests=("tests/sequencer/test_proposals.py",),
     ),

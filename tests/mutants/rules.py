@@ -22,7 +22,7 @@ MUTANTS = (
         ),
         (
             "a day is closed before the one before it",
-            "any(day < line.date for day in self._unclosed())",
+            "any(day < line.date for day in self.unclosed())",
             "any(day < line.date for day in ())",
         ),
         (
@@ -52,7 +52,7 @@ MUTANTS = (
         ),
         (
             "a day is lost when commands take over",
-            "self.open.update(self._unclosed())",
+            "self.open.update(self.unclosed())",
             "self.open.update(())",
         ),
         (
@@ -92,6 +92,59 @@ MUTANTS = (
             "if line.levy.n > 2 * line.levy.d:",
         ),
         tests=("tests/core/test_levies.py",),
+    ),
+    *of(
+        "ledger/core/days.py",
+        (
+            "the clock closes where nobody asked it to",
+            "if settings is None or settings.close_after is UNSET:\n            return False",
+            "if settings is None or settings.close_after is UNSET:\n            return True",
+        ),
+        (
+            "the clock closes a day before it is over anywhere",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = settings.close_after - DAY_MINUTES",
+        ),
+        (
+            "the clock need not wait",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = ends - DAY_MINUTES",
+        ),
+        tests=("tests/core/test_deadlines.py",),
+    ),
+    *of(
+        "ledger/core/deadlines.py",
+        (
+            "the clock closes a moment late",
+            "if closing is not None and closing.at <= now:",
+            "if closing is not None and closing.at < now:",
+        ),
+        (
+            "the clock closes the last day first",
+            "default=last))",
+            "default=last) and last)",
+        ),
+        (
+            "the clock closes what is closed",
+            "if last <= days.closed_through:",
+            "if last < days.closed_through:",
+        ),
+        (
+            "the clock closes the latest of the days opened by command",
+            "return closes(min(days.open))",
+            "return closes(max(days.open))",
+        ),
+        (
+            "the cut-off is forgotten",
+            "return moment_of(day, settings.cut_off, zone)",
+            "return moment_of(day + A_DAY, 0, zone)",
+        ),
+        (
+            "a dispute is overdue on its day",
+            "return Deadline(day, moment_of(day + A_DAY, 0, zone)), first[1]",
+            "return Deadline(day, moment_of(day, 0, zone)), first[1]",
+        ),
+        tests=("tests/core/test_deadlines.py",),
     ),
     *of(
         "ledger/core/days.py",
@@ -270,9 +323,9 @@ MUTANTS = (
         ),
         ("all of a balance cannot be charged", "if rule.n > rule.d:", "if rule.n >= rule.d:"),
         (
-            "the last account collects nothing",
-            "if rule.account > state.accounts:",
-            "if rule.account >= state.accounts:",
+            "whoever collects demurrage may be closed",
+            "self.accounts[c] == account and self.rule(c)",
+            "False and self.rule(c)",
         ),
         tests=("tests/core/test_demurrage.py",),
     ),
@@ -294,9 +347,9 @@ MUTANTS = (
             "span.last == last and span.last >= fee.since",
         ),
         (
-            "the last account takes no fees",
-            "if fee.treasury > state.accounts:",
-            "if fee.treasury >= state.accounts:",
+            "a treasury of fees may be closed",
+            "any(fee.treasury == account",
+            "any(fee.treasury != account",
         ),
         (
             "fees are paid in another currency",
@@ -314,18 +367,18 @@ MUTANTS = (
         "ledger/core/reserves.py",
         (
             "a reserve backs a unit more",
-            "return max(0, reserve) * rule.n * up // (rule.d * down)",
-            "return -(-max(0, reserve) * rule.n * up // (rule.d * down))",
+            "return room // cost if cost else None",
+            "return -(-room // cost) if cost else None",
         ),
         (
-            "a circulation needs a unit less",
-            "return -(-max(0, circulation) * rule.d * down // (rule.n * up))",
-            "return max(0, circulation) * rule.d * down // (rule.n * up)",
+            "more may be issued than there is room for",
+            "return room // of_issued",
+            "return room // of_issued + 1",
         ),
         (
             "scales are mixed up",
-            "return 10 ** state.scales[issued], 10 ** state.scales[kept]",
-            "return 10 ** state.scales[kept], 10 ** state.scales[issued]",
+            "rule.d * 10 ** scales[kept], rule.n * 10 ** scales[issued]",
+            "rule.d * 10 ** scales[issued], rule.n * 10 ** scales[kept]",
         ),
         (
             "what is held to be issued is not in circulation",
@@ -349,13 +402,18 @@ MUTANTS = (
         ),
         (
             "a reserve is taken out from under what circulates",
-            "if left == rule.reserve:",
-            "if left == -1:",
+            "of_kept * (takes == rule.reserve)",
+            "of_kept * (takes == -1)",
+        ),
+        (
+            "issued out of the reserve, only one of them counts",
+            "of_issued * (movement.debit == rule.issuer) + of_kept",
+            "of_issued * (movement.debit == rule.issuer) or of_kept",
         ),
         (
             "a reserve leaves on the wrong side",
-            "left = movement.debit if sign > 0 else movement.credit",
-            "left = movement.credit if sign > 0 else movement.debit",
+            "takes = movement.debit if self._state.sign_of(rule.reserve) > 0 else",
+            "takes = movement.debit if self._state.sign_of(rule.reserve) < 0 else",
         ),
         (
             "less than nothing may be issued",

@@ -30,8 +30,6 @@ from tests.mutants.mutants import MUTANTS
 ROOT = Path(__file__).parents[2]
 COPIED = ("ledger", "sql", "tests", "pyproject.toml")
 SECONDS_MAX = 120  # For one mutant; where a loop no longer ends, that is noticed too.
-# These take longest, the last of them because it finds nearly everything.
-SLOW = ("test_levies.py", "test_account_life.py", "test_limits.py", "test_histories.py")
 
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 WHERE = "import ledger, sys; sys.stdout.write(ledger.__file__)"
@@ -90,7 +88,7 @@ def run_tests(copy: Path, tests: Sequence[str]) -> str:
     command += ["-p", "tests.mutants.quick", "--hypothesis-profile=mutants"]
     try:
         done = subprocess.run(
-            [*command, *in_order(copy, tests)],
+            [*command, *tests],
             cwd=copy,
             env=environment(copy),
             capture_output=True,
@@ -111,16 +109,6 @@ def run_tests(copy: Path, tests: Sequence[str]) -> str:
 def environment(copy: Path) -> dict[str, str]:
     """Ours, but with the copy's `ledger`."""
     return {**os.environ, "PYTHONPATH": str(copy)}
-
-
-def in_order(copy: Path, tests: Sequence[str]) -> list[str]:
-    """Test files; those that take longest come last."""
-    files: list[Path] = []
-    for name in tests:
-        path = copy / name
-        files += sorted(path.glob("test_*.py")) if path.is_dir() else [path]
-    files.sort(key=lambda path: SLOW.index(path.name) if path.name in SLOW else -1)
-    return [path.relative_to(copy).as_posix() for path in files]
 
 
 def killed_by(mutant: Mutant, copy: Path) -> str:

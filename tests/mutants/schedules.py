@@ -89,9 +89,9 @@ MUTANTS = (
             "code in self._places",
         ),
         (
-            "the last account has no schedules",
-            "if max(debit, credit) > state.accounts:",
-            "if max(debit, credit) >= state.accounts:",
+            "a schedule's payee may be closed",
+            "return rule.debit_account, rule.credit_account\n",
+            "return rule.debit_account, rule.debit_account\n",
         ),
         (
             "a schedule is set that has no date",

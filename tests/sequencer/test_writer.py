@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from ledger.core.answered import Receipt, RefusedReceipt
-from ledger.core.asked import AskedBatch, AskedChange, AskedLedger
+from ledger.core.asked import AskedBatch, AskedChange, AskedLedger, AskedTransfer
 from ledger.core.faults import (
     ClockAhead,
     MalformedAmount,
@@ -24,6 +25,7 @@ from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey
 from ledger.journal.proofs import verify_proof
+from ledger.memory.store import MemoryStore
 from ledger.sequencer import deciding
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
@@ -391,6 +393,39 @@ async def test_references_are_unique_where_the_ledger_says_so(house: House) -> N
         assert isinstance(await desk.post("caja", other, OPERATOR), Receipt)
 
 
+async def test_references_of_all_that_waits_are_looked_up_at_once(house: House) -> None:
+    """Asked batch by batch, each would cost the group a round trip."""
+    store = AskedOnce(house.database)
+    async with house.serving(store) as desk:
+        await furnish(desk, unique_references=True)
+        before = store.times
+        answers = await asyncio.gather(
+            *(
+                desk.post("caja", batch(number, cash_in(number)), OPERATOR)
+                for number in range(1, 21)
+            )
+        )
+        assert all(isinstance(answer, Receipt) for answer in answers)
+        assert store.times - before <= 4, "groups, and not batches"
+        again = await desk.post("caja", batch(21, cash_in(7)), OPERATOR)
+        assert isinstance(again, RefusedReceipt)
+        assert again.leaf.code == "reference_used"
+
+
+class AskedOnce(MemoryStore):
+    """A store that counts how often it is asked for references."""
+
+    times = 0
+
+    async def used_references(self, *asked: Any) -> set[tuple[str, str]]:
+        self.times += 1
+        return await super().used_references(*asked)
+
+
+def cash_in(number: int) -> AskedTransfer:
+    return pay("cash", "ana", "1.00", reference=f"R-{number}")
+
+
 async def test_a_preview_changes_nothing(house: House) -> None:
     async with house.serving() as desk:
         await furnish(desk)
@@ -403,6 +438,42 @@ async def test_a_preview_changes_nothing(house: House) -> None:
         assert isinstance(refusal, Refusal)
         assert await desk.view("caja") == before
         assert isinstance(await desk.post("caja", asked, OPERATOR), Receipt)
+
+
+async def test_a_dry_run_of_a_spent_id_is_what_posting_would_answer(house: House) -> None:
+    """The receipt or the refusal there is; of other content, that the id is spent."""
+    good = batch(1, pay("cash", "ana", "5.00", description="for the roof"))
+    poor = batch(2, pay("ana", "eva", "500.00"))
+    async with house.serving() as desk:
+        await furnish(desk)
+        for asked in (good, poor):
+            await desk.post("caja", asked, OPERATOR)
+    async with house.serving(owner="second") as desk:
+        size = house.database.ledgers[1].head.size
+        for asked in (good, poor):
+            dry = await desk.post("caja", asked, OPERATOR, dry_run=True)
+            assert isinstance(dry, Receipt | RefusedReceipt)
+            assert dry.replayed
+            assert dry == await desk.post("caja", asked, OPERATOR)
+            for other in (
+                replace(asked, transfers=[pay("cash", "ana", "5.01")]),
+                replace(asked, transfers=[pay("cash", "ana", "5.00", description="a wall")]),
+            ):
+                dry = await desk.post("caja", other, OPERATOR, dry_run=True)
+                assert dry == Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH)
+        assert house.database.ledgers[1].head.size == size
+
+
+async def test_a_dry_run_waits_for_what_is_on_its_way_with_its_id(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        asked = batch(1, pay("cash", "ana", "5.00"))
+        real, dry = await asyncio.gather(
+            desk.post("caja", asked, OPERATOR), desk.post("caja", asked, OPERATOR, dry_run=True)
+        )
+        assert isinstance(real, Receipt)
+        assert isinstance(dry, Receipt)
+        assert (dry.leaf, dry.leaf_index, dry.replayed) == (real.leaf, real.leaf_index, True)
 
 
 async def test_a_snapshot_and_the_tail_give_the_live_state(house: House) -> None:

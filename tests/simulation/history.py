@@ -17,6 +17,8 @@ from ledger.core.leaves import (
     BatchPosted,
     BatchProposed,
     BatchRefused,
+    DayClosed,
+    DisputeOverdue,
     HoldsExpired,
     Occurrence,
     ProposalDecided,
@@ -349,6 +351,8 @@ def _is_own(leaf: AnyLeaf) -> bool:
     """Whether time asked for it, or a schedule, or it follows on what did."""
     match leaf:
         case HoldsExpired() | Occurrence() | ProposalDecided(by=UnsetType()) | BatchRefused():
+            return True
+        case DisputeOverdue() | DayClosed(by=UnsetType()):
             return True
         case BatchPosted() | BatchProposed():
             return leaf.key == SCHEDULER

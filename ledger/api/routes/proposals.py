@@ -225,10 +225,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         f"{L}/disputes",
         disputes.get_disputes,
         "disputes",
-        "List open disputes",
-        "Listar las aclaraciones abiertas",
+        "List disputes: open, overdue or ended",
+        "Listar las aclaraciones: abiertas, vencidas o cerradas",
         disputes.DisputesPage,
         EVERYBODY,
         disputes.DisputesQuery,
+        sample="state=ended",
     ),
 )

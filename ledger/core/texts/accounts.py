@@ -120,6 +120,57 @@ TEXTS: Final[dict[str, Texts]] = {
             "An account with open holds is not closed; post them or void them first.",
         ),
     ),
+    "account_has_suspense": (
+        Text(
+            "La cuenta tiene partidas por depurar",
+            "Una cuenta puente con partidas por depurar no se cierra, aunque sumen cero: "
+            "primero depure cada una.",
+        ),
+        Text(
+            "A conta tem partidas a regularizar",
+            "Uma conta transitória com partidas a regularizar não se fecha, mesmo que somem "
+            "zero: primeiro regularize cada uma.",
+        ),
+        Text(
+            "The account has suspense items",
+            "A suspense account with items that are not cleared is not closed, though they add "
+            "up to nothing: clear each of them first.",
+        ),
+    ),
+    "account_has_proposals": (
+        Text(
+            "La cuenta tiene pagos en espera",
+            "Hay pagos de esta cuenta, o para ella, que esperan a otros: primero que se "
+            "acepten, se rechacen o se cancelen.",
+        ),
+        Text(
+            "A conta tem pagamentos em espera",
+            "Há pagamentos desta conta, ou para ela, que esperam por outros: primeiro que "
+            "sejam aceitos, recusados ou cancelados.",
+        ),
+        Text(
+            "The account has payments waiting",
+            "Payments from this account, or to it, wait for others: let them be accepted, "
+            "declined or cancelled first.",
+        ),
+    ),
+    "account_in_use": (
+        Text(
+            "La cuenta está en uso",
+            "Una regla del libro (cargo, cuota, oxidación o respaldo) o un movimiento "
+            "programado la nombra: primero cámbielo o quítelo.",
+        ),
+        Text(
+            "A conta está em uso",
+            "Uma regra do livro (taxa, contribuição, oxidação ou lastro) ou um movimento "
+            "programado a nomeia: primeiro mude-o ou remova-o.",
+        ),
+        Text(
+            "The account is in use",
+            "A rule of the ledger (levy, fee, demurrage or reserve) or a schedule names it: "
+            "change or remove that first.",
+        ),
+    ),
     "bounds_crossed": (
         Text("Los límites se cruzan", "El límite inferior es mayor que el superior."),
         Text("Os limites se cruzam", "O limite inferior é maior que o superior."),

@@ -234,4 +234,18 @@ TEXTS: Final[dict[str, Texts]] = {
             "That transfer is not in dispute.",
         ),
     ),
+    "dispute_not_due": (
+        Text(
+            "La aclaración aún está en plazo",
+            "El día para cerrar esa aclaración no ha pasado, o ya consta que pasó.",
+        ),
+        Text(
+            "A contestação ainda está no prazo",
+            "O dia para encerrar essa contestação não passou, ou já consta que passou.",
+        ),
+        Text(
+            "The dispute is not overdue",
+            "The day by which that dispute should end is not over, or it is said already.",
+        ),
+    ),
 }

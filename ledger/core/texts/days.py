@@ -40,6 +40,20 @@ TEXTS: Final[dict[str, Texts]] = {
             "A day is not closed before it has begun, nor opened more than a month ahead.",
         ),
     ),
+    "day_not_due": (
+        Text(
+            "El reloj aún no cierra ese día",
+            "El reloj sólo cierra un día cuando ya terminó y pasó el plazo que fija el libro.",
+        ),
+        Text(
+            "O relógio ainda não fecha esse dia",
+            "O relógio só fecha um dia quando ele acabou e passou o prazo fixado pelo livro.",
+        ),
+        Text(
+            "The clock does not close that day yet",
+            "The clock closes a day only when it is over, and as long ago as the ledger says.",
+        ),
+    ),
     "day_not_open": (
         Text("Ese día no está abierto", "Sólo se cierra un día que está abierto."),
         Text("Esse dia não está aberto", "Só se fecha um dia que está aberto."),

@@ -71,6 +71,7 @@ Show = Callable[[Any], dict[Any, Any]]
 As = Callable[[dict[Any, Any]], dict[Any, Any]]
 Whole = Callable[["Books"], None]
 Due = Callable[["Books", int], None]
+Need = Callable[["Books", int, int], bool]
 
 LINES: dict[str, Line] = {}
 SHOWN: dict[str, tuple[Show, As]] = {}
@@ -78,6 +79,7 @@ ALWAYS: list[Line] = []
 DUE: list[Due] = []
 AT_REST: list[Due] = []
 COMMITTED: list[Whole] = []
+NEEDS: list[tuple[str, "Need"]] = []
 
 L = TypeVar("L", bound=Line)
 S = TypeVar("S", bound=Show)
@@ -131,6 +133,20 @@ def committed(check: W) -> W:
     """Register what is asked of all that is committed, which no commit leaves by halves."""
     COMMITTED.append(check)
     return check
+
+
+def needs(code: str) -> Callable[[Need], Need]:
+    """Register what needs an account after so many leaves, so that it cannot be closed.
+
+    Args:
+        code: what closing it is refused with.
+    """
+
+    def register(need: Need) -> Need:
+        NEEDS.append((code, need))
+        return need
+
+    return register
 
 
 # ---- the books

@@ -15,6 +15,7 @@ class Calendar:
     is_by_command: bool = False
     cut_off: int | None = None  # Minutes after midnight when the next day begins.
     value_days_back: int | None = None
+    close_after: int | None = None  # Minutes after which the clock closes a day that is over.
     closed: date = date.min  # The latest that was,
     opened: date = date.min  # and the latest that was opened by command.
     open: frozenset[date] = frozenset()  # By command.
@@ -33,6 +34,11 @@ class Calendar:
         end = time(self.cut_off // 60, self.cut_off % 60)
         first = datetime.combine(day, end, ZoneInfo(zone)).astimezone(UTC)
         return day + A_DAY if local.time() >= end or moment >= first else day
+
+    def over(self, at: int, zone: str) -> date:
+        """The last day that the clock closes by a time: so long ago it was a later one."""
+        assert self.close_after is not None
+        return self.today(at - self.close_after * 60_000_000, zone) - A_DAY
 
     def current(self, today: date) -> date:
         """The day of what names none."""

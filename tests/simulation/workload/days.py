@@ -20,6 +20,7 @@ def set_days(client: Client) -> Request:
         days=chance.choice([DaysBy.CLOCK] * 3 + [DaysBy.COMMAND]),
         cut_off=chance.choice(["16:30", "23:45", "00:15", "02:30", UNSET, UNSET]),
         value_days_back=chance.choice([0, 3, UNSET]),
+        close_after_minutes=chance.choice([0, 90, 1_440, 4_000, UNSET, UNSET]),
     )
 
     async def ask(desk: Sequencer) -> Any:
