@@ -427,8 +427,8 @@ MUTANTS = (
         ),
         (
             "a receipt is shown that this writer did not sign",
-            "        if is_mine and index >= self.signed.size:  # As in _look_up.\n",
-            "        if False:\n",
+            "        self._check_signed(stored)\n        return receipt_again(stored)\n",
+            "        return receipt_again(stored)\n",
         ),
         tests=("tests/sequencer/test_proposals.py",),
     ),
