@@ -142,6 +142,9 @@ def backed(
 
     excuses: Mapping[str, When] = {
         "account_not_found": is_missing,
+        "account_closed": lambda size: bool(
+            asked and any(books.is_closed(books.numbers[asked[end]], size) for end in ends)
+        ),
         "currency_not_found": lambda size: books.scale(code, size) is None,
         "currency_not_backed": lambda _: books.currencies[code][1] != "backed",
         "currency_must_match_accounts": is_of_another,
