@@ -26,7 +26,7 @@ from ledger.core.answered import (
     RefusedReceipt,
 )
 from ledger.core.asked import AskedDecision, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -261,47 +261,56 @@ class Writer:
         self._check_signed(stored)
         return receipt_again(stored)
 
-    async def preview(
-        self,
-        asked: AnyBatch,
-        caller: Caller,
-        *,
-        is_trial: bool = False,
-        of_proposal: bool = False,
-    ) -> PostOutcome:
-        """What posting would do, once what it stands on is committed.
+    async def preview(self, asked: AnyBatch, caller: Caller, workflow: str = "") -> PostOutcome:
+        """What posting would do, or starting a payment, once what it stands on is committed.
 
-        Where the id is spent it is the answer that posting would give. With `is_trial` it is
-        said though somebody would have to approve it first; `of_proposal`, of a batch that
-        waits for that, with what it keeps back itself.
+        Where the id is spent it is the answer that posting would give.
         """
-        check_form(asked)
-        post = Post(asked, caller)
-        stored = None if of_proposal else await self._spent(post)
-        await self._find_used([post])
-        past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
+        look = await self._preview(asked, caller)
+        post = Post(asked, caller, workflow)
+        stored = await self._spent(post)
 
-        def look(book: Book) -> PostOutcome:
-            again = None if of_proposal else post.again(self.decider, stored)
+        def ahead(book: Book) -> PostOutcome:
+            again = post.again(self.decider, stored)
             if again is not None:
                 return again
+            return self.decider.look_ahead(
+                asked, caller, workflow, lambda is_trial: look(book, is_trial)
+            )
+
+        return await self.submit(Look(ahead))
+
+    async def preview_agreed(self, asked: AnyBatch, caller: Caller) -> Posted | Refusal:
+        """What posting would do though somebody would have to agree to it first.
+
+        Of a batch that waits for that, with what it keeps back itself.
+        """
+        look = await self._preview(asked, caller)
+
+        def agreed(book: Book) -> Posted | Refusal:
             freed = Undo()
-            if of_proposal:
-                book.proposals.free(freed, asked.id)
+            book.proposals.free(freed, asked.id)
             try:
-                return preview(
-                    book,
-                    asked,
-                    self.decider.moment(asked),
-                    post.used,
-                    past,
-                    key=caller.key,
-                    is_trial=is_trial,
-                )
+                return look(book, True)
             finally:
                 freed.back_to(0)
 
-        return await self.submit(Look(look))
+        return await self.submit(Look(agreed))
+
+    async def _preview(
+        self, asked: AnyBatch, caller: Caller
+    ) -> Callable[[Book, bool], Posted | Refusal]:
+        """Look up what a preview needs of the past."""
+        check_form(asked)
+        post = Post(asked, caller)
+        await self._find_used([post])
+        past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
+
+        def look(book: Book, is_trial: bool) -> Posted | Refusal:
+            moment, key = self.decider.moment(asked), caller.key
+            return preview(book, asked, moment, post.used, past, key=key, is_trial=is_trial)
+
+        return look
 
     async def _spent(self, post: Post) -> StoredBatch | None:
         """What has the id of a batch, once all that is on its way with it is answered."""
@@ -522,9 +531,9 @@ class Writer:
             self._check_signed(each)
         await self._find_used([post for post in posts if post.asked.id not in known])
         for post in posts:
-            stored = known.get(post.asked.id)
-            if stored is not None:
-                post.salts = await self._salts(post, stored)
+            there = known.get(post.asked.id)
+            if there is not None:
+                post.salts = await self._salts(post, there)
             elif post.targets:
                 assert self._is_settled(), "what a batch names of the past is committed"
                 post.past = await self._store.past(self.ledger_id, post.targets, EVER)

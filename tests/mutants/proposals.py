@@ -422,8 +422,8 @@ MUTANTS = (
         "ledger/sequencer/writer.py",
         (
             "what a proposal keeps back counts against itself when it is tried",
-            "                book.proposals.free(freed, asked.id)\n",
-            "                pass\n",
+            "            book.proposals.free(freed, asked.id)\n",
+            "",
         ),
         (
             "a receipt is shown that this writer did not sign",

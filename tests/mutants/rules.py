@@ -42,8 +42,8 @@ MUTANTS = (
         ),
         (
             "a year that is closed for now takes adjustments",
-            'in (None, "reopened")\n        )',
-            'in (None, "reopened", "preliminary")\n        )',
+            'in (None, "reopened")\n            and not',
+            'in (None, "reopened", "preliminary")\n            and not',
         ),
         (
             "the clock takes over an open day",
@@ -148,6 +148,26 @@ MUTANTS = (
     ),
     *of(
         "ledger/core/days.py",
+        (
+            "a month is reopened under one that is final",
+            'if line.mark == "reopened" and self._is_final_after(period):',
+            "if False:",
+        ),
+        (
+            "a month is final though one before it is not",
+            'if line.mark == "final" and not self._is_all_final_before(period):',
+            "if False:",
+        ),
+        (
+            "a year that nobody closed is adjusted under a final month",
+            "            and not self._is_final_after((day.year, ADJUSTMENTS))\n",
+            "",
+        ),
+        (
+            "month 13 need not be final before January is",
+            "        before |= {(y, ADJUSTMENTS) for y, month in before",
+            "        before &= {(y, month) for y, month in before",
+        ),
         (
             "the oldest open day is the ledger's",
             "return max(self.open, default=today)",
@@ -369,11 +389,6 @@ MUTANTS = (
             "a reserve backs a unit more",
             "return room // cost if cost else None",
             "return -(-room // cost) if cost else None",
-        ),
-        (
-            "more may be issued than there is room for",
-            "return room // of_issued",
-            "return room // of_issued + 1",
         ),
         (
             "scales are mixed up",

@@ -332,6 +332,16 @@ async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
     )
 
 
+async def test_who_left_owes_no_fee(bank: Bank) -> None:
+    await bank.club()
+    change = AskedChange(reason="left", status=Status.CLOSED)
+    left = await bank.desk.change_account("caja", "ana", change, OPERATOR)
+    assert not isinstance(left, Refusal)
+    report = await bank.runs.fee("caja", "club", AskedRun(period_end=ENDS[0]), OPERATOR)
+    assert isinstance(report, RunReport)
+    assert report.unpaid_accounts[0].account == "eva"
+
+
 async def test_when_no_fee_is_charged(bank: Bank) -> None:
     """Before the period has begun, and while a batch would be refused and spend its id."""
     await bank.club()
