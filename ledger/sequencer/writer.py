@@ -256,9 +256,10 @@ class Writer:
         is_mine = isinstance(last, ProposalDecided) and (
             (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
         )
-        if is_mine and index >= self.signed.size:  # As in _look_up.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
-        return receipt_again(stored) if is_mine else None
+        if not is_mine:
+            return None
+        self._check_signed(stored)
+        return receipt_again(stored)
 
     async def preview(self, asked: AnyBatch, caller: Caller, workflow: str = "") -> PostOutcome:
         """What posting would do, or starting a payment, once what it stands on is committed.
@@ -318,7 +319,8 @@ class Writer:
             await first.answered()
         stored = (await self._store.lookup(self.ledger_id, [batch])).get(batch)
         if stored is not None:
-            self._check_signed(stored)
+            if self.decider.ended(batch) is None:  # Else it is ours, and signed by the answer.
+                self._check_signed(stored)
             post.salts = await self._salts(post, stored)
         return stored
 
@@ -522,11 +524,11 @@ class Writer:
             return {}
         self.decider.forget_committed()
         found = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        # What others decided just now is perhaps not signed yet: Post.decide waits for it.
+        # What others decided just now is perhaps not signed yet: Post.again knows of it.
         ended = self.decider.ended
         known = {batch: stored for batch, stored in found.items() if ended(batch) is None}
-        for stored in known.values():
-            self._check_signed(stored)
+        for each in known.values():
+            self._check_signed(each)
         await self._find_used([post for post in posts if post.asked.id not in known])
         for post in posts:
             there = known.get(post.asked.id)

@@ -42,8 +42,8 @@ MUTANTS = (
         ),
         (
             "a year that is closed for now takes adjustments",
-            'in (None, "reopened")\n        )',
-            'in (None, "reopened", "preliminary")\n        )',
+            'in (None, "reopened")\n            and not',
+            'in (None, "reopened", "preliminary")\n            and not',
         ),
         (
             "the clock takes over an open day",
