@@ -44,9 +44,6 @@ ENDED: Final = {
 }
 
 
-_FOR_GOOD: Final = {RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED}
-
-
 class Proposal(Struct, frozen=True, kw_only=True):
     """A batch that waits: its line, the index of that, and what was said of it so far."""
 
@@ -211,11 +208,6 @@ class Proposals(Part):
             is_payment = UNSET not in (line.payer, line.payee)
             if rule.accepts != line.accepts or line.count != 1 or not is_payment:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            if max(line.payer or 0, line.payee or 0) > self._state.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            shut = self._state.why_shut(0, line.payer or 0, line.payee or 0)
-            if shut is not None and shut.code in _FOR_GOOD:  # A freeze may be lifted.
-                return Refusal(code=shut.code, account=shut.account)
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
             return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
