@@ -20,6 +20,7 @@ from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.replay import replay
 from ledger.journal.snapshots import Chunk, check_snapshot, restore_chunk
 from ledger.journal.tiles import TILE_WIDTH, Edge
+from ledger.sequencer.posting import references_of
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,8 @@ async def _replay(store: Store, ledger_id: int, book: Book, leaf: StoredLeaf) ->
         manifest, transfers = read_body(leaf.body)
         targets = targets_of(transfers)
         if unique:
-            source = manifest.source if isinstance(manifest.source, str) else ""
-            pairs = {(source, t.reference) for t in transfers if t.reference}
-            used = await store.used_references(ledger_id, pairs, next_sequence)
+            references = references_of(manifest.source, transfers)
+            used = await store.used_references(ledger_id, references, next_sequence)
         if targets:
             past = await store.past(ledger_id, targets, next_sequence)
     replay(book, leaf.line, leaf.body or None, used=used, past=past)

@@ -25,7 +25,7 @@ from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_PAST, Past, targets_of
 from ledger.core.written import AnyBatch
-from ledger.sequencer.posting import receipt_again, same_posted, same_refused
+from ledger.sequencer.posting import Reference, receipt_again, same_posted, same_refused
 from ledger.sequencer.proposing import is_same
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Post(Pending[PostOutcome]):
         self.batch = self
         self.transfers = len(asked.transfers)
         self.salts: Mapping[int, bytes] = {}  # Of a repeat's descriptions.
-        self.used: set[tuple[str, str]] = set()
+        self.used: frozenset[Reference] = frozenset()  # Of its references.
         # What is named of the past must be committed, or a commit could change it meanwhile.
         self.targets = targets_of(asked.transfers)
         self.past: Mapping[int, Past] = NO_PAST
@@ -219,7 +219,7 @@ class Post(Pending[PostOutcome]):
             index, line = proposal.index, proposal.line
             receipt = ProposalReceipt(leaf_index=index, leaf=line, replayed=True)
             return receipt if same else _SPENT
-        ended = decider.ended(self.asked.id)  # Just now: the look-up may not have seen it.
+        ended = decider.ended(self.asked.id)  # Just now: not in the database, or not signed.
         if ended is None:
             return None
         same = ended.is_of(self.asked, self.caller)

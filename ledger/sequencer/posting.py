@@ -3,7 +3,7 @@
 Everything here is decided at one moment against one book, without waiting.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 
@@ -66,6 +66,9 @@ def chance_for(asked: AnyBatch) -> int:
 def has_descriptions(asked: AnyBatch) -> bool:
     """Whether a request has free text, which lines never have."""
     return isinstance(asked, AskedBatch) and any(t.description for t in asked.transfers)
+
+
+Reference = tuple[str, str]  # Source and reference.
 
 
 class Moment(Struct, frozen=True):
@@ -345,6 +348,14 @@ def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[d
     if {line.business_date for line in lines} == NONE_SET:
         return day
     return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
+
+
+def references_of(
+    source: str | UnsetType, transfers: Iterable[AskedTransfer | Transfer]
+) -> frozenset[Reference]:
+    """What must be unique where references are: each with its source."""
+    where = "" if source is UNSET else source
+    return frozenset((where, t.reference) for t in transfers if t.reference)
 
 
 def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:

@@ -73,6 +73,7 @@ def code(outcome: Posted | Refusal) -> tuple[str, int | None]:
 def test_the_last_minor_unit(book: Book) -> None:
     assert code(post(book, batch(issue("1")))) == ("exceeds_reserve", 0)
     assert isinstance(post(book, batch(keep("10.66"))), Posted)  # It backs 15.99.
+    assert book.reserves.headroom(book.reserves.rules["BON"]) == 15
     before = book.balance[:]
     assert code(post(book, batch(issue("16")))) == ("exceeds_reserve", 15)
     assert book.balance == before

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from ledger.core.answered import Receipt, RefusedReceipt
-from ledger.core.asked import AskedBatch, AskedChange, AskedLedger
+from ledger.core.asked import AskedBatch, AskedChange, AskedLedger, AskedTransfer
 from ledger.core.faults import (
     ClockAhead,
     MalformedAmount,
@@ -24,6 +25,7 @@ from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import leaf_hashes, root_of
 from ledger.journal.notes import parse_vkey
 from ledger.journal.proofs import verify_proof
+from ledger.memory.store import MemoryStore
 from ledger.sequencer import deciding
 from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
@@ -389,6 +391,39 @@ async def test_references_are_unique_where_the_ledger_says_so(house: House) -> N
         assert outcome.leaf.code == "reference_used"
         other = batch(5, pay("cash", "ana", "1.00", reference="R-2"), source="door")
         assert isinstance(await desk.post("caja", other, OPERATOR), Receipt)
+
+
+async def test_references_of_all_that_waits_are_looked_up_at_once(house: House) -> None:
+    """Asked batch by batch, each would cost the group a round trip."""
+    store = AskedOnce(house.database)
+    async with house.serving(store) as desk:
+        await furnish(desk, unique_references=True)
+        before = store.times
+        answers = await asyncio.gather(
+            *(
+                desk.post("caja", batch(number, cash_in(number)), OPERATOR)
+                for number in range(1, 21)
+            )
+        )
+        assert all(isinstance(answer, Receipt) for answer in answers)
+        assert store.times - before <= 4, "groups, and not batches"
+        again = await desk.post("caja", batch(21, cash_in(7)), OPERATOR)
+        assert isinstance(again, RefusedReceipt)
+        assert again.leaf.code == "reference_used"
+
+
+class AskedOnce(MemoryStore):
+    """A store that counts how often it is asked for references."""
+
+    times = 0
+
+    async def used_references(self, *asked: Any) -> set[tuple[str, str]]:
+        self.times += 1
+        return await super().used_references(*asked)
+
+
+def cash_in(number: int) -> AskedTransfer:
+    return pay("cash", "ana", "1.00", reference=f"R-{number}")
 
 
 async def test_a_preview_changes_nothing(house: House) -> None:

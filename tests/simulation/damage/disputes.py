@@ -10,6 +10,22 @@ from ledger.core.leaves import DisputeEnded
 from tests.simulation.damage.damage import Patch, damage
 
 
+@damage("a dispute (while one|about nothing)|the end of no dispute|without reason|by nothing")
+def dispute_anything(patch: Patch) -> None:
+    patch.setattr(Disputes, "refuse", lambda *_: None)
+
+
+@damage("live book differs: dispute|shown otherwise: dispute|refused without reason")
+def end_no_dispute(patch: Patch) -> None:
+    apply = Disputes.apply
+
+    def keep(self: Any, line: Any) -> None:
+        if not isinstance(line, DisputeEnded):
+            apply(self, line)
+
+    patch.setattr(Disputes, "apply", keep)
+
+
 @damage("overdue before its day was over")
 def lose_patience(patch: Patch) -> None:
     overdue = deadlines.next_overdue
@@ -30,19 +46,3 @@ def say_nothing(patch: Patch) -> None:
 @damage("live book differs: dispute|shown otherwise: dispute|live state|without reason")
 def forget_them_at_a_restart(patch: Patch) -> None:
     patch.setattr(Disputes, "state", lambda _: [])
-
-
-@damage("a dispute (while one|about nothing)|the end of no dispute|without reason|by nothing")
-def dispute_anything(patch: Patch) -> None:
-    patch.setattr(Disputes, "refuse", lambda *_: None)
-
-
-@damage("live book differs: dispute|shown otherwise: dispute|refused without reason")
-def end_no_dispute(patch: Patch) -> None:
-    apply = Disputes.apply
-
-    def keep(self: Any, line: Any) -> None:
-        if not isinstance(line, DisputeEnded):
-            apply(self, line)
-
-    patch.setattr(Disputes, "apply", keep)
