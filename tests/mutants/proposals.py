@@ -422,9 +422,13 @@ MUTANTS = (
         "ledger/sequencer/writer.py",
         (
             "what a proposal keeps back counts against itself when it is tried",
-            "                book.proposals.free(freed, asked.id)\n",
-            "                pass\n",
+            "            book.proposals.free(freed, asked.id)\n",
+            "",
         ),
+        tests=("tests/sequencer/test_proposals.py",),
+    ),
+    *of(
+        "ledger/sequencer/lookups.py",
         (
             "a receipt is shown that this writer did not sign",
             "        self._check_signed(stored)\n        return receipt_again(stored)\n",

@@ -176,6 +176,7 @@ class Books:
         self.references: dict[tuple[str, str], int] = {}  # And the leaf that took it.
         self.spent: dict[UUID, int] = {}
         self.own: set[UUID] = set()  # Batches that nobody sent: the ledger made them.
+        self.runs: dict[UUID, Any] = {}  # Batches of runs that were asked for.
         self.granted: dict[str, dict[str, Any]] = {}
         self.revoked: set[str] = set()
         self.transfers = [0]  # By size, as are these:
@@ -233,6 +234,11 @@ class Books:
     def at(self, number: int, size: int) -> Place | None:
         """How it stood after `size` leaves; None when it was not there."""
         return cast(Place | None, self.shelf.at("place", number, size))
+
+    def is_closed(self, number: int, size: int) -> bool:
+        """Whether an account was there and closed."""
+        place = self.at(number, size)
+        return place is not None and place.status == "closed"
 
     def ever(self, number: int) -> list[tuple[int, Place]]:
         """All ways in which it ever stood, with the size from which it did."""

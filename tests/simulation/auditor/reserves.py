@@ -136,12 +136,18 @@ def backed(
             books.number_at(asked[name], size) for name in ends
         )
 
+    def is_shut(size: int) -> bool:
+        numbers = [books.number_at(asked[name], size) for name in ends] if asked else []
+        places = (books.at(number, size) for number in numbers)
+        return any(place is not None and place.status == "closed" for place in places)
+
     def is_of_another(size: int) -> bool:
         place = books.at(books.number_at(asked["issuer"], size), size) if asked else None
         return place is not None and place.currency != code
 
     excuses: Mapping[str, When] = {
         "account_not_found": is_missing,
+        "account_closed": is_shut,
         "currency_not_found": lambda size: books.scale(code, size) is None,
         "currency_not_backed": lambda _: books.currencies[code][1] != "backed",
         "currency_must_match_accounts": is_of_another,

@@ -369,7 +369,7 @@ def schedule_told(
             must("closed" in stood, "never closed", rule)
         case other:
             names = ("account_not_found", "currency_not_found", "currency_must_match_accounts")
-            names += ("accounts_of_different_currencies",)
+            names += ("accounts_of_different_currencies", "account_closed")
             must(other in names, "refused without reason", other)
 
 
