@@ -150,7 +150,9 @@ def print_slip(place: Place, answer: dict[str, Any]) -> None:
     if "dry_run" in answer:  # Else, if that was asked for, the id is spent: as it was.
         place.dry(answer, "outcomes", _columns(answer, ("debit_balance", "credit_balance")))
         if not place.json:
-            _print_beside(place, answer["outcomes"][0])
+            for outcome in answer.get("outcomes", ()):
+                _print_beside(place, outcome)
+            print_waits(place, answer)
     elif place.json:
         print_json(answer)
     elif "proposal" in answer:
@@ -158,6 +160,18 @@ def print_slip(place: Place, answer: dict[str, Any]) -> None:
     else:
         place.one(answer["receipt"], SLIP)
         _print_beside(place, answer["receipt"])
+
+
+def print_waits(place: Place, answer: Mapping[str, Any]) -> None:
+    """Of a dry run, what it would wait for, if it would."""
+    if "waits" in answer:
+        place.console.print(
+            t(
+                "It would wait until others approve or accept it:",
+                "Quedaría en espera de que otros lo autoricen o acepten:",
+            )
+        )
+        place.one(answer["waits"])
 
 
 def print_waiting(place: Place, proposal: dict[str, Any]) -> None:
@@ -172,7 +186,7 @@ def print_waiting(place: Place, proposal: dict[str, Any]) -> None:
 
 
 def _columns(answer: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    outcomes = answer["outcomes"]
+    outcomes = answer.get("outcomes", ())
     return (*names, *(n for n in OTHERWISE if any(n in outcome for outcome in outcomes)))
 
 
@@ -342,6 +356,8 @@ def print_batch(place: Place, answer: dict[str, Any]) -> None:
     """A batch that was posted, or would be, in the form that was asked for."""
     if "dry_run" in answer:
         place.dry(answer, "outcomes", _columns(answer, OUTCOME))
+        if not place.json:
+            print_waits(place, answer)
     elif place.json:
         print_json(answer)
     elif "proposal" in answer:

@@ -126,6 +126,7 @@ class Days(Part):
             (day.month, day.day) == (12, 31)
             and self.is_closed(day)
             and self.periods.get((day.year, ADJUSTMENTS)) in (None, "reopened")
+            and not self._is_final_after((day.year, ADJUSTMENTS))
         )
 
     def is_closed(self, day: date) -> bool:
@@ -258,7 +259,22 @@ class Days(Part):
             return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
         if line.mark == "reopened" and line.act is UNSET:
             return Refusal(code=RefusalCode.ACT_MISSING)
+        period = (line.year, line.month)
+        if line.mark == "reopened" and self._is_final_after(period):
+            return Refusal(code=RefusalCode.PERIOD_FINAL)
+        if line.mark == "final" and not self._is_all_final_before(period):
+            return Refusal(code=RefusalCode.PERIOD_BEFORE_IS_OPEN)
         return None
+
+    def _is_final_after(self, period: tuple[int, int]) -> bool:
+        """Whether a later month is final, whose opening balances stand on this one."""
+        return any(p > period for p, mark in self.periods.items() if mark == "final")
+
+    def _is_all_final_before(self, period: tuple[int, int]) -> bool:
+        """Whether no earlier month that was marked can change, nor a year's adjustments."""
+        before = {p for p in self.periods if p < period}
+        before |= {(y, ADJUSTMENTS) for y, month in before if month == 12 and y < period[0]}
+        return all(self.periods.get(p) == "final" for p in before)
 
     def _is_over(self, year: int, month: int) -> bool:
         """Whether all days of a month are closed; of month 13, whether its year is."""

@@ -548,11 +548,12 @@ class Posting:
         looked for from above until it stands.
         """
         book, has_rest = self._book, self._terms(position).rest is not UNSET
+        whole = self._columns[2][position]
         out = NO_UPPER if side is Side.CREDIT else book.balance[d] - book.floor[d]
         into = NO_UPPER if side is Side.DEBIT else book.ceiling[c] - book.balance[c]
 
         def besides(amount: int) -> list[Beside]:
-            return self._beside_of(position, d, c, amount, asked if has_rest else amount)
+            return self._beside_of(position, d, c, amount, whole if has_rest else amount)
 
         amount, before = asked, asked + 1
         while 0 < amount < before:

@@ -70,6 +70,7 @@ class RefusalCode(StrEnum):
     DAY_TOTALS_DIFFER = "day_totals_differ"
     PERIOD_NOT_MARKED_SO = "period_not_marked_so"
     PERIOD_FINAL = "period_final"
+    PERIOD_BEFORE_IS_OPEN = "period_before_is_open"
     ACT_MISSING = "act_missing"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"

@@ -468,6 +468,14 @@ class State:
         undo.put(self.floor, number, floor)
         undo.put(self.ceiling, number, ceiling)
 
+    def unbind(self, undo: Undo, number: int) -> None:
+        """Let any amount pass an account, as far as its bounds and limits go."""
+        undo.put(self.floor, number, NO_LOWER)
+        undo.put(self.ceiling, number, NO_UPPER)
+        for kept in (self._soft, self.earned.rules, self.payments.limits):
+            if number in kept:
+                undo.drop(kept, number)
+
     # ---- why an amount cannot pass
 
     def why_gone(self, *accounts: int) -> Refusal | None:

@@ -10,9 +10,15 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    ProposalReceipt,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+    WouldWait,
+)
 from ledger.core.asked import AskedBatch, AskedDecision, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing, as_batch
 from ledger.core.door import in_words
 from ledger.core.faults import MalformedRequest, Overloaded, StoreUnavailable
@@ -35,7 +41,15 @@ from ledger.sequencer.posting import (
     decide_own,
     refuse,
 )
-from ledger.sequencer.proposing import PASSING, Ended, Waiting, pending_alike, propose, to_wait
+from ledger.sequencer.proposing import (
+    PASSING,
+    Ended,
+    Waiting,
+    look_ahead,
+    pending_alike,
+    propose,
+    to_wait,
+)
 from ledger.sequencer.timekeeper import Timekeeper
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
@@ -309,6 +323,17 @@ class Decider:
             return lambda: pending.give(receipt)
         ended = self._end(pending)
         return lambda: pending.give(ended)
+
+    def look_ahead(
+        self,
+        asked: AnyBatch,
+        caller: Caller,
+        workflow: str,
+        look: Callable[[bool], Posted | Refusal],
+    ) -> Posted | Refusal | WouldWait:
+        """What posting would do now, or starting a payment; `look` previews the batch."""
+        moment = self.moment(asked)
+        return look_ahead(self.book, asked, caller, moment, workflow, look, self._waiting)
 
     def _refuse(self, pending: Post, moment: Moment, refusal: Refusal) -> Give:
         """Refuse a batch that would wait, and spend its id."""

@@ -37,7 +37,7 @@ from ledger.core.asked import (
     AskedWorkflow,
     Caller,
 )
-from ledger.core.book import Book, Posted
+from ledger.core.book import Book
 from ledger.core.changes import Closing
 from ledger.core.door import SALT
 from ledger.core.faults import MalformedRequest, StoreUnavailable
@@ -487,7 +487,7 @@ class Sequencer:
         """Start a payment by a workflow."""
         writer = self._writers[ledger]
         if dry_run:
-            return await writer.preview(asked, caller, is_trial=True)
+            return await writer.preview(asked, caller, workflow)
         return await writer.submit_post(asked, caller, workflow)
 
     async def proposals(self, ledger: str) -> list[ProposalView]:
@@ -520,9 +520,7 @@ class Sequencer:
         if asked.decision not in ("approved", "accepted"):
             return view
         maker = Caller(key=view.proposal.line.key, role=Role.POSTER)
-        outcome = await writer.preview(view.asked, maker, is_trial=True, of_proposal=True)
-        assert isinstance(outcome, Posted | Refusal), "what waits is not spent"
-        return outcome
+        return await writer.preview_agreed(view.asked, maker)
 
     async def set_policy(
         self,

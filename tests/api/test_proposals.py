@@ -171,9 +171,6 @@ async def test_a_preview_of_a_payment_promises_nothing(ruled: Office) -> None:
     shown = await ruled.ask("POST", path, payment("credit", "120.00"), who="ana")
     assert shown.body["outcomes"][0]["debit_balance"] == "380.00"
     assert "credit_balance" not in shown.body["outcomes"][0]
-    too_much = await ruled.ask("POST", path, payment("bill", "500.01"), who="eva")
-    assert too_much.code == "exceeds_credit_limit"
-    assert "available" not in too_much.body  # Of an account that is not eva's.
     own = await ruled.ask("POST", path, payment("credit", "500.01"), who="ana")
     assert own.body["available"] == "500.00"
     assert ruled.state() == state
@@ -284,3 +281,53 @@ async def test_disputes_are_listed_as_they_stand_and_as_they_ended(ruled: Office
     assert [one["sequence"] for one in mine] == [2, 4]  # The deposit is no business of hers.
     wrong = await ruled.ask("GET", f"{CAJA}/disputes?state=won")
     assert wrong.code == "malformed_request"
+
+
+async def test_a_look_at_what_would_wait_says_so(ruled: Office) -> None:
+    state = ruled.state()
+    large = {"id": uid(1), **pay("ana", "eva", "100.00")}
+    for path, body in (
+        (TRANSFERS, large),
+        (f"{CAJA}/batches", {"id": uid(1), "transfers": [pay("ana", "eva", "100.00")]}),
+    ):
+        tried = await ruled.ask("POST", f"{path}?dry_run=true", body)
+        assert tried.status == 200, tried
+        waits = tried.body["waits"]
+        assert (waits["approvals"], waits["held"], "accepts" in waits) == (1, True, False)
+        assert tried.body["outcomes"][0]["debit_balance"] == "400.00"
+    tried = await ruled.ask("POST", f"{PAYMENTS}?dry_run=true", payment("bill", "99.00"))
+    assert (tried.body["waits"]["accepts"], "approvals" in tried.body["waits"]) == (
+        "payer",
+        False,
+    )
+    plain = await ruled.ask("POST", f"{TRANSFERS}?dry_run=true", {**large, "amount": "99.99"})
+    assert "waits" not in plain.body
+    too_much = {**large, "amount": "500.01"}
+    tried = await ruled.ask("POST", f"{TRANSFERS}?dry_run=true", too_much)
+    assert (tried.code, tried.body["available"]) == ("exceeds_credit_limit", "500.00")
+    assert ruled.state() == state
+    assert (await ruled.ask("POST", TRANSFERS, large)).status == 202
+    again = await ruled.ask("POST", f"{TRANSFERS}?dry_run=true", {**large, "id": uid(2)})
+    assert again.code == "proposal_pending"
+
+
+async def test_a_look_at_a_bill_does_not_measure_the_payer(ruled: Office) -> None:
+    """What is posted once the other agrees, it may ask; its balance, nobody can find out."""
+    change = {"reason": "board", "upper_bound": "600.00", "soft_bounds": "lower"}
+    assert (await ruled.ask("PATCH", f"{CAJA}/accounts/ana", change)).status == 200
+    limits = {"accounts": ["ana"], "reason": "board", "payments": {"transfer": "60.00"}}
+    assert (await ruled.ask("POST", f"{CAJA}/limits", limits)).status == 200
+    state, floor = ruled.state(), ruled.sequencer.facts("caja").floor[2]
+    path = f"{PAYMENTS}?dry_run=true"
+    seen = []
+    for amount in ("10.00", "499.00", "501.00", "90000.00"):
+        tried = await ruled.ask("POST", path, payment("bill", amount), who="eva")
+        assert tried.status == 200, tried
+        (outcome,) = tried.body["outcomes"]
+        seen.append((sorted(outcome), sorted(tried.body["waits"].keys() - {"approvals"})))
+        assert outcome["credit_balance"] == amount
+    assert all(one == seen[0] for one in seen)
+    assert "flags" not in str(seen)
+    assert (ruled.state(), ruled.sequencer.facts("caja").floor[2]) == (state, floor)
+    bill = await ruled.ask("POST", PAYMENTS, payment("bill", "90000.00"), who="eva")
+    assert (bill.status, bill.body["proposal"]["held"]) == (202, False)

@@ -93,6 +93,8 @@ def test_a_whole_batch_is_taken_back(caja: Tequio, tmp_path: Path) -> None:
     assert caja("batch", "post", str(file)).code == 0
     assert caja(*post("ben", "cash", "5")).code == 0
     assert "exceeds_credit_limit" in caja("reverse", "--batch", ID).err
+    each = caja("reverse", "--batch", ID, "--each", "--dry-run")
+    assert (each.code, "exceeds_credit_limit" in each.out) == (0, True), each.err
     tried = caja("reverse", "--batch", ID, "--each", "--when-spent", "available", "--dry-run")
     assert "15.00" in tried.out
     done = caja("reverse", "--batch", ID, "--each", "--when-spent", "available")

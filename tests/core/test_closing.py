@@ -229,6 +229,9 @@ def test_a_payment_that_waits_keeps_both_its_accounts_open(
 def test_no_payment_waits_for_an_account_that_is_closed(
     book: Book, payer: int, payee: int
 ) -> None:
+    set_status(book, "ana", Status.FROZEN)
+    assert why(book, proposed(payer, payee)) is None  # That may be lifted.
+    set_status(book, "ana", Status.OPEN)
     book.apply(closing(ANA))
     assert why(book, proposed(payer, payee)) == ("account_closed", ANA)
 

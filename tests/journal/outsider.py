@@ -167,7 +167,10 @@ class Outsider:
             is_closed = own <= self.closed_through and own not in self.open
             mark = self.periods.get((int(own[:4]), 13))
             fits = "business_date" in line and own[4:] == "-12-31" and is_closed
-            if not fits or mark in ("preliminary", "final"):
+            later = [
+                p for p, m in self.periods.items() if m == "final" and p > (int(own[:4]), 13)
+            ]
+            if not fits or mark in ("preliminary", "final") or later:
                 raise Refused("business_date_not_open")
         elif not self.is_open(own):
             day = self.next_open(own) if self.manifest.get("late") == "next_open_day" else None

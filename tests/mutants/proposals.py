@@ -422,13 +422,17 @@ MUTANTS = (
         "ledger/sequencer/writer.py",
         (
             "what a proposal keeps back counts against itself when it is tried",
-            "                book.proposals.free(freed, asked.id)\n",
-            "                pass\n",
+            "            book.proposals.free(freed, asked.id)\n",
+            "",
         ),
+        tests=("tests/sequencer/test_proposals.py",),
+    ),
+    *of(
+        "ledger/sequencer/lookups.py",
         (
             "a receipt is shown that this writer did not sign",
-            "        if is_mine and index >= self.signed.size:  # As in _look_up.\n",
-            "        if False:\n",
+            "        self._check_signed(stored)\n        return receipt_again(stored)\n",
+            "        return receipt_again(stored)\n",
         ),
         tests=("tests/sequencer/test_proposals.py",),
     ),

@@ -42,8 +42,8 @@ MUTANTS = (
         ),
         (
             "a year that is closed for now takes adjustments",
-            'in (None, "reopened")\n        )',
-            'in (None, "reopened", "preliminary")\n        )',
+            'in (None, "reopened")\n            and not',
+            'in (None, "reopened", "preliminary")\n            and not',
         ),
         (
             "the clock takes over an open day",
@@ -148,6 +148,26 @@ MUTANTS = (
     ),
     *of(
         "ledger/core/days.py",
+        (
+            "a month is reopened under one that is final",
+            'if line.mark == "reopened" and self._is_final_after(period):',
+            "if False:",
+        ),
+        (
+            "a month is final though one before it is not",
+            'if line.mark == "final" and not self._is_all_final_before(period):',
+            "if False:",
+        ),
+        (
+            "a year that nobody closed is adjusted under a final month",
+            "            and not self._is_final_after((day.year, ADJUSTMENTS))\n",
+            "",
+        ),
+        (
+            "month 13 need not be final before January is",
+            "        before |= {(y, ADJUSTMENTS) for y, month in before",
+            "        before &= {(y, month) for y, month in before",
+        ),
         (
             "the oldest open day is the ledger's",
             "return max(self.open, default=today)",
@@ -327,7 +347,7 @@ MUTANTS = (
             "self.accounts[c] == account and self.rule(c)",
             "False and self.rule(c)",
         ),
-        tests=("tests/core/test_demurrage.py",),
+        tests=("tests/core/test_demurrage.py", "tests/core/test_closing.py"),
     ),
     *of(
         "ledger/core/fees.py",
@@ -361,7 +381,11 @@ MUTANTS = (
             "assert isinstance(line, StateFee)\n        self.rules[line.code] = line.fee",
             "assert isinstance(line, StateFee)",
         ),
-        tests=("tests/core/test_demurrage.py", "tests/services/test_runs.py"),
+        tests=(
+            "tests/core/test_demurrage.py",
+            "tests/core/test_closing.py",
+            "tests/services/test_runs.py",
+        ),
     ),
     *of(
         "ledger/core/reserves.py",
@@ -369,11 +393,6 @@ MUTANTS = (
             "a reserve backs a unit more",
             "return room // cost if cost else None",
             "return -(-room // cost) if cost else None",
-        ),
-        (
-            "more may be issued than there is room for",
-            "return room // of_issued",
-            "return room // of_issued + 1",
         ),
         (
             "scales are mixed up",
@@ -451,7 +470,7 @@ MUTANTS = (
             ),
             "return bool(watched) and not watched.isdisjoint(debit)",
         ),
-        tests=("tests/core/test_reserves.py",),
+        tests=("tests/core/test_reserves.py", "tests/core/test_closing.py"),
     ),
     *of(
         "ledger/services/runs.py",

@@ -10,7 +10,13 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    ProposalReceipt,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+    WouldWait,
+)
 from ledger.core.asked import AskedDecision, AskedKey, AskedPolicy, AskedWorkflow, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
@@ -391,8 +397,10 @@ async def test_it_waits_across_a_restart_and_a_snapshot(house: House) -> None:
 async def test_a_dry_run_says_what_posting_would_do(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)
-        refusal = await desk.post("caja", LARGE, TELLER, dry_run=True)
-        assert refusal == Refusal(code=RefusalCode.APPROVAL_NEEDED)
+        would = await desk.post("caja", LARGE, TELLER, dry_run=True)
+        assert isinstance(would, WouldWait)
+        assert (would.line.approvals, would.line.batch) == (1, LARGE.id)
+        assert isinstance(would.outcome, Posted)
         await desk.post("caja", LARGE, TELLER)
         size = house.database.ledgers[1].head.size
         again = await desk.post("caja", LARGE, TELLER, dry_run=True)

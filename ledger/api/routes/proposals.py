@@ -29,6 +29,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "amount": "25.00",
             "currency": "HRS",
         },
+        waits=waiting.ProposalPosted,
     ),
     Route(
         "GET",
@@ -63,6 +64,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         WriteQuery,
         (wire.DecisionRequest,),
         example={"user": "u-17", "reason": "checked"},
+        waits=waiting.DecisionAnswer,
     ),
     Route(
         "POST",
@@ -76,6 +78,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         WriteQuery,
         (wire.DecisionRequest,),
         example={"user": "u-17", "reason": "checked"},
+        waits=waiting.DecisionAnswer,
     ),
     Route(
         "POST",

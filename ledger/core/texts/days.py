@@ -104,8 +104,38 @@ TEXTS: Final[dict[str, Texts]] = {
         ),
     ),
     "period_final": (
-        Text("El periodo está cerrado en definitiva", "Un cierre definitivo no se deshace."),
-        Text("O período está fechado em definitivo", "Um fechamento definitivo não se desfaz."),
-        Text("The period is final", "What was closed for ever is not opened again."),
+        Text(
+            "El periodo está cerrado en definitiva",
+            "Un cierre definitivo no se deshace, ni se reabre un mes anterior a uno "
+            "definitivo.",
+        ),
+        Text(
+            "O período está fechado em definitivo",
+            "Um fechamento definitivo não se desfaz, nem se reabre um mês anterior a um "
+            "definitivo.",
+        ),
+        Text(
+            "The period is final",
+            "What was closed for ever is not opened again, nor what a later month that is "
+            "final stands on.",
+        ),
+    ),
+    "period_before_is_open": (
+        Text(
+            "Un periodo anterior no está cerrado en definitiva",
+            "Cierre antes en definitiva los meses anteriores que ya se cerraron, y el mes 13 "
+            "del año que terminó: sus movimientos cambiarían los saldos con que este abre.",
+        ),
+        Text(
+            "Um período anterior não está fechado em definitivo",
+            "Feche antes em definitivo os meses anteriores já fechados, e o mês 13 do ano que "
+            "terminou: seus lançamentos mudariam os saldos com que este abre.",
+        ),
+        Text(
+            "An earlier period is not final",
+            "First make the earlier months that were closed final, and month 13 of the year "
+            "that ended: what is posted for them would change the balances this one opens "
+            "with.",
+        ),
     ),
 }

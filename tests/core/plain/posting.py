@@ -184,7 +184,7 @@ class Posting:
         return max(0, most)
 
     def standing(self, line: Line, amount: int) -> No | None:
-        """Why an own amount cannot move with what goes besides; or not even 1, if it is 0."""
+        """Why an own amount cannot move with what goes besides; where it is 0, not even 1."""
         least = max(1, amount)
         if line.action == "reverse":
             rows = self.plain.charges.going_back(

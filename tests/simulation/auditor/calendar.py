@@ -65,7 +65,18 @@ class Calendar:
         """Whether the thirteenth month of the year that ends on a day is open."""
         is_closed = day <= self.closed and day not in self.open
         mark = self.marks.get((day.year, 13))
-        return (day.month, day.day) == (12, 31) and is_closed and mark in (None, "reopened")
+        is_last = (day.month, day.day) == (12, 31) and not self.fixes((day.year, 13))
+        return is_last and is_closed and mark in (None, "reopened")
+
+    def fixes(self, month: tuple[int, int]) -> bool:
+        """Whether a later month is final, which stands on what this one came to."""
+        return "final" in [mark for one, mark in self.marks.items() if one > month]
+
+    def before(self, month: tuple[int, int]) -> list[tuple[int, int]]:
+        """The months before one that were ever marked, and the thirteenths of their years."""
+        marked = [one for one in self.marks if one < month]
+        ended = [(year, 13) for year, one in marked if one == 12 and year != month[0]]
+        return [*marked, *ended]
 
     def allows_value(self, value: date, day: date) -> bool:
         """Whether interest may run from a date."""

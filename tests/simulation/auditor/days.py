@@ -108,6 +108,9 @@ def _period(books: Books, entry: Entry) -> None:
     is_over = calendar.is_over(*month)
     must(mark != "preliminary" or is_over, "closed while days of it are open", month)
     must(mark != "reopened" or "act" in entry.fields, "reopened by nobody's decision", month)
+    must(mark != "reopened" or not calendar.fixes(month), "reopened under a final month", month)
+    changeable = [one for one in calendar.before(month) if calendar.marks.get(one) != "final"]
+    must(mark != "final" or not changeable, "final, though one before it is not", changeable)
     if mark != "reopened":
         for day in [one for one in books.all_now("total") if (one.year, one.month) == month]:
             if day <= calendar.closed:

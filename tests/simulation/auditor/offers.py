@@ -48,6 +48,7 @@ def offer_of(books: Books, asked: "AskedBatch", size: int, key: str, workflow: s
     rule = (workflow_of(books, workflow, size) if workflow else None) or {}
     ends = {needs.seconds, rule.get("expires_after")} - {None}
     is_held = needs.hold or rule.get("hold", False)
+    is_held = is_held and rule.get("accepts") != "payer"  # Who did not say yet that it pays.
     return Offer(
         approvals=needs.approvals,
         seconds=min(end for end in ends if end is not None),
@@ -84,6 +85,12 @@ def why_new(
         why = why or refuse_accounts(0, first, lambda number: books.at(number, size)) or WAITS
     if why != WAITS:
         return why
+    if rule is not None:  # A payment names its accounts as long as it waits.
+        one = asked_of(books, asked, size).wanted[0]
+        for number in (one.debit, one.credit):
+            place = books.at(number, size)
+            if place is not None and place.status == "closed":
+                return Why(None, "account_closed", number)
     return _why_not_kept(books, offer_of(books, asked, size, key, workflow), size) or WAITS
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.auditor.books import Books, Entry, always, line, shown
+from tests.simulation.auditor.books import Books, Entry, always, line, needs, shown
 from tests.simulation.auditor.forms import must, rule_of
 from tests.simulation.auditor.state import HELD, Place, Stand
 from tests.simulation.auditor.told import When, changed
@@ -24,8 +24,16 @@ def _reserve(books: Books, entry: Entry) -> None:
         issuer, reserve = books.now(rule["issuer"]), books.now(rule["reserve"])
         must(issuer.currency == code, "issued from an account of another currency", rule)
         must(issuer.number != reserve.number, "backed by itself", rule)
+        statuses = (issuer.status, reserve.status)
+        must("closed" not in statuses, "backed by a closed account", rule)
         must(books.get("reserve", code) != rule, "a line that changes nothing")
     books.shelve("reserve", code, rule)
+
+
+@needs("account_in_use")
+def _is_backing(books: Books, number: int, size: int) -> bool:
+    rules = books.shelf.all_at("reserve", size).values()
+    return any(number in (rule["issuer"], rule["reserve"]) for rule in rules)
 
 
 class Backing:
@@ -128,12 +136,18 @@ def backed(
             books.number_at(asked[name], size) for name in ends
         )
 
+    def is_shut(size: int) -> bool:
+        numbers = [books.number_at(asked[name], size) for name in ends] if asked else []
+        places = (books.at(number, size) for number in numbers)
+        return any(place is not None and place.status == "closed" for place in places)
+
     def is_of_another(size: int) -> bool:
         place = books.at(books.number_at(asked["issuer"], size), size) if asked else None
         return place is not None and place.currency != code
 
     excuses: Mapping[str, When] = {
         "account_not_found": is_missing,
+        "account_closed": is_shut,
         "currency_not_found": lambda size: books.scale(code, size) is None,
         "currency_not_backed": lambda _: books.currencies[code][1] != "backed",
         "currency_must_match_accounts": is_of_another,

@@ -26,6 +26,12 @@ def mark_any_period(patch: Patch) -> None:
     patch.setattr(Days, "_refuse_period", lambda *_: None)
 
 
+@damage("reopened under a final month|final, though one before it is not")
+def change_what_is_final(patch: Patch) -> None:
+    patch.setattr(Days, "_is_final_after", lambda *_: False)
+    patch.setattr(Days, "_is_all_final_before", lambda *_: True)
+
+
 @damage(DECIDED)
 def refuse_what_is_late(patch: Patch) -> None:
     patch.setattr(Days, "next_open", lambda *_: None)
@@ -36,7 +42,7 @@ def adjust_an_open_year(patch: Patch) -> None:
     patch.setattr(Days, "is_closed", lambda *_: True)
 
 
-@damage("another business date|closed before it began")
+@damage("another business date|closed before it began|limits as they never were")
 def begin_every_day_at_midnight(patch: Patch) -> None:
     patch.setattr(clock, "business_day", lambda moment, zone, _: moment.astimezone(zone).date())
 

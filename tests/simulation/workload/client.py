@@ -274,7 +274,10 @@ class Client:
 
     async def unanswered(self, request: Request, fault: BaseException) -> str:
         # Of several at once some may be too many, or of a currency that came in between.
-        is_usual = isinstance(fault.__cause__ or fault, Overloaded | MalformedRequest)
+        cause: BaseException | None = fault
+        while not (cause is None or isinstance(cause, Overloaded | MalformedRequest)):
+            cause = cause.__cause__
+        is_usual = cause is not None
         is_excused = not self.world.rates.is_calm or is_usual
         assert is_excused, f"nothing went wrong, but {fault!r}"
         if self.random.random() < 0.8:

@@ -153,7 +153,13 @@ def mark_period(client: Client) -> Request:
             signed,
             lambda days: days.marks.get(month) == mark,
             {
-                "period_final": lambda days: days.marks.get(month) == "final",
+                "period_final": lambda days: (
+                    days.marks.get(month) == "final"
+                    or (mark == "reopened" and days.fixes(month))
+                ),
+                "period_before_is_open": lambda days: any(
+                    days.marks.get(one) != "final" for one in days.before(month)
+                ),
                 "period_not_marked_so": lambda days: days.marks.get(month) != mark,
                 "day_before_is_open": lambda days: not days.is_over(*month),
                 "act_missing": lambda _: asked.act is UNSET,
