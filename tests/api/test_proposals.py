@@ -162,7 +162,7 @@ async def test_an_account_is_not_closed_while_a_payment_waits(ruled: Office) -> 
     assert (await decide(ruled, "decline", "ana")).status == 200
     assert (await ruled.ask("PATCH", account, close)).status == 200
     late = await ruled.ask("POST", PAYMENTS, payment("bill", "20.00", 2), who="eva")
-    assert late.code == "account_closed"
+    assert late.code == "credit_account_closed"
 
 
 async def test_a_preview_of_a_payment_promises_nothing(ruled: Office) -> None:

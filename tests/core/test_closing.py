@@ -225,15 +225,18 @@ def test_a_payment_that_waits_keeps_both_its_accounts_open(
     assert why(book, closing(ANA)) is None
 
 
-@pytest.mark.parametrize(("payer", "payee"), [(ANA, OTHER), (OTHER, ANA)])
+@pytest.mark.parametrize(
+    ("payer", "payee", "code"),
+    [(ANA, OTHER, "debit_account_closed"), (OTHER, ANA, "credit_account_closed")],
+)
 def test_no_payment_waits_for_an_account_that_is_closed(
-    book: Book, payer: int, payee: int
+    book: Book, payer: int, payee: int, code: str
 ) -> None:
     set_status(book, "ana", Status.FROZEN)
     assert why(book, proposed(payer, payee)) is None  # That may be lifted.
     set_status(book, "ana", Status.OPEN)
     book.apply(closing(ANA))
-    assert why(book, proposed(payer, payee)) == ("account_closed", ANA)
+    assert why(book, proposed(payer, payee)) == (code, ANA)
 
 
 def test_the_first_of_several_reasons_is_given(book: Book) -> None:
