@@ -46,9 +46,6 @@ ENDED: Final = {
 _CLOSED: Final = (RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED)
 
 
-_FOR_GOOD: Final = {RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED}
-
-
 class Proposal(Struct, frozen=True, kw_only=True):
     """A batch that waits: its line, the index of that, and what was said of it so far."""
 
