@@ -28,7 +28,7 @@ ASKED_ELSEWHERE = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(histories)
 def test_the_book_agrees_with_the_plain_model(history: History) -> None:
     """Outcomes, refusals and the whole state are the model's after every step."""

@@ -55,6 +55,19 @@ def close_year(dice: Dice, twins: Twins) -> None:
         close(twins, day, by="op")
 
 
+def audit(dice: Dice, twins: Twins) -> None:
+    """The last month of a year and its adjustments are marked, for now and for ever."""
+    close_year(dice, twins)
+    closed = twins.plain.days.calendar().closed_through
+    if closed == NEVER:
+        return
+    marks = ("preliminary", "preliminary", "final", "final", "reopened", "final")
+    for mark in marks[: 2 + dice.roll(5)]:
+        act = {} if dice.seldom() else {"act": ACT}
+        month = dice.one(12, 13)
+        twins.tell(line="period", by="op", year=closed.year, month=month, mark=mark, **act)
+
+
 def close(twins: Twins, day: date, *, more: int = 0, **by: str) -> None:
     """Close a day with what the model tells of it, or a row more."""
     totals = twins.plain.days.calendar().totals_of(day)

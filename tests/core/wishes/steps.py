@@ -69,7 +69,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "account": (2, limits.account),
         "currency": (1, limits.currency),
         "expire": (1, limits.expire),
-        "leave": (2, limits.leave),
+        "leave": (4, limits.leave),
     },
     {
         "plan": (9, limits.plan),
@@ -93,7 +93,8 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "settings": (3, days.settings),
         "open_day": (4, days.open_day),
         "close_day": (7, days.close_day),
-        "close_year": (3, days.close_year),
+        "close_year": (2, days.close_year),
+        "audit": (3, days.audit),
         "period": (8, days.period),
     },
     {
