@@ -115,7 +115,7 @@ COMMANDS = {
     ),
     "levy": (
         "rules:levy_group",
-        t("What transfers pay to the treasury.", "Cargos de los movimientos a la tesorería."),
+        t("What transfers pay to the treasury.", "Cobros sobre movimientos para la tesorería."),
     ),
     "demurrage": (
         "rules:demurrage_group",

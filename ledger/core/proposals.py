@@ -201,10 +201,9 @@ class Proposals(Part):
         return None
 
     def _refuse_proposed(self, line: BatchProposed) -> Refusal | None:
-        if line.batch in self.open:
-            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
-        if len(self.open) >= OPEN_MAX or self.transfers + line.count > OPEN_TRANSFERS_MAX:
-            return Refusal(code=RefusalCode.PROPOSALS_FULL)
+        refusal = self._refuse_accounts(line)
+        if refusal is not None:
+            return refusal
         if line.workflow is not UNSET:
             rule = self._state.workflows.get(line.workflow)
             if rule is None:
@@ -212,17 +211,26 @@ class Proposals(Part):
             is_payment = UNSET not in (line.payer, line.payee)
             if rule.accepts != line.accepts or line.count != 1 or not is_payment:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            if max(line.payer or 0, line.payee or 0) > self._state.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            shut = self._state.why_shut(0, line.payer or 0, line.payee or 0)
-            if shut is not None and shut.code in _FOR_GOOD:  # A freeze may be lifted.
-                return Refusal(code=shut.code, account=shut.account)
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
             return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
+        if line.batch in self.open:
+            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
+        if len(self.open) >= OPEN_MAX or self.transfers + line.count > OPEN_TRANSFERS_MAX:
+            return Refusal(code=RefusalCode.PROPOSALS_FULL)
         if line.expires <= line.recorded_at:
             return Refusal(code=RefusalCode.PROPOSAL_EXPIRED)
         return self._refuse_holds(line)
+
+    def _refuse_accounts(self, line: BatchProposed) -> Refusal | None:
+        """Why it cannot wait for these accounts: one is not there, or a party is closed."""
+        held = [n for one in line.holds or () for n in (one.debit_account, one.credit_account)]
+        if max(line.payer or 0, line.payee or 0, *held) > self._state.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        shut = self._state.why_shut(0, line.payer or 0, line.payee or 0)
+        if shut is not None and shut.code in _FOR_GOOD:  # A freeze may be lifted.
+            return Refusal(code=shut.code, account=shut.account)
+        return None
 
     def _refuse_holds(self, line: BatchProposed) -> Refusal | None:
         """Why the amounts cannot be kept back as the accounts stand."""
@@ -231,11 +239,8 @@ class Proposals(Part):
         undo, refusal = Undo(), None
         for one in line.holds:
             d, c = one.debit_account, one.credit_account
-            if max(d, c) > self._state.accounts:
-                refusal = Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            else:
-                refusal = self._state.why_never(0, d, c)
-                refusal = refusal or self._state.why_not(0, d, c, one.amount)
+            refusal = self._state.why_never(0, d, c)
+            refusal = refusal or self._state.why_not(0, d, c, one.amount)
             if refusal is not None:
                 break
             self._reserve(undo, one, 1)

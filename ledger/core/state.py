@@ -307,10 +307,10 @@ class State:
         if line.code in self.numbers:
             number = self.numbers[line.code]
             return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, account=number)
-        if line.currency not in self.currencies:
-            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         if or_else(line.lower, NO_LOWER) > or_else(line.upper, NO_UPPER):
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        if line.currency not in self.currencies:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         return None
 
     def _refuse_change(self, line: AccountChange) -> Refusal | None:

@@ -161,16 +161,19 @@ class _Run:
         """Charge the accounts of a part, unless that was done."""
         plan = self._plan
         stored = await self._stored(part)
-        paid = _moved_to(plan.account, stored)
-        self._collected[part] = sum(paid.values())
+        paid = _paid_in(stored)
 
-        def look(book: Book) -> list[Payer]:
-            return _payers(book, plan, part)
+        def look(book: Book) -> tuple[list[Payer], int]:
+            # Of a fee that was asked in another currency before, nothing counts in this one.
+            same = [n for n in paid if book.currency_of(n) == plan.currency]
+            return _payers(book, plan, part), sum(paid[n] for n in same)
+
+        payers, self._collected[part] = await self._desk.read(plan.ledger, look)
 
         left: dict[str, int] = {}
         numbers: dict[int, str] = {}
         transfers: list[AskedTransfer] = []
-        for payer in await self._desk.read(plan.ledger, look):
+        for payer in payers:
             due = owed.get(payer.number, 0) if plan.dues else plan.amount
             due -= 0 if plan.dues else paid.get(payer.number, 0)
             if due <= 0:
@@ -181,8 +184,9 @@ class _Run:
                 transfers.append(plan.transfer(payer.code, due, is_charge=True))
         if transfers and len(stored) < plan.attempts:
             posted = await self._post(plan.id_of(part, len(stored)), transfers)
-            for number, amount in _moved_to(plan.account, posted).items():
-                left[numbers[number]] -= amount
+            for number, amount in _paid_in(posted).items():
+                if number in numbers:
+                    left[numbers[number]] -= amount
                 self._collected[part] += amount
                 self._now += amount
         for code, amount in left.items():
@@ -239,7 +243,7 @@ class _Run:
         for part in range(plan.parts):
             collected = self._collected.get(part)
             if collected is None:
-                collected = sum(_moved_to(plan.account, await self._stored(part)).values())
+                collected = sum(_paid_in(await self._stored(part)).values())
             left += collected
             given = await self._reads.batch(plan.ledger_id, plan.id("spread", part))
             if given is None:
@@ -355,7 +359,19 @@ class Runs:
             plan = await self._desk.read(ledger, look)
             if isinstance(plan, Refusal):
                 return plan
+            if plan.dues and await self._is_waiting(plan):
+                return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             return await _Run(self._desk, self._reads, plan, caller, dry_run).go(asked)
+
+    async def _is_waiting(self, plan: Plan) -> bool:
+        """Whether the run of another period waits for approval: it charges the same again."""
+        own = {plan.id(part) for part in range(plan.parts)}
+        return any(
+            plan.currency in view.proposal.line.sums
+            and view.proposal.line.batch not in own
+            and view.asked.source == plan.kind
+            for view in await self._desk.proposals(plan.ledger)
+        )
 
 
 async def owed_by(
@@ -484,14 +500,21 @@ def _members(book: Book, plan: Plan, part: int) -> list[str]:
 # ---- what was moved
 
 
-def _moved_to(account: int, batches: Sequence[Posted | StoredBatch]) -> dict[int, int]:
-    """What batches moved to an account, by the number of who paid."""
-    moved: dict[int, int] = {}
+def _paid_in(batches: Sequence[Posted | StoredBatch]) -> dict[int, int]:
+    """What accounts paid in some batches of a run, by their numbers.
+
+    Each pays once in a batch, to the account of the first row: what it pays there besides is
+    levied on that. A fee may have been collected by another account before.
+    """
+    paid: dict[int, int] = {}
     for batch in batches:
-        for d, c, a in zip(batch.debit, batch.credit, batch.amount, strict=True):
-            if c == account:
-                moved[d] = moved.get(d, 0) + a
-    return moved
+        own: dict[int, int] = {}
+        for debit, credit, amount in zip(batch.debit, batch.credit, batch.amount, strict=True):
+            if credit == batch.credit[0]:
+                own.setdefault(debit, amount)
+        for number, amount in own.items():
+            paid[number] = paid.get(number, 0) + amount
+    return paid
 
 
 def _given(account: int, batch: Posted | StoredBatch) -> int:

@@ -425,10 +425,14 @@ MUTANTS = (
             "            book.proposals.free(freed, asked.id)\n",
             "",
         ),
+        tests=("tests/sequencer/test_proposals.py",),
+    ),
+    *of(
+        "ledger/sequencer/lookups.py",
         (
             "a receipt is shown that this writer did not sign",
-            "        if is_mine and index >= self.signed.size:  # As in _look_up.\n",
-            "        if False:\n",
+            "        self._check_signed(stored)\n        return receipt_again(stored)\n",
+            "        return receipt_again(stored)\n",
         ),
         tests=("tests/sequencer/test_proposals.py",),
     ),

@@ -13,12 +13,21 @@ from msgspec import UNSET
 
 from ledger.core import rules
 from ledger.core.answered import PostOutcome, Receipt, RunReport
-from ledger.core.asked import AskedAccount, AskedBatch, AskedChange, AskedRun
+from ledger.core.asked import (
+    AskedAccount,
+    AskedBatch,
+    AskedChange,
+    AskedDecision,
+    AskedPolicy,
+    AskedRun,
+    Caller,
+)
 from ledger.core.faults import StoreUnavailable
 from ledger.core.leaves import SettingsChanged
-from ledger.core.model import DaysBy, Status
+from ledger.core.model import DaysBy, Role, Status
 from ledger.core.refusals import Refusal
-from ledger.core.rules import AskedDemurrage, AskedFee, AskedRate
+from ledger.core.rule_leaves import ApprovalRule
+from ledger.core.rules import AskedDemurrage, AskedFee, AskedLevy, AskedRate
 from ledger.memory.reads import MemoryReads
 from ledger.sequencer.desk import Sequencer
 from ledger.services import runs as services
@@ -79,14 +88,14 @@ class Bank:
         )
         assert not isinstance(outcome, Refusal)
 
-    async def club(self) -> None:
+    async def club(self, treasury: str = "oxi") -> None:
         """A fee of 30.00 a month of all members."""
         asked = AskedFee(
             amount="30.00",
             currency="MXN",
             kinds=["member"],
             period="month",
-            treasury="oxi",
+            treasury=treasury,
             since=date(2023, 11, 1),
             reason="assembly",
         )
@@ -348,3 +357,52 @@ async def test_when_no_fee_is_charged(bank: Bank) -> None:
         "caja", lambda _, now: ([SettingsChanged(recorded_at=now, **line)], None)
     )
     assert await refused(ENDS[0]) == "no_day_open"
+
+
+async def test_a_levy_on_a_fee_is_no_part_of_it(bank: Bank) -> None:
+    """Even where both go to the same account."""
+    await bank.club()
+    levy = AskedLevy(
+        kinds=["fee"], treasury="oxi", payer="debit", fixed="1.00", reason="assembly"
+    )
+    await bank.desk.change_rule(
+        "caja",
+        lambda book, now: rules.set_levy(book, "tax", levy, recorded_at=now, by="x"),
+    )
+    for _ in range(2):
+        run = AskedRun(period_end=ENDS[0])
+        report = await bank.runs.fee("caja", "club", run, OPERATOR)
+        assert isinstance(report, RunReport)
+        # cash and ben pay it all and 1.00 more; seven have 20.00 for both.
+        assert (report.collected, report.unpaid) == ("193.00", "137.00")
+    assert (await bank.balances())["oxi"] == 20_200
+
+
+async def test_what_waits_for_approval_is_not_charged_a_second_time(bank: Bank) -> None:
+    """Not by the run of the next period, whichever of both is approved."""
+    await bank.demurrage(exempt="0")
+    await bank.pay("cash", "m1", "100.00")
+    rule = ApprovalRule(approvals=1, expires_after=10_000_000, kinds=["demurrage"])
+    asked = AskedPolicy(reason="assembly", rule=rule)
+    assert await bank.desk.set_policy("caja", "two", asked, OPERATOR) is None
+    bank.to(ENDS[1] + timedelta(days=1))
+    first = await bank.run(ENDS[0])
+    assert (first.collected, first.unpaid) == ("0.00", "3.00")
+    assert await bank.refused(ENDS[1]) == "proposal_pending"
+    (waiting,) = await bank.desk.proposals("caja")
+    said = AskedDecision(batch=waiting.asked.id, decision="approved")
+    other = Caller(key="other", role=Role.OPERATOR)
+    assert isinstance(await bank.desk.decide("caja", said, other), Receipt)
+    assert (await bank.run(ENDS[1])).unpaid == "2.91"
+
+
+async def test_a_fee_is_paid_once_though_another_collects_it(bank: Bank) -> None:
+    await bank.club()
+    await open_account(bank, "fund", kind="fund")
+    run = AskedRun(period_end=ENDS[0])
+    first = await bank.runs.fee("caja", "club", run, OPERATOR)
+    assert isinstance(first, RunReport)
+    await bank.club(treasury="fund")
+    again = await bank.runs.fee("caja", "club", run, OPERATOR)
+    assert isinstance(again, RunReport)
+    assert (again.collected, again.collected_now) == (first.collected, "0.00")

@@ -41,6 +41,7 @@ from tests.simulation.workload.levies import set_levy
 from tests.simulation.workload.limits import change_limits
 from tests.simulation.workload.policies import set_policy, set_workflow
 from tests.simulation.workload.reserves import set_reserve
+from tests.simulation.workload.runs import set_demurrage, set_fee
 from tests.simulation.workload.schedules import keep_holidays, plan
 from tests.simulation.workload.themes import NAMES, commands
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
@@ -193,8 +194,10 @@ async def _furnish(world: World) -> None:
     for decides in (
         *(set_levy, set_reserve, change_limits, change_limits),
         *(set_policy, set_workflow, plan, plan, keep_holidays),
+        *(set_demurrage, set_demurrage, set_fee),
     ):
-        if chance.random() < 0.4:  # It is so from the beginning.
+        is_about = decides.__module__.endswith(f".{world.focus}")
+        if chance.random() < (0.9 if is_about else 0.4):  # It is so from the beginning.
             await process.ask(partial(decides(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]

@@ -25,6 +25,7 @@ from tests.simulation.auditor.books import (
     committed,
     due,
     line,
+    needs,
     shown,
 )
 from tests.simulation.auditor.forms import SCHEDULER, digest_of, legs_of, must, why_in, why_of
@@ -125,6 +126,12 @@ class Ending:
 
     proposal: Proposal
     decision: str
+
+
+@needs("account_has_proposals")
+def _waits(books: Books, number: int, size: int) -> bool:
+    waiting = books.shelf.all_at("proposal", size).values()
+    return any(number in (one.fields.get("payer"), one.fields.get("payee")) for one in waiting)
 
 
 @shown("proposal")

@@ -42,7 +42,7 @@ def adjust_an_open_year(patch: Patch) -> None:
     patch.setattr(Days, "is_closed", lambda *_: True)
 
 
-@damage("another business date|closed before it began")
+@damage("another business date|closed before it began|limits as they never were")
 def begin_every_day_at_midnight(patch: Patch) -> None:
     patch.setattr(clock, "business_day", lambda moment, zone, _: moment.astimezone(zone).date())
 
