@@ -125,10 +125,8 @@ def _take(books: Books, entry: Entry, decided: Decided) -> None:
 @always
 def _sums(books: Books, entry: Entry) -> None:
     """All balances of a currency sum to zero, whatever the line was."""
-    sums = dict.fromkeys(books.currencies, 0)
-    for place in map(books.now, books.places):
-        sums[place.currency] += place.balance
-    must(not any(sums.values()), "a currency does not sum to zero", sums)
+    is_zero = not any(sums.balance for sums in books.sums.values())
+    must(is_zero, "a currency does not sum to zero", books.sums)
 
 
 @always

@@ -64,6 +64,20 @@ class Entry:
         return str(self.manifest.get("source", ""))
 
 
+@dataclass
+class Sums:
+    """What the accounts of a currency add up to."""
+
+    balance: int = 0
+    pending_debits: int = 0
+    pending_credits: int = 0
+
+    def add(self, place: Place, sign: int) -> None:
+        self.balance += sign * place.balance
+        self.pending_debits += sign * place.pending_debits
+        self.pending_credits += sign * place.pending_credits
+
+
 # ---- what themes say
 
 Line = Callable[["Books", Entry], None]
@@ -163,12 +177,14 @@ class Books:
         self._broken: Broken | None = None  # What was found first.
         self._once: set[tuple[str, object]] = set()
         self._told: dict[UUID, object] = {}
+        self.lived: dict[int, tuple[object, Place]] = {}  # Accounts that were found the same.
         self._committed_at = 0  # The time of what was committed when it was last read.
         self._tree = Growing()
         self._signed: dict[bytes, int] = {}  # Checkpoints that were checked, and their size.
         self.entries: list[Entry] = []
         self.shelf = Shelf()
         self.places: dict[int, Place] = {}  # Accounts by number, as they stand now.
+        self.sums: dict[str, Sums] = {}  # Of all of them, by currency.
         self.rows: list[Leg] = []  # By sequence, from 1.
         self.closed: set[date] = set()
         self.numbers: dict[str, int] = {}
@@ -201,10 +217,19 @@ class Books:
     def shelve(self, kind: str, name: object, value: object) -> None:
         """From the leaf on that is being read, it stands so."""
         if kind == "place":
-            self.places[cast(int, name)] = cast(Place, value)
+            self._put(cast(Place, value))
         if kind == "hold" and value is None:
             self.once("end of a hold", name)
         self.shelf.put((kind, name), value, len(self.entries) + 1)
+
+    def _put(self, place: Place) -> None:
+        """Keep an account as it stands now, and the sums over all accounts of its currency."""
+        before = self.places.get(place.number)
+        self.places[place.number] = place
+        sums = self.sums.setdefault(place.currency, Sums())
+        sums.add(place, 1)
+        if before is not None:
+            sums.add(before, -1)
 
     def put(self, place: Place) -> None:
         """From the leaf on that is being read, the account stands so."""
@@ -217,11 +242,11 @@ class Books:
 
     def get(self, kind: str, name: object) -> Any:
         """One of a kind after all that was read; None where it is not there."""
-        return self.shelf.at(kind, name, len(self.entries) + 1)
+        return self.shelf.get(kind, name)
 
     def all_now(self, kind: str) -> dict[Any, Any]:
         """All of a kind that are there after all that was read."""
-        return self.shelf.all_at(kind, len(self.entries) + 1)
+        return self.shelf.all_now(kind)
 
     def sizes(self, since: int) -> range:
         """After how many leaves it may have been what somebody was told of.

@@ -53,10 +53,9 @@ def _is_in_suspense(books: Books, number: int, size: int) -> bool:
 @always
 def _kept_back(books: Books, entry: Entry) -> None:
     """What accounts keep back is what is held."""
-    places = list(map(books.now, books.places))
     found = [
-        sum(one.pending_debits for one in places),
-        sum(one.pending_credits for one in places),
+        sum(one.pending_debits for one in books.sums.values()),
+        sum(one.pending_credits for one in books.sums.values()),
     ]
     held = sum(hold.left for hold in books.all_now("hold").values())
     waiting = books.all_now("proposal").values()

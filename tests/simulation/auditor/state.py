@@ -202,11 +202,25 @@ class Shelf:
 
     def __init__(self) -> None:
         self._kinds: dict[str, dict[Any, list[tuple[int, Any]]]] = {}
+        self._now: dict[str, dict[Any, Any]] = {}  # The last of each that is there.
 
     def put(self, key: Key, value: object, size: int) -> None:
         """From `size` leaves on it stands so; None where it is not there any more."""
         kind, name = key
         self._kinds.setdefault(kind, {}).setdefault(name, []).append((size, value))
+        now = self._now.setdefault(kind, {})
+        if value is None:
+            now.pop(name, None)
+        else:
+            now[name] = value
+
+    def get(self, kind: str, name: object) -> Any:
+        """How it stands after all that was put; None where it is not there."""
+        return self._now.get(kind, {}).get(name)
+
+    def all_now(self, kind: str) -> dict[Any, Any]:
+        """All of a kind that are there after all that was put."""
+        return dict(self._now.get(kind, {}))
 
     def stood(self, kind: str, name: object) -> list[tuple[int, Any]]:
         """All that it ever was, with the size from which it was."""
