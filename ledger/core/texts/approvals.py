@@ -41,8 +41,8 @@ TEXTS: Final[dict[str, Texts]] = {
         ),
         Text(
             "Esse fluxo não é possível",
-            "Ninguém aceita o que iniciou; só se retém o que inicia quem paga; e o que se aceita "
-            "por si só, aceita-se antes de vencer.",
+            "Ninguém aceita o que iniciou; só se retém o que inicia quem paga; e o que se "
+            "aceita por si só, aceita-se antes de vencer.",
         ),
         Text(
             "That workflow is not possible",
