@@ -64,6 +64,8 @@ def make_app(
         clock: seconds that never go back, for how long a key is remembered.
         now: seconds since 1970, for how old something is.
         runs: what charges demurrage and fees; without it, that is answered as not ready.
+            So is a run of schedules, until `app[SERVICE].schedule_runs` is there: the
+            scheduler has its metrics among those made here.
     """
     service = Service(
         desk=desk,

@@ -486,12 +486,13 @@ class Sequencer:
         caller: Caller,
         *,
         dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Start a payment by a workflow."""
         writer = self._writers[ledger]
         if dry_run:
             return await writer.preview(asked, caller, workflow)
-        return await writer.submit_post(asked, caller, workflow)
+        return await writer.submit_post(asked, caller, workflow, unless)
 
     async def proposals(self, ledger: str) -> list[ProposalView]:
         """The open proposals, the oldest first."""
