@@ -102,7 +102,12 @@ class Workflows(Part):
 
 
 def _is_possible(rule: Workflow) -> bool:
-    """Nobody accepts what they started, and what is a payer's is kept back by no other."""
+    """Nobody accepts what they started, and what is a payer's is kept back by no other.
+
+    What is accepted by itself is so before it expires.
+    """
+    if rule.accept_after is not UNSET and rule.accept_after >= rule.expires_after:
+        return False
     if rule.accepts is UNSET:
         return rule.accept_after is UNSET and not rule.hold
     return rule.accepts != rule.starts and not (rule.hold and rule.accepts == "payer")

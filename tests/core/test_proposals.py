@@ -407,7 +407,8 @@ def test_only_so_much_waits(book: Book) -> None:
         ({"starts": "payer", "accepts": "payer"}, False),
         ({"starts": "third", "accept_after": 9}, False),
         ({"starts": "third", "hold": True}, False),
-        ({"starts": "third", "accepts": "payer", "accept_after": 9}, True),
+        ({"starts": "third", "accepts": "payer", "accept_after": 59}, True),
+        ({"starts": "third", "accepts": "payer", "accept_after": 60}, False),
     ],
 )
 def test_which_workflows_make_sense(

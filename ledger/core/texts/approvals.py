@@ -36,15 +36,18 @@ TEXTS: Final[dict[str, Texts]] = {
     "workflow_not_possible": (
         Text(
             "Ese flujo no es posible",
-            "Nadie acepta lo que inició; y sólo se retiene lo que inicia quien paga.",
+            "Nadie acepta lo que inició; sólo se retiene lo que inicia quien paga; y lo que se "
+            "acepta por sí solo, se acepta antes de vencer.",
         ),
         Text(
             "Esse fluxo não é possível",
-            "Ninguém aceita o que iniciou; e só se retém o que inicia quem paga.",
+            "Ninguém aceita o que iniciou; só se retém o que inicia quem paga; e o que se "
+            "aceita por si só, aceita-se antes de vencer.",
         ),
         Text(
             "That workflow is not possible",
-            "Nobody accepts what they started, and only what a payer starts is held.",
+            "Nobody accepts what they started, only what a payer starts is held, and what is "
+            "accepted by itself is so before it expires.",
         ),
     ),
     "workflow_in_use": (

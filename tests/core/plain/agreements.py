@@ -227,7 +227,7 @@ class Agreements:
             is_possible = "accept_after" not in rule and not is_held
         else:
             is_possible = accepts != rule["starts"] and not (is_held and accepts == "payer")
-        if not is_possible:
+        if not is_possible or rule.get("accept_after", 0) >= rule["expires_after"]:
             yield No("workflow_not_possible")
 
     def against_whitelist(self, line: Leaf) -> Iterator[No]:

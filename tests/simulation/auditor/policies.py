@@ -111,6 +111,8 @@ def _workflow(books: Books, entry: Entry) -> None:
         is_payees = not rule.get("hold") or accepts == "payee"
         must(is_payees, "held for a payer who accepts, or for nobody", rule)
         must(accepts or "accept_after" not in rule, "accepted by nobody after a time", rule)
+        is_in_time = rule.get("accept_after", 0) < rule["expires_after"]
+        must(is_in_time, "accepted by itself when it is over", rule)
     books.shelve("workflow", code, REMOVED if rule is None else rule)
 
 
@@ -178,6 +180,7 @@ def rule_told(
                 accepts == rule["starts"]
                 or (bool(rule.get("hold")) and accepts != "payee")
                 or ("accept_after" in rule and not accepts)
+                or rule.get("accept_after", 0) >= rule["expires_after"]
             )
         )
         must(is_odd and refusal.code == "workflow_not_possible", "refused without reason", rule)

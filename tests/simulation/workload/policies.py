@@ -24,11 +24,12 @@ POLICIES: list[dict[str, Any]] = [
 WORKFLOWS: list[dict[str, Any]] = [
     *[{"starts": "payee", "accepts": "payer", "expires_after": 10**7, "accept_after": 60}] * 3,
     {"starts": "payer", "accepts": "payee", "expires_after": 3600, "hold": True},
-    {"starts": "payee", "accepts": "payer", "expires_after": 2, "accept_after": 2},
+    {"starts": "payee", "accepts": "payer", "expires_after": 3, "accept_after": 2},
     {"starts": "third", "expires_after": 60},
     {"starts": "third", "accepts": "payee", "expires_after": 86_400, "accept_after": 3600},
     {"starts": "payer", "accepts": "payer", "expires_after": 60},  # Not possible,
-    {"starts": "payee", "accepts": "payer", "expires_after": 60, "hold": True},  # nor this.
+    {"starts": "payee", "accepts": "payer", "expires_after": 60, "hold": True},  # nor this,
+    {"starts": "payee", "accepts": "payer", "expires_after": 2, "accept_after": 2},  # nor this.
 ]
 CODES = ["bill", "credit", "third_party", "quick"]
 
