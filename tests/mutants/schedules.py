@@ -310,8 +310,8 @@ MUTANTS = (
         ),
         (
             "an id that another spent stops a schedule",
-            "await self._note(ledger, due, id_used(due, self._clock()))",
-            "pass",
+            "return await self._note(ledger, due, id_used(due, self._clock()))",
+            "return None",
         ),
         (
             "a note is recorded of what is no more due",
