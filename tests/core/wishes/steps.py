@@ -135,6 +135,8 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "schedule": (6, schedules.schedule),
         "holidays": (3, schedules.holidays),
         "attempt": (7, schedules.attempt),
+        "workflow": (3, agreements.workflow),
+        "agree": (3, agreements.agree),
         "occurrence": (2, schedules.occurrence),
         "spoil": (1, schedules.spoil),
     },
