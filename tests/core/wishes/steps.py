@@ -100,7 +100,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
     {
         "levy": (6, charges.levy),
         "levies": (1, charges.levies),
-        "give_back": (8, charges.give_back),
+        "give_back": (12, charges.give_back),
         "status": (2, limits.status),
         "reserve": (4, charges.reserve),
         "issue": (8, charges.issue),
