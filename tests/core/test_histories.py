@@ -19,6 +19,7 @@ LEAVES = [msgspec.inspect.type_info(leaf) for leaf in get_args(AnyLeaf)]
 ASKED_ELSEWHERE = {
     "ledger_code_used": "the desk has all ledgers, a book is one",
     "account_code_looks_personal": "of what people write; no line is refused for it",
+    "schedule_code_used": "of members, who may not change each other's",
     "id_used_by_another_batch": "the writer asks the store whether an id is spent",
     "signature_missing": "the signed door asks, before the book is",
     "signature_not_accepted": "the same",

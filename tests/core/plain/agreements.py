@@ -159,7 +159,9 @@ class Agreements:
 
     def wanted(self, batch: Batch, before: int) -> Wanted | None:
         """What the rules that were set before a leaf ask; None: nothing."""
-        role = self.roles().get(batch.key, "operator")
+        is_scheduled = batch.key == "tequio.schedules"
+        maker = batch.lines[0].entered_by if is_scheduled else batch.key
+        role = self.roles().get(maker, "operator")
         rules = [
             line["rule"]
             for line in self.policies().values()
@@ -217,10 +219,13 @@ class Agreements:
             yield No("policy_not_found")
 
     def against_workflow(self, line: Leaf) -> Iterator[No]:
-        rule = line.get("rule")
+        rule, there = line.get("rule"), self.workflow(line["code"])
+        if rule is None and there is None:
+            yield No("workflow_not_found")
+        is_other = there is not None and (rule is None or rule["starts"] != there["starts"])
+        if is_other and line["code"] in self.plain.schedules.workflows_in_use():
+            yield No("workflow_in_use")
         if rule is None:
-            if self.workflow(line["code"]) is None:
-                yield No("workflow_not_found")
             return
         accepts, is_held = rule.get("accepts"), rule.get("hold", False)
         if accepts is None:

@@ -57,6 +57,7 @@ class Twins:
         self.plain = Plain(now, ORIGIN, unique_references=unique_references)
         self.favourites = ("ana", "shop")  # Accounts about which most of a history is.
         self.met: Counter[str] = Counter()
+        self.last_no = ""  # Why the last line that was told did not follow.
         self.log: list[str] = []  # What was told, for those who look for a difference.
         self.leaves: list[tuple[bytes, bytes]] = []  # And the body of each.
         self.tell(
@@ -81,6 +82,7 @@ class Twins:
         refusal = self.book.refuse(leaf)
         expected = self.plain.take(line)
         assert (refusal and refusal.code.value) == (expected and expected.code)
+        self.last_no = expected.code if expected else ""
         if expected is not None:
             self.met[expected.code] += 1
             with pytest.raises(JournalBroken):
@@ -180,6 +182,12 @@ class Twins:
             assert self.tell(line="decided", batch=batch, decision="accepted", reason="time")
             self.end()
 
+    def refuse(self, batch: Batch, batch_id: UUID, code: str) -> None:
+        """Write that a batch is refused, whatever the book would say of it."""
+        facts = {"batch": batch_id, "key": batch.key, "code": code}
+        self.plain.record({"line": "refused", **facts})
+        self._refused(batch, batch_id, Refusal(code=RefusalCode(code)))
+
     # ---- what waits for others
 
     def _wait(self, batch: Batch, batch_id: UUID) -> bool:
@@ -250,16 +258,8 @@ class Twins:
             self.book.apply(astray)
         request = self.plain.agreements.requests.pop(batch_id)
         if one.ended:
-            no = Refusal(code=RefusalCode(f"proposal_{one.ended}"))
-            self.met[no.code] += 1
-            line = {
-                "line": "refused",
-                "batch": batch_id,
-                "key": request.key,
-                "code": no.code.value,
-            }
-            self.plain.record(line)
-            self._refused(request, batch_id, no)
+            self.met[f"proposal_{one.ended}"] += 1
+            self.refuse(request, batch_id, f"proposal_{one.ended}")
             return
         if otherwise:
             first = request.lines[0]

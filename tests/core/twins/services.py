@@ -5,6 +5,7 @@ Each compares what core says of it with what the model tells, and then does it o
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from msgspec import UNSET
 
@@ -16,7 +17,7 @@ from ledger.core.model import Status
 from ledger.core.refusals import Refusal
 from ledger.core.scheduling import agenda
 from ledger.core.scheduling import batch_of as attempt_of
-from tests.core.plain.nouns import AMOUNT_MAX, REASONS, ZONE, Batch, Line
+from tests.core.plain.nouns import AMOUNT_MAX, REASONS, SECOND, ZONE, Batch, Line
 from tests.core.twins.pair import Twins
 from tests.core.twins.words import asked_batch
 
@@ -46,7 +47,41 @@ def attempt(twins: Twins, most: int) -> None:
             continue
         batch = plain.schedules.batch_of(one.code)
         assert attempt_of(twins.book, found.due[0]) == asked_batch(plain, batch, batch_id)
-        twins.post(batch, batch_id)
+        workflow = plain.schedules.told()[one.code].rule.get("workflow", "")
+        if not workflow:
+            twins.post(batch, batch_id)
+        elif not pay_by(twins, batch, workflow, batch_id) and twins.last_no:
+            twins.refuse(batch, batch_id, twins.last_no)
+
+
+def pay_by(twins: Twins, batch: Batch, code: str, batch_id: UUID, **astray: Any) -> bool:
+    """Start a payment by a workflow: it waits for whom that or a rule of approval names.
+
+    What its party accepts at once is posted. `astray` is otherwise in its line.
+    """
+    plain, line = twins.plain, batch.lines[0]
+    rule = plain.agreements.workflow(code) or {"expires_after": 60, "accepts": "payee"}
+    wanted = plain.agreements.wanted(batch, len(plain.journal))
+    facts: dict[str, Any] = {"workflow": code, "payer": line.debit, "payee": line.credit}
+    seconds, holds = rule["expires_after"], rule.get("hold", False)
+    if "accepts" in rule:
+        facts["accepts"] = rule["accepts"]
+    if "accept_after" in rule:
+        facts["accept_at"] = plain.now + rule["accept_after"] * SECOND
+    if wanted is not None:
+        facts["approvals"] = wanted.approvals
+        seconds, holds = min(seconds, wanted.expires_after), holds or wanted.hold
+    if not (facts | astray).keys() & {"accepts", "approvals"}:
+        return twins.post(batch, batch_id)
+    if holds:
+        facts["holds"] = twins.kept_back(batch)
+    if not twins.propose(batch, batch_id, seconds=seconds, **facts | astray):
+        return False
+    proposed = plain.journal[-1]
+    if "accepts" in proposed and plain.agreements.is_whitelisted(proposed):
+        twins.tell(line="decided", batch=batch_id, decision="accepted", reason="whitelist")
+        twins.end()
+    return True
 
 
 def say_occurrence(twins: Twins, code: str, outcome: str, **facts: Any) -> bool:

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from tests.core.plain.nouns import A_DAY, SECOND, Batch, Line
+from tests.core.plain.nouns import A_DAY, Batch, Line
+from tests.core.twins import services
 from tests.core.twins.pair import Twins
 from tests.core.wishes.batches import PESOS
 from tests.core.wishes.dice import Dice
@@ -58,7 +59,8 @@ def workflow(dice: Dice, twins: Twins) -> None:
     rule |= {"accept_after": dice.one(30, 60, 3600)} if dice.one(True, False) else {}
     rule |= {"hold": True} if dice.one(True, False) else {}
     given = {} if dice.roll(6) == 5 else {"rule": rule}
-    code = dice.one("gift", "gift", "bill", "credit")
+    used = twins.plain.schedules.workflows_in_use()
+    code = dice.of(("gift", "gift", "bill", "credit", *used * 4))
     twins.tell(line="workflow", code=code, by="op", reason="board", **given)
 
 
@@ -81,31 +83,10 @@ def pay_by(dice: Dice, twins: Twins) -> None:
     line = Line(payer, payee, dice.one(40, 100, 300), kind=dice.one("payment", "fair"))
     line = replace(line, entered_by=dice.mostly("", "luis"))
     batch = Batch([line], key=dice.one("op", "teller", "rosa"))
-    rule = plain.agreements.workflow(code) or {"expires_after": 60, "accepts": "payee"}
-    wanted = plain.agreements.wanted(batch, len(plain.journal))
-    facts: dict[str, Any] = {"workflow": code, "payer": payer, "payee": payee}
-    facts |= {"accepts": rule["accepts"]} if "accepts" in rule else {}
-    seconds, holds = rule["expires_after"], rule.get("hold", False)
-    if "accept_after" in rule:
-        facts["accept_at"] = plain.now + rule["accept_after"] * SECOND
-    if wanted is not None:
-        facts["approvals"] = wanted.approvals
-        seconds, holds = min(seconds, wanted.expires_after), holds or wanted.hold
-    if not facts.keys() & {"accepts", "approvals"} and not dice.seldom():
-        twins.post(batch)
-        return
-    if dice.roll(5) == 4:
-        facts |= _astray(dice, twins)
-    facts.pop("accept_at", 0) if dice.seldom() else None
     batch_id = UUID(int=len(plain.journal))
     batch_id = dice.of([batch_id] * 5 + list(plain.agreements.open())[:1])
-    facts = {"holds": twins.kept_back(batch)} | facts if holds else facts
-    if not twins.propose(batch, batch_id, seconds=seconds, **facts):
-        return
-    proposed = plain.journal[-1]
-    if "accepts" in proposed and plain.agreements.is_whitelisted(proposed):
-        twins.tell(line="decided", batch=batch_id, decision="accepted", reason="whitelist")
-        twins.end()
+    astray = _astray(dice, twins) if dice.roll(5) == 4 else {}
+    services.pay_by(twins, batch, code, batch_id, **astray)
 
 
 def _astray(dice: Dice, twins: Twins) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def give_back(dice: Dice, twins: Twins) -> None:
     spent = plain.room_to_pay(row.credit) - (most - returns) + dice.one(0, 1)
     if dice.one(False, True) and 0 < spent < AMOUNT_MAX and row.debit != "bridge":
         twins.post(Batch([Line(row.credit, row.debit, spent, kind="rent")]))
-    parts = dice.one((most,), (most,), (most // 3, most // 3), (1, most - 1), (most, 1))
+    third = most // 3
+    parts = dice.one((most,), (third, third, most - 2 * third), (1, most - 1), (most, 1))
     lines = [Line(row.credit, row.debit, max(1, part), kind=row.kind) for part in parts]
     lines = [replace(line, action="reverse", target=row.sequence) for line in lines]
     twins.post(Batch(lines, mode="each"))

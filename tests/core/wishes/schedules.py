@@ -31,6 +31,8 @@ def schedule(dice: Dice, twins: Twins) -> None:
         {"retries": dice.one(1, 2), "retry_minutes": dice.one(1, 90)} if dice.roll(2) else {}
     )
     rule |= {"step": dice.one(2, 3)} if dice.roll(4) == 3 else {}
+    workflows = ("bill", "credit", "third_party", "gift")
+    rule |= {"workflow": dice.of(workflows)} if dice.roll(3) == 2 else {}
     rule |= {"up_to": dice.one("debit", "both")} if dice.roll(4) == 3 else {}
     given = {} if dice.roll(8) == 7 else {"schedule": rule}
     if given and dice.one(True, False):

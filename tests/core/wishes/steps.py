@@ -100,7 +100,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
     {
         "levy": (6, charges.levy),
         "levies": (1, charges.levies),
-        "give_back": (8, charges.give_back),
+        "give_back": (12, charges.give_back),
         "status": (2, limits.status),
         "reserve": (4, charges.reserve),
         "issue": (8, charges.issue),
@@ -135,6 +135,8 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "schedule": (6, schedules.schedule),
         "holidays": (3, schedules.holidays),
         "attempt": (7, schedules.attempt),
+        "workflow": (3, agreements.workflow),
+        "agree": (3, agreements.agree),
         "occurrence": (2, schedules.occurrence),
         "spoil": (1, schedules.spoil),
     },
