@@ -225,8 +225,13 @@ MUTANTS = (
         ),
         (
             "the service's own key is a poster's",
-            "role = self.roles.get(key, Role.OPERATOR)",
-            "role = self.roles.get(key, Role.POSTER)",
+            "role = self.roles.get(maker, Role.OPERATOR)",
+            "role = self.roles.get(maker, Role.POSTER)",
+        ),
+        (
+            "a schedule needs nobody's approval",
+            "maker = transfers[0].entered_by if key == SCHEDULER else key",
+            "maker = key",
         ),
         (
             "the least of several rules counts",
