@@ -430,6 +430,9 @@ class Sequencer:
                 role=UNSET if asked is None else asked.role,
                 poster=asked.poster if asked is not None and asked.poster else UNSET,
                 accounts=UNSET if asked is None or not asked.accounts else asked.accounts,
+                holder=UNSET
+                if asked is None or asked.holder is UNSET
+                else bytes.fromhex(asked.holder),
             )
             return Built([line], lambda _: None)
 
