@@ -90,7 +90,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         limits.StandingAnswer,
         EVERYBODY,
         limits.StandingQuery,
-        sample="from=2026-01-01",
+        sample="from=2023-11-01",
     ),
     Route(
         "GET",

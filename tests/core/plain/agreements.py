@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tests.core.plain.nouns import Batch, Leaf, Line, No, day_in_utc, moment_here
+from tests.core.plain.schedules import KEY as SCHEDULES
 
 if TYPE_CHECKING:
     from tests.core.plain.ledger import Plain
@@ -159,7 +160,8 @@ class Agreements:
 
     def wanted(self, batch: Batch, before: int) -> Wanted | None:
         """What the rules that were set before a leaf ask; None: nothing."""
-        role = self.roles().get(batch.key, "operator")
+        maker = batch.lines[0].entered_by if batch.key == SCHEDULES else batch.key
+        role = self.roles().get(maker, "operator")
         rules = [
             line["rule"]
             for line in self.policies().values()
@@ -217,9 +219,12 @@ class Agreements:
             yield No("policy_not_found")
 
     def against_workflow(self, line: Leaf) -> Iterator[No]:
-        rule = line.get("rule")
+        rule, there = line.get("rule"), self.workflow(line["code"])
+        is_other = there is not None and (rule or {}).get("starts") != there["starts"]
+        if is_other and line["code"] in self.plain.schedules.workflows_in_use():
+            yield No("workflow_in_use")
         if rule is None:
-            if self.workflow(line["code"]) is None:
+            if there is None:
                 yield No("workflow_not_found")
             return
         accepts, is_held = rule.get("accepts"), rule.get("hold", False)

@@ -187,6 +187,11 @@ class Schedules:
         rules = [one.rule for one in self.told().values() if one.date is not None]
         return [rule[side] for rule in rules for side in ("debit_account", "credit_account")]
 
+    def workflows_in_use(self) -> list[str]:
+        """Those by which schedules start payments on dates to come."""
+        rules = [one.rule for one in self.told().values() if one.date is not None]
+        return [rule["workflow"] for rule in rules if "workflow" in rule]
+
     # ---- what is due
 
     def moment(self, one: Standing) -> int:
@@ -263,6 +268,8 @@ class Schedules:
                 yield no
         if date_of(rule, self._first(line, before)) is None:
             yield No("schedule_empty")
+        if "workflow" in rule and plain.agreements.workflow(rule["workflow"]) is None:
+            yield No("workflow_not_found")
 
     def against_occurrence(self, line: Leaf) -> Iterator[No]:
         one = self.told().get(line["code"])

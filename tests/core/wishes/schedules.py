@@ -32,11 +32,13 @@ def schedule(dice: Dice, twins: Twins) -> None:
     )
     rule |= {"step": dice.one(2, 3)} if dice.roll(4) == 3 else {}
     rule |= {"up_to": dice.one("debit", "both")} if dice.roll(4) == 3 else {}
+    rule |= {"workflow": dice.one("credit", "gift", "none")} if dice.roll(4) == 3 else {}
     given = {} if dice.roll(8) == 7 else {"schedule": rule}
     if given and dice.one(True, False):
         given["since"] = today + dice.one(0, -1, -10, 3) * A_DAY
     code = dice.one("rent", "rent", "alms")
-    twins.tell(line="schedule", code=code, by="op", reason="asked", **given)
+    by = dice.one("op", "teller")
+    twins.tell(line="schedule", code=code, by=by, reason="asked", **given)
 
 
 def holidays(dice: Dice, twins: Twins) -> None:
