@@ -4,11 +4,11 @@ A key is `tq_` and 43 characters; the service keeps only its SHA-256. Its role d
 
     operator   writes and reads everything of its ledger but the lines of the journal, in which
                the orders of authorities stand; with a key of no ledger, of all
-    poster     posts, debiting only accounts that match its patterns; reads those accounts,
-               the transfers that touch them and the batches it posted
-    member     starts payments and accepts or declines them, by the workflows of the ledger,
-               for accounts that match its patterns and those of its holder; reads what a
-               poster would
+    poster     posts, debiting only accounts that match its patterns, now or by a schedule;
+               reads those accounts, the transfers that touch them and the batches it posted
+    member     starts payments, now or by a schedule, and accepts or declines them, by the
+               workflows of the ledger, for accounts that match its patterns and those of
+               its holder; reads what a poster would
     approver   reads as an operator does; approves or declines what others proposed
     auditor    reads everything of its ledger, the lines of the journal included; writes nothing
     compliance reads as an auditor does; changes the status of accounts by an order

@@ -4,21 +4,24 @@ from datetime import date
 from typing import Annotated, Final, TypedDict
 
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from ledger.api.answers.base import Answer, show_time
 from ledger.api.answers.books import AccountAnswer, AccountsPage, account_answer
 from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import SECRETS
+from ledger.api.limit_time import time_at_limit
 from ledger.api.problems import Problem
-from ledger.api.queries import PAGE, Limit, NoQuery, WriteQuery
+from ledger.api.queries import PAGE, Limit, WriteQuery
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import Call, answer
+from ledger.api.service import Call, answer, zone_of
 from ledger.api.wire import decode
 from ledger.core.amounts import show_amount
 from ledger.core.answered import Standing
 from ledger.core.asked import AskedLimits, SoftBounds
+from ledger.core.dates import LAST_DATE, day_at, moment_of
+from ledger.core.days import A_DAY
 from ledger.core.leaves import (
     AnyLeaf,
     BatchPosted,
@@ -30,7 +33,7 @@ from ledger.core.leaves import (
     StatusChanged,
 )
 from ledger.core.lines import Act
-from ledger.core.model import NO_LOWER, NO_UPPER, Account, Status
+from ledger.core.model import DATE_MIN, NO_LOWER, NO_UPPER, Account, Status
 from ledger.core.payments import LIMITS
 from ledger.core.ports import TransferRow
 from ledger.core.refusals import Refusal
@@ -45,6 +48,13 @@ class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     after: Annotated[int, Meta(ge=-1, le=2**53 - 1)] = -1
     limit: Limit = PAGE
+
+
+class StandingQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days of the ledger's time zone, both included; without `to`, up to now."""
+
+    first: date | UnsetType = field(name="from", default=UNSET)
+    last: date | UnsetType = field(name="to", default=UNSET)
 
 
 class ActAnswer(Answer, frozen=True, kw_only=True):
@@ -85,11 +95,25 @@ class PlanAnswer(Answer, frozen=True, kw_only=True):
     ends: str | UnsetType = UNSET
 
 
+class LimitTime(Answer, frozen=True, kw_only=True):
+    """How long an account was at its lower bound or below, over some days: both, and between.
+
+    `seconds` of them are over, since it was opened. The bound is that of the time; where a rule
+    of earning moved it meanwhile, `seconds_at_limit` is absent.
+    """
+
+    first: date = field(name="from")
+    last: date = field(name="to")
+    seconds: int
+    seconds_at_limit: int | UnsetType = UNSET
+
+
 class StandingAnswer(Answer, frozen=True, kw_only=True):
     """An account and its limits.
 
     Since when its balance is below zero, and since when at its lower bound as it is now or
-    below, without having been above it; absent where it is not.
+    below, without having been above it; absent where it is not. `period`: how long in all,
+    over days that were asked for.
     """
 
     account: AccountAnswer
@@ -100,6 +124,7 @@ class StandingAnswer(Answer, frozen=True, kw_only=True):
     negative_since: str | UnsetType = UNSET
     at_limit_since: str | UnsetType = UNSET
     seconds_at_limit: int | UnsetType = UNSET
+    period: LimitTime | UnsetType = UNSET
 
 
 class LimitChange(Answer, frozen=True, kw_only=True):
@@ -165,8 +190,8 @@ async def post_limits(call: Call) -> web.Response:
         "ends": asked.ends is not UNSET and not has_bounds,
         "earned": asked.earned is not UNSET and has_bounds,
     }
-    for field in (name for name, is_wrong in wrong.items() if is_wrong):
-        raise Problem("malformed_request", field=field, reason="does not go with the others")
+    for name in (name for name, is_wrong in wrong.items() if is_wrong):
+        raise Problem("malformed_request", field=name, reason="does not go with the others")
     work = call.desk.change_limits(call.ledger, asked, call.caller, dry_run=dry_run)
     outcome = await call.service.undisturbed(work)
     if isinstance(outcome, Refusal):
@@ -182,8 +207,12 @@ async def post_limits(call: Call) -> web.Response:
 
 
 async def get_standing(call: Call) -> web.Response:
-    """An account with its limits and what is left of them."""
-    call.query(NoQuery)
+    """An account with its limits and what is left of them.
+
+    With `from`, also how long it was at its limit from that day on, up to now or the end of
+    the day `to`: days of the ledger's time zone, the limit as it was at the time.
+    """
+    query = call.query(StandingQuery)
     code = call.part("code")
     call.check_reach(code)
     standing = await call.desk.standing(call.ledger, code)
@@ -215,7 +244,35 @@ async def get_standing(call: Call) -> web.Response:
             seconds_at_limit=UNSET
             if at_limit is None
             else max(0, standing.now - at_limit) // 1_000_000,
+            period=await _period(call, standing, query),
         )
+    )
+
+
+async def _period(
+    call: Call, standing: Standing, query: StandingQuery
+) -> LimitTime | UnsetType:
+    """How long an account was at its limit, where that is asked."""
+    first, last = query.first, query.last
+    if first is UNSET:
+        if last is not UNSET:
+            raise Problem("malformed_request", field="from", reason="to without from")
+        return UNSET
+    zone = zone_of(call.desk.facts(call.ledger))
+    today = day_at(standing.now, zone)
+    last = today if last is UNSET else last
+    if not DATE_MIN <= first <= last <= LAST_DATE or first > today:
+        reason = f"from {DATE_MIN} to {LAST_DATE}, not to come, and from not after to"
+        raise Problem("malformed_request", field="from", reason=reason)
+    ends = min(moment_of(last + A_DAY, 0, zone), standing.now)
+    there, at_limit = await time_at_limit(
+        call, standing.account, moment_of(first, 0, zone), ends
+    )
+    return LimitTime(
+        first=first,
+        last=last,
+        seconds=there // 1_000_000,
+        seconds_at_limit=UNSET if at_limit is None else at_limit // 1_000_000,
     )
 
 

@@ -30,6 +30,7 @@ HISTORY: Final = (
     "reason",
     "by",
 )
+IN_PERIOD: Final = ("from", "to", "seconds", "seconds_at_limit")
 PERIODS: Final = ("transfer", "day", "week", "month", "year")
 
 reason_option: Final = click.option(
@@ -224,11 +225,22 @@ async def limit_payments(
 )
 @click.argument("code")
 @ledger_option
+@click.option(
+    "--from",
+    "first",
+    type=DAY,
+    help=t("Add how long it was at its limit since.", "Sumar el tiempo en su límite desde."),
+)
+@click.option("--to", "last", type=DAY, help=t("Until the end of that day.", "Hasta ese día."))
 @speaks_to_service
-async def show_limits(place: Place, code: str, ledger: str) -> None:
+async def show_limits(
+    place: Place, code: str, ledger: str, first: datetime | None, last: datetime | None
+) -> None:
+    days = {"from": first, "to": last}
+    query = {name: str(day.date()) for name, day in days.items() if day is not None}
     async with place.client() as client:
         path = path_of("ledgers", ledger, "accounts", code, "standing")
-        standing = await client.get(path)
+        standing = await client.get(path, query)
     if place.json:
         print_json(standing)
         return
@@ -236,6 +248,8 @@ async def show_limits(place: Place, code: str, ledger: str) -> None:
     times = ("negative_since", "at_limit_since", "seconds_at_limit")
     if any(name in standing for name in times):
         place.console.print(facts(standing, [name for name in times if name in standing]))
+    if "period" in standing:
+        place.console.print(facts(standing["period"], IN_PERIOD))
     if "earned" in standing:
         place.console.print(facts(standing["earned"], ("n", "d", "base", "cap", "received")))
     limits = standing["payment_limits"]

@@ -477,6 +477,10 @@ class Reads(Protocol):
         """Leaves that changed an account, with their indexes, in order, those after one."""
         ...
 
+    async def opening_of(self, ledger_id: int, account: int) -> bytes | None:
+        """The leaf that opened an account."""
+        ...
+
     async def stood_since(
         self, ledger_id: int, account: int, *, sign: int, level: int
     ) -> TransferRow | None:

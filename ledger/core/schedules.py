@@ -113,7 +113,8 @@ class Schedules(Part):
 
     def go_by(self, workflow: str) -> bool:
         """Whether a schedule with a date to come starts its payments by this workflow."""
-        return any(self.by_code[code].schedule.workflow == workflow for code in self._places)
+        schedules = (self.by_code[code].schedule for code in self._places)
+        return any(schedule.workflow == workflow for schedule in schedules)
 
     def begins(self, line: ScheduleSet) -> int:
         """The number of the first date that a schedule has from now on.

@@ -13,7 +13,7 @@ from ledger.core.resolutions import Resolution
 from ledger.core.store import NewBatch, StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.batches import read_body
-from ledger.journal.canonical import decode_leaf
+from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.memory.database import MemoryDatabase
 
 CLOSING_MARK: Final = b'"line":"day_closed"'
@@ -214,6 +214,10 @@ class MemoryReads:
             for index, line in lines
             if index > after and line.startswith(first) and REFUSED_MARK not in line
         ][:limit]
+
+    async def opening_of(self, ledger_id: int, account: int) -> bytes | None:
+        opened = self._database.ledger(ledger_id).accounts.get(account)
+        return None if opened is None else encode_line(opened)
 
     async def stood_since(
         self, ledger_id: int, account: int, *, sign: int, level: int

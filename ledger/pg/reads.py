@@ -35,6 +35,7 @@ LINES = queries.get("store", "lines")
 LINES_AT = queries.get("reads", "lines_at")
 DISPUTE_ENDS = queries.get("reads", "dispute_ends")
 CHANGES_OF = queries.get("reads", "changes_of")
+OPENING_OF = queries.get("reads", "opening_of")
 STOOD_SINCE = queries.get("reads", "stood_since")
 
 
@@ -195,6 +196,10 @@ class PgReads:
         end = b'{"account":%d-' % account  # What comes next after the comma.
         rows = await self._database.fetch(CHANGES_OF, ledger_id, first, end, after, limit)
         return [(row["leaf_index"], row["line"]) for row in rows]
+
+    async def opening_of(self, ledger_id: int, account: int) -> bytes | None:
+        line: bytes | None = await self._database.fetchval(OPENING_OF, ledger_id, account)
+        return line
 
     async def stood_since(
         self, ledger_id: int, account: int, *, sign: int, level: int

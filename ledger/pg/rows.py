@@ -14,7 +14,9 @@ from ledger.pg.frames import pack
 
 # Up to here an INSERT is faster than a COPY, which takes one more round trip.
 INSERT_MAX: Final = 256
-SNAPSHOT_MARK: Final = b'"line":"snapshot"'  # Quotes inside a string would be escaped.
+# Quotes inside a string would be escaped.
+SNAPSHOT_MARK: Final = b'"line":"snapshot"'
+OPENING: Final = b'"line":"account"'
 
 Columns = list[list[Any]]  # A list for each column.
 
@@ -107,10 +109,16 @@ def tile_rows(group: Group) -> list[tuple[int, int, bytes]]:
     return [(tile.level, tile.index, tile.hashes) for tile in group.tiles]
 
 
-def account_rows(group: Group) -> list[tuple[int, str, str, str, str, bytes]]:
-    """Accounts as they were opened."""
+def account_rows(group: Group) -> list[tuple[int, str, str, str, str, bytes, int]]:
+    """Accounts as they were opened, and the leaves that opened them."""
+    if not group.accounts:
+        return []
+    indexes = [
+        index for index, line in enumerate(group.leaves, group.before.size) if OPENING in line
+    ]
     return [
-        (a.number, a.code, a.currency, a.nature.value, a.kind, a.holder) for a in group.accounts
+        (a.number, a.code, a.currency, a.nature.value, a.kind, a.holder, index)
+        for a, index in zip(group.accounts, indexes, strict=True)
     ]
 
 

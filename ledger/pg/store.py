@@ -120,6 +120,7 @@ ACCOUNT_COLUMNS: Final = [
     "nature",
     "kind",
     "holder",
+    "leaf_index",
 ]
 END_WAIT_MS: Final = 10_000  # For each session of an old writer.
 END_TRIES_MAX: Final = 10

@@ -403,7 +403,7 @@ class Writer:
         if self.book.opening is None:
             return
         rest_s = self._rests_until - asyncio.get_running_loop().time()
-        if rest_s > 0 and not self._queued_transfers:
+        if rest_s > 0 and all(isinstance(pending, Look) for pending in self._queue):
             self._wake_in(rest_s)
             return
         due = self.decider.next_due()

@@ -167,6 +167,14 @@ WHERE ledger_id = $1
 ORDER BY leaf_index
 LIMIT $5;
 
+-- name: opening_of
+-- $1 ledger, $2 account.  One row.
+SELECT line
+FROM tequio.accounts
+JOIN tequio.leaves USING (ledger_id, leaf_index)
+WHERE ledger_id = $1
+    AND number = $2;
+
 -- name: stood_since
 -- $1 ledger, $2 account, $3 sign, $4 level.  One row, or none: it is above, or never moved.
 -- The last row with which it was above is looked for from the end; the next one began it.

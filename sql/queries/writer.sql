@@ -54,10 +54,11 @@ FROM unnest(
 
 -- name: insert_accounts
 -- $1 ledger, then a column each.
-INSERT INTO tequio.accounts (ledger_id, number, code, currency, nature, kind, holder)
+INSERT INTO tequio.accounts
+    (ledger_id, number, code, currency, nature, kind, holder, leaf_index)
 SELECT $1, new.*
 FROM unnest(
-    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[]
+    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bigint[]
 ) AS new;
 
 -- name: insert_references

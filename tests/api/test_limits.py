@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from ledger.api import limit_time
 from ledger.core.leaves import StatusChanged
 from ledger.journal.canonical import decode_leaf
 from tests.api.offices import CAJA, Office, pay, uid
@@ -80,6 +83,99 @@ async def test_since_when_an_account_is_negative_and_at_its_limit(office: Office
     assert "at_limit_since" not in standing
     await post(office, 10, "cash", "till", "0.01")
     assert "at_limit_since" in await get(office, "till/standing")
+
+
+async def test_how_long_an_account_was_at_its_limit(office: Office) -> None:
+    """Over days of the ledger, in all, by its limit as it was then. The house has 16:13."""
+    a_minute, an_hour, a_day = 60, 3600, 86_400
+
+    def sleep(seconds: int) -> None:
+        office.house.now += seconds * 1_000_000
+
+    async def over(first: str, last: str | None = None, code: str = "ben") -> Any:
+        to = "" if last is None else f"&to={last}"
+        return (await get(office, f"{code}/standing?from={first}{to}"))["period"]
+
+    since_midnight = 58_400  # Until START, 2023-11-14 22:13:20 in UTC.
+    begun = await over("2023-11-14")
+    assert begun["seconds_at_limit"] == 0
+    await post(office, 1, "ben", "cash", "50")  # To its limit of 50,
+    sleep(an_hour)
+    await post(office, 2, "cash", "ben", "1")  # and away.
+    sleep(an_hour)
+    await post(office, 3, "ben", "cash", "0.50")
+    await limits(office, "ben", lower_bound="-49.50")  # The limit comes to it,
+    sleep(a_minute)
+    await limits(office, "ben", lower_bound="-60")  # and goes.
+    sleep(a_minute)
+    await limits(office, "ben", lower_bound="-40", soft_bounds="lower")
+    found = await over("2023-11-14")
+    assert found["seconds_at_limit"] == an_hour + a_minute
+    sleep(a_minute)
+    found = await over("2023-11-14")
+    assert found["seconds_at_limit"] == an_hour + 2 * a_minute
+    assert (begun["seconds"], found["seconds"]) == (0, 2 * an_hour + 3 * a_minute)
+    assert (found["from"], found["to"]) == ("2023-11-14", "2023-11-14")
+    sleep(2 * a_day)
+    whole = await over("2023-11-15", "2023-11-15")
+    assert (whole["seconds"], whole["seconds_at_limit"]) == (a_day, a_day)
+    assert (await over("2023-11-13", "2023-11-13"))["seconds"] == 0  # It was not there yet.
+    first = await over("2023-11-01", "2023-11-14")
+    rest = await over("2023-11-15")
+    everything = await over("2023-11-14")
+    both = first["seconds_at_limit"] + rest["seconds_at_limit"]
+    assert both == everything["seconds_at_limit"]
+    assert first["seconds"] == a_day - since_midnight
+    assert rest == {**rest, "to": "2023-11-16"}
+    await limits(office, "ben", earned={"n": 1, "d": 2, "cap": "50"})
+    sleep(1)
+    assert "seconds_at_limit" not in await over("2023-11-16")
+    assert (await over("2023-11-15", "2023-11-15"))["seconds_at_limit"] == a_day
+    none = await over("2023-11-14", code="cash")  # Which has no lower bound.
+    assert none["seconds_at_limit"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "to=2023-11-14",
+        "from=2023-11-15",
+        "from=2023-11-14&to=2023-11-13",
+        "from=1969-12-31",
+        "from=2023-11-14&to=2200-01-01",
+        "from=yesterday",
+    ],
+)
+async def test_days_over_which_nobody_was_at_a_limit(office: Office, query: str) -> None:
+    path = f"{ACCOUNTS}/ben/standing?{query}"
+    assert (await office.ask("GET", path)).code == "malformed_request"
+
+
+async def test_time_at_a_limit_of_many_transfers_and_of_an_account_shown_the_other_way(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever pages they come in; and what only holds keep back moves no balance."""
+    monkeypatch.setattr(limit_time, "ROWS", 3)
+    monkeypatch.setattr(limit_time, "SCAN", 1)
+    debit = {"code": "till", "currency": "MXN", "nature": "debit", "lower_bound": "-9"}
+    await office.ask("POST", ACCOUNTS, debit)
+    office.house.now += 5_000_000
+    expected = 0
+    for number in range(1, 12):
+        there = number % 2 == 1
+        sides = ("cash", "till") if there else ("till", "cash")
+        await post(office, number, *sides, "9")
+        office.house.now += number * 1_000_000
+        expected += number * there
+    period = (await get(office, "till/standing?from=2023-11-14"))["period"]
+    assert (period["seconds"], period["seconds_at_limit"]) == (5 + 66, expected)
+    terms = {"action": "hold", "expires": "2023-12-01T00:00:00Z"}
+    hold = {"id": uid(99), **pay("till", "cash", "1"), "terms": terms}
+    assert (await office.ask("POST", f"{CAJA}/transfers", hold)).status == 201
+    office.house.now += 86_400_000_000
+    for day in ("2023-11-14", "2023-11-15"):
+        later = (await get(office, f"till/standing?from={day}"))["period"]
+        assert later["seconds_at_limit"] == later["seconds"] - (35 if "14" in day else 0)
 
 
 async def test_the_history_of_limits(office: Office) -> None:

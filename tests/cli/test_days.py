@@ -1,6 +1,7 @@
 """Days as a treasurer keeps them from the command line, each command a process of its own."""
 
 import json
+import time
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -118,6 +119,27 @@ def test_a_day_is_opened_closed_and_printed(caja: Tequio, tmp_path: Path) -> Non
     assert [d["date"] for d in caja("day", "list", "--closed", "--json").json()["days"]] == [
         day
     ]
+
+
+def test_the_clock_closes_a_day_by_itself(caja: Tequio) -> None:
+    """Whatever day it is when this runs: what is long over is closed as soon as it is so."""
+    dry = caja("days", "set", "--by", "clock", "--close-after", "1440", "--dry-run", "--json")
+    assert dry.json()["settings"]["close_after_minutes"] == 1440
+    assert caja("days", "set", "--by", "clock", "--close-after", "10081").code == 2
+    assert caja("day", "list", "--closed", "--json").json()["days"] == []
+    kept = caja("days", "set", "--by", "clock", "--close-after", "1440")
+    assert "1440" in kept.out
+    for _ in range(100):
+        days = caja("day", "list", "--closed", "--json").json()["days"]
+        if days:
+            break
+        time.sleep(0.1)
+    (closed,) = days
+    shown = caja("day", "show", closed["date"], LANG="en_US.UTF-8")
+    assert "the clock" in shown.out
+    late = ("--credit", "ana", "--amount", "1", "--currency", "MXN", "--kind", "x")
+    no = caja("transfer", "post", "--debit", "cash", *late, "--business-date", closed["date"])
+    assert "business_date_not_open" in no.err
 
 
 def test_a_period_is_closed_reopened_and_finished(caja: Tequio, tmp_path: Path) -> None:

@@ -229,6 +229,11 @@ MUTANTS = (
             "role = self.roles.get(maker, Role.POSTER)",
         ),
         (
+            "a schedule needs nobody's approval",
+            "maker = transfers[0].entered_by if key == SCHEDULER else key",
+            "maker = key",
+        ),
+        (
             "the least of several rules counts",
             "approvals=max(rule.approvals for rule in matching)",
             "approvals=min(rule.approvals for rule in matching)",

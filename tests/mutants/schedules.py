@@ -145,6 +145,21 @@ MUTANTS = (
             ),
         ),
         (
+            "a schedule goes by no workflow",
+            "any(schedule.workflow == workflow for schedule in schedules)",
+            "False",
+        ),
+        (
+            "what is over still goes by its workflow",
+            "(self.by_code[code].schedule for code in self._places)",
+            "(standing.schedule for standing in self.by_code.values())",
+        ),
+        (
+            "a schedule goes by a workflow that is not there",
+            "if workflow is not UNSET and state.workflows.get(workflow) is None:",
+            "if workflow is not UNSET and not workflow:",
+        ),
+        (
             "anybody's batch moves a schedule on",
             "if line.key != SCHEDULER:",
             "if not line.key:",

@@ -208,6 +208,12 @@ A_TRANSFER = """
 """
 
 
+AN_ACCOUNT = """
+    INSERT INTO tequio.accounts (ledger_id, number, code, currency, nature, kind, holder)
+    VALUES ($1, $2, 'a' || $2::bigint, 'MXN', 'credit', 'member', '')
+"""
+
+
 async def test_ours_bear_being_run_twice(
     empty_database: str, connection: asyncpg.Connection
 ) -> None:
@@ -222,6 +228,34 @@ async def test_ours_bear_being_run_twice(
     assert await connection.fetch(CATALOGUE) == catalogue
     assert await connection.fetchval("SELECT phase FROM tequio.transfers") == 0
     assert await connection.fetchval("SELECT amount FROM tequio.links") == 5
+
+
+async def test_accounts_from_before_learn_which_leaf_opened_them(
+    empty_database: str, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """Of each ledger by itself; what the release before opens meanwhile has none."""
+    ours = sql_directory("migrations")
+    for file in sorted(ours.glob("000[1-7]_*.sql")):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    await migrate(empty_database, tmp_path)
+    opened, other = b'{"line":"account","number":0}', b'{"line":"key"}'
+    for ledger_id, lines in ((1, [other, opened, other, opened]), (2, [opened])):
+        for index, line in enumerate(lines):
+            leaf = sha256(b"\0" + line).digest()
+            await connection.execute(
+                "INSERT INTO tequio.leaves VALUES ($1, $2, $3, $4)",
+                ledger_id,
+                index,
+                line,
+                leaf,
+            )
+        for number in range(1, lines.count(opened) + 1):
+            await connection.execute(AN_ACCOUNT, ledger_id, number)
+    assert await migrate(empty_database, ours) == ["0008_openings.sql"]
+    await connection.execute(AN_ACCOUNT, 2, 2)
+    found = "SELECT ledger_id, number, leaf_index FROM tequio.accounts ORDER BY 1, 2"
+    rows = [tuple(row) for row in await connection.fetch(found)]
+    assert rows == [(1, 1, 1), (1, 2, 3), (2, 1, 0), (2, 2, None)]
 
 
 async def test_rows_from_before_there_were_phases_are_posted(

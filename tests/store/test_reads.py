@@ -13,6 +13,7 @@ from ledger.core.faults import (
     JournalBroken,
 )
 from ledger.core.leaves import (
+    AccountOpened,
     DayClosed,
     DayOpened,
     DisputeEnded,
@@ -27,6 +28,7 @@ from ledger.core.model import Action, DaysBy, Role, Side, Status
 from ledger.core.ports import DayBalances, Movement
 from ledger.core.resolutions import Resolution, Resolved, hold_standing
 from ledger.core.store import Store
+from ledger.journal.canonical import decode_leaf
 from tests.store.beginnings import (
     ADJUSTED,
     EXPIRES,
@@ -461,6 +463,26 @@ async def test_what_became_of_holds(place: Place, count: int) -> None:
     assert await place.reads.resolutions(ledger_id, []) == {}
     assert await place.reads.resolutions(77, [1]) == {}
     assert hold_standing(50, expected[1]).left == 0
+
+
+@pytest.mark.parametrize("count", [3, 300])
+async def test_what_opened_an_account(place: Place, count: int) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, transfer(1, 2, 9))
+    scribe.open_accounts(count)
+    scribe.post(SECOND, transfer(1, 2, 9))
+    scribe.open_accounts(1)
+    await store.commit(scribe.group())
+    ledger_id, reads = scribe.head.ledger_id, place.reads
+    for number in (1, 4, 5, 4 + count, 5 + count):
+        line = await reads.opening_of(ledger_id, number)
+        assert line in scribe.leaves
+        opened = decode_leaf(line)
+        assert isinstance(opened, AccountOpened)
+        assert opened.number == number
+    assert await reads.opening_of(ledger_id, 6 + count) is None
+    assert await reads.opening_of(77, 1) is None
 
 
 async def test_leaves_by_their_indexes_and_disputes_that_ended(place: Place) -> None:

@@ -89,6 +89,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Leer los límites de una cuenta y lo que queda de ellos",
         limits.StandingAnswer,
         EVERYBODY,
+        limits.StandingQuery,
+        sample="from=2023-11-01",
     ),
     Route(
         "GET",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tests.core.plain.nouns import Batch, Leaf, Line, No, day_in_utc, moment_here
+from tests.core.plain.schedules import KEY as SCHEDULES
 
 if TYPE_CHECKING:
     from tests.core.plain.ledger import Plain
@@ -159,8 +160,7 @@ class Agreements:
 
     def wanted(self, batch: Batch, before: int) -> Wanted | None:
         """What the rules that were set before a leaf ask; None: nothing."""
-        is_scheduled = batch.key == "tequio.schedules"
-        maker = batch.lines[0].entered_by if is_scheduled else batch.key
+        maker = batch.lines[0].entered_by if batch.key == SCHEDULES else batch.key
         role = self.roles().get(maker, "operator")
         rules = [
             line["rule"]

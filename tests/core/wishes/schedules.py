@@ -34,11 +34,13 @@ def schedule(dice: Dice, twins: Twins) -> None:
     workflows = ("bill", "credit", "third_party", "gift")
     rule |= {"workflow": dice.of(workflows)} if dice.roll(3) == 2 else {}
     rule |= {"up_to": dice.one("debit", "both")} if dice.roll(4) == 3 else {}
+    rule |= {"workflow": dice.one("credit", "gift", "none")} if dice.roll(4) == 3 else {}
     given = {} if dice.roll(8) == 7 else {"schedule": rule}
     if given and dice.one(True, False):
         given["since"] = today + dice.one(0, -1, -10, 3) * A_DAY
     code = dice.one("rent", "rent", "alms")
-    twins.tell(line="schedule", code=code, by="op", reason="asked", **given)
+    by = dice.one("op", "teller")
+    twins.tell(line="schedule", code=code, by=by, reason="asked", **given)
 
 
 def holidays(dice: Dice, twins: Twins) -> None:
