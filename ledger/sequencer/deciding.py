@@ -137,9 +137,12 @@ class Decider:
             self._clock.forget_day()
         self.open.add(leaf)
 
-    def record_due(self, now: int) -> None:
-        """Record what time asks for by now, as far as there is room: holds that expire."""
-        while self.has_room() and (line := self.book.due_line(now)) is not None:
+    def record_due(self) -> None:
+        """Record what time asks for by now, as far as there is room: holds that expire.
+
+        Each line has a time of its own: what one causes may have taken some.
+        """
+        while self.has_room() and (line := self.book.due_line(self.now())) is not None:
             self.record(line)
             if isinstance(line, ProposalDecided):
                 request = self._waiting[line.batch].asked

@@ -438,7 +438,7 @@ class Writer:
             wait = min((due - now) / 1e6, ALARM_S_MAX)
             self._alarm = loop.call_later(wait, self._arrived.set)
             return
-        self.decider.record_due(now)
+        self.decider.record_due()
         for batch in self.book.proposals.acceptable(now):
             if batch not in self._accepting and not self._closing:
                 self._accept(batch)
