@@ -265,6 +265,7 @@ STRUCTS = {
     "reserved": leaves.Reserved,
     "`decided`": leaves.ProposalDecided,
     "`dispute`": leaves.DisputeOpened,
+    "`dispute_overdue`": leaves.DisputeOverdue,
     "`dispute_ended`": leaves.DisputeEnded,
     "`settings`": leaves.SettingsChanged,
     "`day_opened`": leaves.DayOpened,
@@ -345,7 +346,7 @@ def test_reasons_of_a_transfer_in_order() -> None:
     every = [code.value for code in RefusalCode]
     assert rows == sorted(rows, key=every.index)
     first = every.index("debit_account_not_found")
-    assert set(every[first:]) - set(rows) == {"control_sums_differ"}
+    assert set(every[first:]) - set(rows) == {"control_sums_differ", "approval_needed"}
 
 
 # A value of each term, for trying which go together.

@@ -81,6 +81,10 @@ def make_app(
         page=watch.read_page(),
         runs=runs,
     )
+    service.metrics.watch_disputes(
+        lambda: sum(len(desk.facts(ledger).disputes.open) for ledger in desk.ledgers()),
+        lambda: sum(desk.facts(ledger).disputes.overdue for ledger in desk.ledgers()),
+    )
     gate = Gate(service)
     app = web.Application()
     app[SERVICE] = service

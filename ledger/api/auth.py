@@ -2,13 +2,14 @@
 
 A key is `tq_` and 43 characters; the service keeps only its SHA-256. Its role decides:
 
-    operator   writes and reads everything of its ledger; with a key of no ledger, of all
+    operator   writes and reads everything of its ledger but the lines of the journal, in which
+               the orders of authorities stand; with a key of no ledger, of all
     poster     posts, debiting only accounts that match its patterns; reads those accounts,
                the transfers that touch them and the batches it posted
     member     starts payments and accepts or declines them, by the workflows of the ledger,
                for accounts that match its patterns; reads what a poster would
-    approver   reads as an auditor does; approves or declines what others proposed
-    auditor    reads everything of its ledger, entry bundles included; writes nothing
+    approver   reads as an operator does; approves or declines what others proposed
+    auditor    reads everything of its ledger, the lines of the journal included; writes nothing
     compliance reads as an auditor does; changes the status of accounts by an order
 
 A key of one ledger meets every other as if it were not there.
@@ -37,7 +38,8 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="tequio"'}
 
 EVERYBODY: Final = frozenset(Role)
 READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR, Role.COMPLIANCE, Role.APPROVER})
-SECRETS: Final = frozenset({Role.AUDITOR, Role.COMPLIANCE})  # Who sees an authority's order.
+# Who sees an authority's order, and so the lines of the journal, where it stands.
+SECRETS: Final = frozenset({Role.AUDITOR, Role.COMPLIANCE})
 CHANGERS: Final = frozenset({Role.OPERATOR, Role.COMPLIANCE})
 OPERATORS: Final = frozenset({Role.OPERATOR})
 POSTERS: Final = frozenset({Role.OPERATOR, Role.POSTER})

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.answers.base import show_time
 from ledger.api.answers.posting import (
@@ -30,7 +30,12 @@ from ledger.core.model import BATCH_MAX
 from ledger.core.store import StoredBatch
 from ledger.core.texts import sentence
 from ledger.journal.batches import line_proof, read_posted
-from ledger.journal.canonical import decode_leaf, decode_manifest, decode_transfers
+from ledger.journal.canonical import (
+    decode_leaf,
+    decode_manifest,
+    decode_outcomes,
+    decode_transfers,
+)
 from ledger.journal.notes import encode_base64
 from ledger.journal.replay import root_named
 
@@ -141,7 +146,7 @@ async def find_batch(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefuse
 def refused_batch(call: Call, index: int, leaf: BatchRefused) -> RefusedBatch:
     """A refused batch as its leaf has it."""
     refusal = refusal_of(leaf)
-    facts = refusal_facts(call.faces(), refusal)
+    facts = refusal_facts(call, refusal)
     line = {} if refusal.position is None else {"line": refusal.position + 1}
     return RefusedBatch(
         ledger=call.ledger,
@@ -190,14 +195,22 @@ async def get_proof(call: Call) -> web.Response:
         log_proof=await _log_proof(call, stored.leaf_index),
         salted=transfer.salt is not UNSET,
         caution=CAUTION,
-        outcome=UNSET if leaf.outcomes is UNSET else _outcome(stored, leaf, query.position),
+        outcome=UNSET
+        if leaf.outcomes is UNSET
+        else _outcome(call, stored, leaf, query.position),
     )
     return answer(proof)
 
 
-def _outcome(stored: StoredBatch, leaf: BatchPosted, position: int) -> OutcomeProof:
+def _outcome(
+    call: Call, stored: StoredBatch, leaf: BatchPosted, position: int
+) -> OutcomeProof | UnsetType:
+    """The outcome of a position; not of one that tells what another's account allowed."""
     assert leaf.outcomes is not UNSET
     line, path = line_proof(stored.outcomes, position)
+    (outcome,) = decode_outcomes(line + b"\n")
+    if outcome.account is not UNSET and call.faces()[outcome.account].code not in call.reach:
+        return UNSET
     return OutcomeProof(
         line=line.decode(),
         index=position,

@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ledger.api.answers.base import show_time
 from ledger.api.answers.days import (
     ClosedDayAnswer,
+    ClosingAnswer,
     DayAnswer,
     DaysPage,
     DaysSettings,
@@ -26,12 +27,13 @@ from ledger.api.posting import newest_checkpoint
 from ledger.api.problems import Problem, shown
 from ledger.api.queries import PAGE, Limit, NoQuery, WriteQuery
 from ledger.api.receipts import refusal_problem
-from ledger.api.service import Call, answer
+from ledger.api.service import Call, answer, zone_of
 from ledger.core.amounts import show_amount
 from ledger.core.asked import AskedDays, AskedMark
 from ledger.core.book import Book
 from ledger.core.changes import DAYS_BY_CLOCK
 from ledger.core.days import A_DAY, ADJUSTMENTS
+from ledger.core.deadlines import next_closing
 from ledger.core.leaves import DayClosed, DayTotal, SettingsChanged
 from ledger.core.model import DATE_MIN
 from ledger.core.refusals import Refusal
@@ -77,7 +79,27 @@ def _settings(line: SettingsChanged) -> DaysSettings:
     cut_off: str | UnsetType = UNSET
     if line.cut_off is not UNSET:
         cut_off = "{:02}:{:02}".format(*divmod(line.cut_off, 60))
-    return DaysSettings(days=line.days, cut_off=cut_off, value_days_back=line.value_days_back)
+    return DaysSettings(
+        days=line.days,
+        cut_off=cut_off,
+        value_days_back=line.value_days_back,
+        close_after_minutes=line.close_after,
+    )
+
+
+def _closing(book: Book, now: int) -> ClosingAnswer | UnsetType:
+    """What the clock closes next, and where that is past, why it could not."""
+    closing = next_closing(book.days, zone_of(book), now)
+    if closing is None:
+        return UNSET
+    refusal = None
+    if closing.at <= now:
+        refusal = book.refuse(book.days.closing(closing.day, now))
+    return ClosingAnswer(
+        date=closing.day,
+        at=show_time(closing.at),
+        code=UNSET if refusal is None else refusal.code.value,
+    )
 
 
 # ---- days
@@ -116,7 +138,7 @@ async def close_day(call: Call) -> web.Response:
 async def get_days(call: Call) -> web.Response:
     """How days are kept, which are open, and what each has come to; or those closed."""
     query = call.query(DaysQuery)
-    today = call.desk.today(call.ledger)
+    today, now = call.desk.today(call.ledger), int(call.service.now() * 1e6)
     first = DATE_MIN if query.after is UNSET else min(query.after, DATE_MAX - A_DAY) + A_DAY
 
     def look(book: Book) -> DaysPage:
@@ -130,6 +152,7 @@ async def get_days(call: Call) -> web.Response:
             settings=_settings(days.settings or DAYS_BY_CLOCK),
             days=[] if query.closed else found,
             current=current if is_any_open else UNSET,
+            closing=_closing(book, now),
             closed_through=UNSET if days.closed_through == date.min else days.closed_through,
             next=UNSET if query.closed or len(page) <= query.limit else page[-2],
         )

@@ -41,7 +41,7 @@ async def get_tile(call: Call) -> web.Response:
 
 
 async def get_entries(call: Call) -> web.Response:
-    """An entry bundle: the lines of the journal themselves."""
+    """An entry bundle: lines of the journal, the orders of authorities among them."""
     call.query(NoQuery)
     address = _address(f"tile/entries/{call.part('bundle')}")
     size = parse_body(parse_note(_checkpoint(call)).text).size

@@ -1,5 +1,6 @@
 """Metrics: what an operator watches. One registry for each application."""
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -55,6 +56,17 @@ class Metrics:
             registry=self.registry,
         )
         self._known: dict[tuple[str, str, int], Histogram] = {}
+
+    def watch_disputes(self, open_now: Callable[[], int], overdue: Callable[[], int]) -> None:
+        """Count disputes whenever somebody looks, over all ledgers."""
+        Gauge(
+            "ledger_disputes_open", "Transfers in dispute.", registry=self.registry
+        ).set_function(open_now)
+        Gauge(
+            "ledger_disputes_overdue",
+            "Disputes that should have ended by a day that is over.",
+            registry=self.registry,
+        ).set_function(overdue)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note an answered request. `route` is its template, so that labels stay few."""

@@ -62,8 +62,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     structs: set[type[Struct]] = {ProblemDocument, DryRun}
     for route in routes:
         structs.update(route.body)
-        if isinstance(route.answer, type):
-            structs.add(route.answer)
+        structs.update(kind for kind in (route.answer, route.waits) if isinstance(kind, type))
     kinds = sorted(structs, key=lambda kind: kind.__name__)
     _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -166,6 +165,8 @@ def _responses(route: Route) -> dict[str, Any]:
             },
         }
     }
+    if route.waits is not None:
+        responses["202"] = _response("It waits for others", route.waits)
     if "dry_run" in route.query.__struct_fields__:
         responses["200"] = _response("What would happen (dry_run)", DryRun)
         if route.status == 200:  # A change answers 200 with and without dry_run.

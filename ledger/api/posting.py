@@ -7,16 +7,30 @@ from typing import Final
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from ledger.api.answers.base import show_time
 from ledger.api.answers.dry_run import DryRun
-from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted
+from ledger.api.answers.posting import BatchPostedAnswer, TransferPosted, WaitsAnswer
 from ledger.api.lines import are_lines, read_lines
 from ledger.api.problems import Problem
 from ledger.api.queries import PostQuery
-from ledger.api.receipts import batch_receipt, outcome_answers, refused, transfer_receipt
+from ledger.api.receipts import (
+    batch_receipt,
+    is_told,
+    outcome_answers,
+    refusal_problem,
+    refused,
+    transfer_receipt,
+)
 from ledger.api.service import Call, answer
 from ledger.api.waiting import ProposalPosted, proposal_receipt
 from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id
-from ledger.core.answered import PostOutcome, ProposalReceipt, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    PostOutcome,
+    ProposalReceipt,
+    Receipt,
+    RefusedReceipt,
+    WouldWait,
+)
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Book, Posted
 from ledger.core.faults import LedgerFault, MalformedRequest
@@ -49,9 +63,8 @@ async def answer_outcome(
 ) -> web.Response:
     """Answer as for a transfer what became of a batch of one."""
     match outcome:
-        case Posted():
-            outcomes = outcome_answers(outcome, call, call.faces())
-            return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case Posted() | WouldWait():
+            return _looked(call, outcome)
         case ProposalReceipt():
             return await _waits(call, outcome, query)
         case Receipt():
@@ -83,9 +96,8 @@ async def answer_batch(call: Call, batch: AnyBatch, query: PostQuery) -> web.Res
     """Post a batch and answer what became of it."""
     outcome = await post(call, batch, query.dry_run)
     match outcome:
-        case Posted():
-            outcomes = outcome_answers(outcome, call, call.faces())
-            return answer(DryRun(dry_run=True, outcomes=outcomes))
+        case Posted() | WouldWait():
+            return _looked(call, outcome)
         case ProposalReceipt():
             return await _waits(call, outcome, query)
         case Receipt():
@@ -97,6 +109,28 @@ async def answer_batch(call: Call, batch: AnyBatch, query: PostQuery) -> web.Res
             )
             return answer(posted, 201, replayed=outcome.replayed)
     raise refused(call, batch, outcome)
+
+
+def _looked(call: Call, outcome: Posted | WouldWait) -> web.Response:
+    """Answer a dry run; of what would wait also what would come of it once all agreed.
+
+    That it would be refused even then is said of the caller's own accounts only.
+    """
+    if isinstance(outcome, Posted):
+        outcomes = outcome_answers(outcome, call, call.faces())
+        return answer(DryRun(dry_run=True, outcomes=outcomes))
+    line, then = outcome.line, outcome.outcome
+    if isinstance(then, Refusal) and is_told(call, then):
+        raise refusal_problem(call, then)
+    waits = WaitsAnswer(
+        approvals=line.approvals,
+        accepts=line.accepts,
+        accept_at=UNSET if line.accept_at is UNSET else show_time(line.accept_at),
+        held=line.holds is not UNSET,
+        expires=show_time(line.expires),
+    )
+    outcomes = [] if isinstance(then, Refusal) else outcome_answers(then, call, call.faces())
+    return answer(DryRun(dry_run=True, waits=waits, outcomes=outcomes or UNSET))
 
 
 async def _waits(call: Call, outcome: ProposalReceipt, query: PostQuery) -> web.Response:
@@ -115,7 +149,7 @@ async def post(call: Call, batch: AnyBatch, dry_run: bool, workflow: str = "") -
     Who may start a payment by a workflow was asked before.
     """
     if not workflow:
-        _check_debited(call, batch)
+        _check_debited(call, batch, dry_run)
     metrics = call.service.metrics
     count = len(batch.transfers)
     started = perf_counter()
@@ -150,13 +184,13 @@ async def post(call: Call, batch: AnyBatch, dry_run: bool, workflow: str = "") -
     return outcome
 
 
-def _check_debited(call: Call, batch: AnyBatch) -> None:
+def _check_debited(call: Call, batch: AnyBatch, dry_run: bool) -> None:
     """Raise Problem unless all that may be debited is the caller's."""
     reach = call.reach
     if reach.all:
         return
     named: set[str | int] = {t.debit_account for t in batch.transfers}
-    named |= {a for t in batch.transfers if t.terms is not UNSET for a in _debited(t)}
+    named |= {a for t in batch.transfers if t.terms is not UNSET for a in _debited(t, dry_run)}
     book = call.desk.facts(call.ledger)
     code_of = {a: a if isinstance(a, str) else _code_of(book, a) for a in named}
     outside = reach.outside(code_of.values()) - {""}  # What is not there is refused later.
@@ -164,7 +198,7 @@ def _check_debited(call: Call, batch: AnyBatch) -> None:
         return
     transfers: Sequence[AskedTransfer | Transfer] = batch.transfers
     for position, transfer in enumerate(transfers):
-        for account in _debited(transfer):
+        for account in _debited(transfer, dry_run):
             if code_of[account] in outside:
                 raise Problem("account_not_yours", position=position, account=code_of[account])
 
@@ -173,17 +207,19 @@ def _code_of(book: Book, number: int) -> str:
     return book.codes[number] if 0 < number <= book.accounts else ""
 
 
-def _debited(transfer: AskedTransfer | Transfer) -> Iterator[str | int]:
+def _debited(transfer: AskedTransfer | Transfer, dry_run: bool) -> Iterator[str | int]:
     """The accounts a transfer may debit, and those that need the same right.
 
     Whoever takes back a transfer must have been able to make it: a reversal needs both of
-    its accounts. What may stand on a suspense account must be one's own on either side.
+    its accounts. What may stand on a suspense account must be one's own on either side. Whoever
+    posts what the credited account has room for leaves a trace; a look would tell it for none.
     """
     yield transfer.debit_account
     terms = transfer.terms
     if terms is UNSET:
         return
-    if terms.action is Action.REVERSE:
+    is_asked = dry_run and terms.up_to in (Side.CREDIT, Side.BOTH)
+    if terms.action is Action.REVERSE or is_asked:
         yield transfer.credit_account
     if terms.rest is not UNSET and terms.up_to != Side.CREDIT:
         yield terms.rest

@@ -221,13 +221,7 @@ async def post_payment(call: Call) -> web.Response:
         transfers=[_transfer(asked)],
     )
     outcome = await post(call, batch, query.dry_run, asked.workflow)
-    try:
-        return await answer_outcome(call, batch, outcome, query)
-    except Problem as problem:
-        if problem.facts.get("account", asked.payer) not in call.reach:
-            for name in ("account", "available", "currency"):  # Not for everyone to see.
-                problem.facts.pop(name, None)
-        raise
+    return await answer_outcome(call, batch, outcome, query)
 
 
 def _transfer(asked: PaymentRequest) -> AskedTransfer:

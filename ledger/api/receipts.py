@@ -94,10 +94,9 @@ def _outcomes(call: Call, posted: Posted, minimal: bool) -> list[OutcomeAnswer] 
     """
     if not minimal:
         return outcome_answers(posted, call, call.faces())
-    faces, language = call.faces(), call.language
-    outcomes = [_refused_at(faces, language, r) for r in posted.refused]
+    outcomes = [_refused_at(call, r) for r in posted.refused]
     if is_otherwise(posted):
-        view = _View(faces, call.reach, minimal)
+        view = _View(call.faces(), call.reach, minimal)
         outcomes += [
             _done_at(position, rows, posted, view)
             for position, rows in _rows(posted)
@@ -115,8 +114,7 @@ def outcome_answers(posted: Posted, call: Call, faces: Faces) -> list[OutcomeAns
     else:
         outcomes = _plain_outcomes(posted, call, faces)
     if posted.refused:
-        language = call.language
-        outcomes += [_refused_at(faces, language, refusal) for refusal in posted.refused]
+        outcomes += [_refused_at(call, refusal) for refusal in posted.refused]
         outcomes.sort(key=lambda outcome: outcome.position)
     return outcomes
 
@@ -142,10 +140,10 @@ def _plain_outcomes(posted: Posted, call: Call, faces: Faces) -> list[OutcomeAns
     ]
 
 
-def _refused_at(faces: Faces, language: str, refusal: Refusal) -> OutcomeAnswer:
+def _refused_at(call: Call, refusal: Refusal) -> OutcomeAnswer:
     assert refusal.position is not None, "a refusal inside a batch has a position"
-    facts = refusal_facts(faces, refusal)
-    said = sentence(refusal.code, language, **facts)
+    facts = refusal_facts(call, refusal)
+    said = sentence(refusal.code, call.language, **facts)
     return OutcomeAnswer(
         position=refusal.position, code=refusal.code.value, sentence=said, **facts
     )
@@ -246,15 +244,25 @@ def _receipt_under_terms(
 # ---- refusals
 
 
-def refusal_facts(faces: Faces, refusal: Refusal) -> dict[str, Any]:
-    """Account, currency and what would be accepted, as people read them."""
+def refusal_facts(call: Call, refusal: Refusal) -> dict[str, Any]:
+    """Account, currency and what would be accepted, as people read them.
+
+    Nothing of an account that the caller may not read: what would be accepted is its balance.
+    """
     if refusal.account is None:
         return {}
-    face = faces[refusal.account]
+    if not is_told(call, refusal):
+        return {}
+    face = call.faces()[refusal.account]
     facts = {"account": face.code, "currency": face.currency}
     if refusal.available is not None:
         facts["available"] = show_amount(refusal.available, face.scale)
     return facts
+
+
+def is_told(call: Call, refusal: Refusal) -> bool:
+    """Whether the account of a refusal, if it has one, is one that the caller may read."""
+    return refusal.account is None or call.faces()[refusal.account].code in call.reach
 
 
 def refusal_of(leaf: BatchRefused) -> Refusal:
@@ -285,9 +293,7 @@ def refusal_problem(call: Call, refusal: Refusal, *, counted: bool = False) -> P
     """A refusal as a problem. It is counted, unless it was before."""
     if not counted:
         call.service.metrics.refusal(refusal.code)
-    facts: dict[str, Any] = {}
-    if refusal.account is not None:
-        facts |= refusal_facts(call.faces(), refusal)
+    facts = refusal_facts(call, refusal)
     if refusal.position is not None:
         facts["position"] = refusal.position
     return Problem(refusal.code, **facts)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import islice
 from typing import Annotated, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -23,7 +22,7 @@ from ledger.api.answers.schedules import (
 from ledger.api.changing import changed, was_removed, was_set
 from ledger.api.problems import Problem
 from ledger.api.queries import PAGE, Limit, NoQuery, RemoveQuery, WriteQuery
-from ledger.api.service import Call, answer
+from ledger.api.service import Call, answer, zone_of
 from ledger.core import scheduling
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
@@ -96,7 +95,7 @@ async def get_occurrences(call: Call) -> web.Response:
             past=[done_answer(each) for each in standing.done],
             coming=[
                 coming_answer(each)
-                for each in islice(coming(book, standing, _zone(book)), query.coming)
+                for each in islice(coming(book, standing, zone_of(book)), query.coming)
             ],
         )
 
@@ -114,7 +113,7 @@ async def put_schedule(call: Call) -> web.Response:
 
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], ScheduleAnswer] | Refusal:
         built = scheduling.set_schedule(
-            book, code, asked, zone=_zone(book), recorded_at=now, by=call.caller.key
+            book, code, asked, zone=zone_of(book), recorded_at=now, by=call.caller.key
         )
         if isinstance(built, Refusal):
             return built
@@ -209,16 +208,11 @@ def _code_of(call: Call) -> str:
     return code
 
 
-def _zone(book: Book) -> ZoneInfo:
-    assert book.opening is not None, "only open ledgers are served"
-    return ZoneInfo(book.opening.time_zone)
-
-
 def schedule_answer(book: Book, code: str, standing: Standing) -> ScheduleAnswer:
     """A schedule as people read it."""
     rule = standing.schedule
     currency = book.currency_of(rule.debit_account)
-    following = next(coming(book, standing, _zone(book)), None)
+    following = next(coming(book, standing, zone_of(book)), None)
     return ScheduleAnswer(
         code=code,
         leaf_index=standing.leaf,

@@ -9,6 +9,7 @@ from email.utils import formatdate
 from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import HttpVersion11, web
@@ -22,6 +23,7 @@ from ledger.api.metrics import Metrics
 from ledger.api.problems import Problem, language_of, shown
 from ledger.api.wire import decode, read_body, read_query
 from ledger.core.asked import Caller
+from ledger.core.book import Book
 from ledger.core.ports import Desk, Keys, Reads, Runs
 
 T = TypeVar("T")
@@ -218,6 +220,12 @@ def _head(status: int, replayed: bool) -> str:
 @lru_cache(maxsize=1)
 def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
+
+
+def zone_of(book: Book) -> ZoneInfo:
+    """The time zone of a ledger."""
+    assert book.opening is not None, "only open ledgers are served"
+    return ZoneInfo(book.opening.time_zone)
 
 
 def answer(body: Struct, status: int = 200, *, replayed: bool = False) -> web.Response:

@@ -19,6 +19,7 @@ from ledger.api.answers.base import PHASES, Faces, fraction_answer, show_time
 from ledger.api.answers.rules import RateAnswer
 from ledger.api.answers.transfers import (
     DisputeAnswer,
+    HoldStandingAnswer,
     LinkAnswer,
     Statement,
     StatementLine,
@@ -35,6 +36,7 @@ from ledger.core.leaves import BatchPosted
 from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
 from ledger.core.ports import TransferRow
+from ledger.core.resolutions import Resolution, hold_standing
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
 from ledger.journal.batches import split_lines
@@ -301,12 +303,23 @@ def _readable(call: Call, rows: Sequence[TransferRow]) -> Sequence[TransferRow]:
 
 
 async def _transfers(call: Call, told: Sequence[Told]) -> list[TransferAnswer]:
-    """Rows as answers, with what later ones took back of them."""
+    """Rows as answers, with what later ones took back of them, or made of a hold."""
     faces = call.faces()
     sequences = [one.row.sequence for one in told]
     ledger_id = await call.service.ledger_id(call.ledger)
     links = await call.reads.links(ledger_id, sequences) if sequences else {}
-    shown = [_transfer(call, faces, one, links.get(one.row.sequence, ())) for one in told]
+    held = [one.row.sequence for one in told if one.row.phase == Phase.HELD]
+    ends = await call.reads.resolutions(ledger_id, held) if held else {}
+    shown = [
+        _transfer(
+            call,
+            faces,
+            one,
+            links.get(one.row.sequence, ()),
+            ends.get(one.row.sequence, ()),
+        )
+        for one in told
+    ]
     if not call.desk.facts(call.ledger).disputes.open:  # Most often; then nothing is asked.
         return shown
     marks = await call.desk.read(call.ledger, lambda book: disputes_of(book, sequences))
@@ -322,7 +335,9 @@ def disputes_of(book: Book, sequences: Sequence[int]) -> dict[int, DisputeAnswer
             since=show_time(one.since),
             by=one.by,
             reason=one.reason,
+            leaf_index=one.index,
             due=one.due,
+            overdue_since=UNSET if one.overdue is UNSET else show_time(one.overdue),
         )
         for sequence in sequences
         if (one := disputes.get(sequence)) is not None
@@ -341,7 +356,13 @@ async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
     return seen
 
 
-def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> TransferAnswer:
+def _transfer(
+    call: Call,
+    faces: Faces,
+    told: Told,
+    links: Sequence[Link],
+    ends: Sequence[Resolution],
+) -> TransferAnswer:
     row, line, terms = told.row, told.line, told.terms
     own = told.own
     suspense = UNSET if own is None else own.suspense
@@ -377,8 +398,24 @@ def _transfer(call: Call, faces: Faces, told: Told, links: Sequence[Link]) -> Tr
         residue=terms.residue,
         suspense=suspense,
         flags=UNSET if own is None else own.flags,
+        hold=_hold(row, ends, debit.scale) if row.phase == Phase.HELD else UNSET,
         reversed_by=UNSET if suspense else _taken(taken, debit.scale),
         cleared_by=_taken(taken, debit.scale) if suspense else UNSET,
+    )
+
+
+def _hold(row: TransferRow, ends: Sequence[Resolution], scale: int) -> HoldStandingAnswer:
+    standing = hold_standing(row.amount, ends)
+    rows = [
+        LinkAnswer(sequence=one.sequence, amount=show_amount(one.amount, scale))
+        for one in ends
+        if one.sequence
+    ]
+    return HoldStandingAnswer(
+        status=standing.status,
+        posted=show_amount(standing.posted, scale),
+        left=show_amount(standing.left, scale),
+        by=rows or UNSET,
     )
 
 

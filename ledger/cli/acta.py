@@ -24,6 +24,7 @@ class Words(NamedTuple):
     day: str
     closed: str
     by: str
+    clock: tuple[str, str]
     transfers: str
     columns: tuple[str, str, str, str, str]
     total: str
@@ -47,6 +48,7 @@ _WORDS: Final[Mapping[str, Words]] = {
         day="Día contable",
         closed="Cerrado el",
         by="Por la llave",
+        clock=("Por", "el reloj del libro"),
         transfers="Movimientos",
         columns=("moneda", "tipo", "origen", "número", "importe"),
         total="total",
@@ -68,6 +70,7 @@ _WORDS: Final[Mapping[str, Words]] = {
         day="Dia contábil",
         closed="Fechado em",
         by="Pela chave",
+        clock=("Por", "o relógio do livro"),
         transfers="Movimentos",
         columns=("moeda", "tipo", "origem", "número", "valor"),
         total="total",
@@ -89,6 +92,7 @@ _WORDS: Final[Mapping[str, Words]] = {
         day="Business day",
         closed="Closed at",
         by="By the key",
+        clock=("By", "the ledger's clock"),
         transfers="Transfers",
         columns=("currency", "kind", "source", "count", "amount"),
         total="total",
@@ -123,7 +127,7 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
         (words.ledger, f"{ledger['name']} ({ledger['code']})"),
         (words.day, day["date"]),
         (words.closed, _at(datetime.fromisoformat(day["closed_at"]), zone)),
-        (words.by, day["closed_by"]),
+        (words.by, day["closed_by"]) if "closed_by" in day else words.clock,
         (words.transfers, f"{day['count']:,}"),
     ]
     seals = [

@@ -74,13 +74,13 @@ async def prepare(place: Place, folder: Path, ledger: str) -> None:
     accounts: dict[str, int] = {}
     async with place.client() as client:
         opening = await client.get(path_of("ledgers", ledger))
-        currencies = await client.get(path_of("ledgers", ledger, "currencies"))
+        scales = await client.scales(ledger)
         async for page in client.pages(path_of("ledgers", ledger, "accounts"), "accounts"):
             accounts |= {account["code"]: account["number"] for account in page}
     facts = Facts(
         ledger=ledger,
         origin=opening["origin"],
-        scales={one["code"]: one["scale"] for one in currencies["currencies"]},
+        scales=scales,
         accounts=accounts,
     )
     _keep(folder, facts)

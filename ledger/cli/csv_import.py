@@ -20,8 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import click
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from ledger.cli.client import Client, Refused, path_of
 from ledger.cli.refused import RefusedFile, read_refused, refused_path
@@ -37,7 +36,7 @@ from ledger.cli.rows import (
 )
 from ledger.cli.words import Stop, t
 from ledger.core.asked import AskedBatch
-from ledger.core.model import Mode
+from ledger.core.model import Late, Mode
 from ledger.journal.directory import Progress, silent
 
 NAMESPACE: Final = uuid.UUID("c1f5f2f4-7c33-5d0a-9f0b-0e2b8a5d6d11")
@@ -45,6 +44,7 @@ BATCH_SIZE: Final = 2_000
 ACCOUNTS_AT_ONCE: Final = 4_000
 SHOWN: Final = 5  # Reasons told on the screen; all are in the file.
 MALFORMED: Final = frozenset({"malformed_request", "malformed_amount"})
+ENDED: Final = frozenset({"proposal_declined", "proposal_cancelled", "proposal_expired"})
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -56,6 +56,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     batch_size: int = BATCH_SIZE
     parallel: int = 1
     source: str = ""
+    late: Late | UnsetType = UNSET
     create_accounts: bool = False
     account_kind: str = "member"
     unbounded: frozenset[str] = frozenset()
@@ -82,6 +83,8 @@ class Outcome(Struct, kw_only=True):
     posted: int = 0
     before: int = 0  # Of those, how many an earlier run had posted.
     refused: int = 0
+    waiting: int = 0  # For somebody's approval; they are posted once they have it.
+    proposals: list[str] = field(default_factory=list)  # In which they wait.
     accounts: int = 0
     residues: dict[str, Decimal] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
@@ -93,6 +96,15 @@ class Chunk(Struct, frozen=True):
     rows: Sequence[Row]
     read: Sequence[Prepared | Unreadable]
     attempts: Sequence[int]
+
+
+class Sent(Struct, frozen=True):
+    """What came of a chunk: its refused rows by index, and of the others how they stand."""
+
+    chunk: Chunk
+    refused: dict[int, Unreadable]
+    replayed: bool = False  # As they were answered before.
+    proposal: str = ""  # In which they wait for approval.
 
 
 # ---- the first pass
@@ -244,7 +256,7 @@ class Import:
                 for index, read in enumerate(chunk.read)
                 if isinstance(read, Unreadable)
             ]
-            self._count(chunk, dict(unread), replayed=False)
+            self._count(Sent(chunk, dict(unread)))
         return self.outcome
 
     async def run(self) -> Outcome:
@@ -261,7 +273,7 @@ class Import:
             await open_accounts(self._client, plan, scanned.accounts, self._progress)
             self.outcome.accounts = len(scanned.accounts)
         refused_file = RefusedFile(plan.file, scanned.header)
-        under_way: deque[asyncio.Task[tuple[Chunk, dict[int, Unreadable], bool]]] = deque()
+        under_way: deque[asyncio.Task[Sent]] = deque()
         try:
             for chunk in chunks(plan, scanned, self._scales, again):
                 while len(under_way) >= plan.parallel:
@@ -280,10 +292,8 @@ class Import:
             await asyncio.gather(*under_way, return_exceptions=True)
         return self.outcome
 
-    async def _post(
-        self, sha256: str, chunk: Chunk
-    ) -> tuple[Chunk, dict[int, Unreadable], bool]:
-        """Post a chunk: which of its rows were refused and why, and whether it was before."""
+    async def _post(self, sha256: str, chunk: Chunk) -> Sent:
+        """Post a chunk."""
         plan = self._plan
         refused = {
             index: read for index, read in enumerate(chunk.read) if isinstance(read, Unreadable)
@@ -291,18 +301,19 @@ class Import:
         if len(refused) == len(chunk.rows):
             if self.outcome.rows == 0 and not plan.retry:
                 raise self._nothing_readable(chunk)
-            return chunk, refused, False
+            return Sent(chunk, refused)
         wanted = batch_id(plan, sha256, chunk.rows[0].number, chunk.attempts[0])
         path = path_of("ledgers", plan.ledger, "batches")
         while True:
             kept = [index for index in range(len(chunk.rows)) if index not in refused]
             if not kept:
-                return chunk, refused, False
+                return Sent(chunk, refused)
             asked = AskedBatch(
                 id=wanted,
                 transfers=[_asked(chunk.read[index]) for index in kept],
                 mode=Mode.EACH,
                 source=plan.source or f"csv-{plan.batch_size}",
+                late=plan.late,
             )
             try:
                 answer, replayed = await self._client.send(
@@ -310,40 +321,40 @@ class Import:
                 )
             except Refused as no:
                 position = no.document.get("position")
+                if no.code in ENDED:  # Others decided so, of all that waited together.
+                    refused |= dict.fromkeys(kept, Unreadable(no.code, no.message))
+                    return Sent(chunk, refused, True)
                 if no.code not in MALFORMED or position is None:
                     raise self._stopped(no) from no
                 # Of this form it leaves no trace: the others are sent without it.
                 refused[kept[position]] = Unreadable(no.code, no.message)
                 continue
             if "proposal" in answer:
-                waits = t("waits for approval", "espera autorización")
-                click.echo(f"{answer['proposal']['id']}: {waits}", err=True)
-                return chunk, refused, replayed
+                return Sent(chunk, refused, replayed, answer["proposal"]["id"])
             for outcome in answer["receipt"].get("outcomes", ()):
                 if "code" in outcome:
                     why = Unreadable(outcome["code"], outcome["sentence"])
                     refused[kept[outcome["position"]]] = why
-            return chunk, refused, replayed
+            return Sent(chunk, refused, replayed)
 
-    def _take(
-        self,
-        done: tuple[Chunk, dict[int, Unreadable], bool],
-        refused_file: RefusedFile,
-        total: int,
-    ) -> None:
-        chunk, refused, replayed = done
-        for index in sorted(refused):
-            refused_file.add(chunk.rows[index], chunk.attempts[index], refused[index])
-        self._count(chunk, refused, replayed=replayed)
+    def _take(self, done: Sent, refused_file: RefusedFile, total: int) -> None:
+        chunk = done.chunk
+        for index in sorted(done.refused):
+            refused_file.add(chunk.rows[index], chunk.attempts[index], done.refused[index])
+        self._count(done)
         self._progress("transfers", self.outcome.rows, total)
 
-    def _count(self, chunk: Chunk, refused: dict[int, Unreadable], *, replayed: bool) -> None:
-        outcome = self.outcome
-        posted = len(chunk.rows) - len(refused)
+    def _count(self, done: Sent) -> None:
+        outcome, chunk, refused = self.outcome, done.chunk, done.refused
+        others = len(chunk.rows) - len(refused)
         outcome.rows += len(chunk.rows)
         outcome.refused += len(refused)
-        outcome.posted += posted
-        outcome.before += posted if replayed else 0
+        if done.proposal:
+            outcome.waiting += others
+            outcome.proposals.append(done.proposal)
+        else:
+            outcome.posted += others
+            outcome.before += others if done.replayed else 0
         for index, read in enumerate(chunk.read):
             if index not in refused and isinstance(read, Prepared) and read.residue:
                 currency = read.asked.currency
@@ -372,13 +383,13 @@ class Import:
             return Stop(
                 t(
                     "This file was imported before with other options (--batch-size, "
-                    "--scale-excess, --source, --date-format) or another key. Nothing was "
-                    "posted now. Use the same as then, and --retry-refused for the rows that "
-                    "were refused.",
+                    "--scale-excess, --source, --date-format, --late) or another key. Nothing "
+                    "was posted now. Use the same as then, and --retry-refused for the rows "
+                    "that were refused.",
                     "Este archivo ya se importó con otras opciones (--batch-size, "
-                    "--scale-excess, --source, --date-format) o con otra llave. Ahora no se "
-                    "registró nada. Use las mismas, y --retry-refused para los renglones que "
-                    "fueron rechazados.",
+                    "--scale-excess, --source, --date-format, --late) o con otra llave. Ahora "
+                    "no se registró nada. Use las mismas, y --retry-refused para los renglones "
+                    "que fueron rechazados.",
                 )
             )
         return no

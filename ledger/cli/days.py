@@ -21,8 +21,9 @@ from ledger.cli.options import (
 )
 from ledger.cli.show import Place, facts, print_json, table
 from ledger.cli.words import Stop, t
+from ledger.core.leaves import CLOSE_AFTER_MAX
 
-SETTINGS: Final = ("days", "cut_off", "value_days_back")
+SETTINGS: Final = ("days", "cut_off", "value_days_back", "close_after_minutes")
 TOTAL: Final = ("currency", "kind", "source", "count", "amount")
 DAYS: Final = ("date", "status", "count", "closed_at", "leaf_index")
 PERIOD: Final = ("period", "mark")
@@ -79,6 +80,17 @@ def days_group() -> None:
         "Cuántos días antes puede ser la fecha valor; si no, cualquiera.",
     ),
 )
+@click.option(
+    "--close-after",
+    type=click.IntRange(0, CLOSE_AFTER_MAX),
+    metavar="MINUTES",
+    help=t(
+        "The clock closes each day so many minutes after it is over; days that are over by "
+        "then at once, for good. Without it you close them.",
+        "El reloj cierra cada día tantos minutos después de que termina; los que ya "
+        "terminaron, de inmediato y en definitiva. Si no, los cierra usted.",
+    ),
+)
 @dry_run_option
 @speaks_to_service
 async def set_days(
@@ -87,9 +99,12 @@ async def set_days(
     days: str,
     cut_off: str | None,
     value_days_back: int | None,
+    close_after: int | None,
     dry_run: bool,
 ) -> None:
     asked: dict[str, Any] = {"days": days}
+    if close_after is not None:
+        asked["close_after_minutes"] = close_after
     if cut_off is not None:
         asked["cut_off"] = cut_off
     if value_days_back is not None:
@@ -199,7 +214,8 @@ async def show_day(
         print_json(found)
         return
     names = ("date", "status", "count", "closed_at", "closed_by", "leaf_index")
-    place.console.print(facts(found["day"], names))
+    by_clock = {"closed_by": t("the clock", "el reloj")} if "closed_at" in found["day"] else {}
+    place.console.print(facts(by_clock | found["day"], names))
     place.console.print(table(found["day"]["totals"], TOTAL))
     if "late" in found["day"]:
         title = t("Since it was reopened", "Desde que se reabrió")
@@ -229,7 +245,7 @@ async def list_days(place: Place, ledger: str, closed: bool) -> None:
         print_json(whole)
         return
     place.console.print(facts(whole["settings"], SETTINGS))
-    place.console.print(facts(whole, ("current", "closed_through")))
+    place.console.print(facts(whole, ("current", "closed_through", "closing")))
     place.console.print(table(whole["days"], DAYS))
 
 

@@ -267,6 +267,7 @@ class Story:
             ("poster", BANK, {"role": "poster", "poster": "core-caja", "accounts": ["*"]}),
             ("operator", NETWORK, {"role": "operator", "poster": "milpa"}),
             ("auditor", BANK, {"role": "auditor"}),
+            ("network's auditor", NETWORK, {"role": "auditor"}),
         ):
             answer, _ = await client.send("POST", path_of("ledgers", ledger, "keys"), asked)
             self._keys[name] = answer["secret"]
@@ -452,7 +453,7 @@ class Story:
 
     async def _verify_network(self, export: Path) -> None:
         began = time.perf_counter()
-        async with Client(self._service.url, self._keys["operator"]) as client:
+        async with Client(self._service.url, self._keys["network's auditor"]) as client:
             vkey = (await client.get(path_of("ledgers", NETWORK)))["public_key"]
             await fetch_journal(client, NETWORK, export)
         report = verify_export(export, trusted_vkey=vkey)

@@ -89,8 +89,7 @@ async def exchange(
     **given: str | None,
 ) -> None:
     async with place.client() as client:
-        found = (await client.get(path_of("ledgers", ledger, "currencies")))["currencies"]
-    scales = {one["code"]: one["scale"] for one in found}
+        scales = await client.scales(ledger)
     one = exchange_of(amount, (currency, bought), rate, scales)
     parts = [
         _leg(debit, sell_to, one.sold, currency, scales),

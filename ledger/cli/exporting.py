@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ledger.cli.client import Refused
 from ledger.cli.options import ledger_option, speaks_to_service
 from ledger.cli.show import Place, facts, print_json
 from ledger.cli.words import Stop, t
@@ -30,9 +31,9 @@ out_option = click.option(
 @click.group(
     help=t(
         "Take a ledger's journal out, as it is or for hledger and beancount. Needs the key of "
-        "an auditor or operator.",
+        "an auditor: tequio key create --role auditor",
         "Saca el diario de un libro, tal cual o para hledger y beancount. Pide una llave de "
-        "auditor u operador.",
+        "auditor: tequio key create --role auditor",
     )
 )
 def export_group() -> None:
@@ -63,7 +64,22 @@ async def fetch(place: Place, ledger: str, out: Path, progress: "Progress") -> "
     from ledger.cli.fetching import fetch_journal
 
     async with place.client() as client:
-        return await fetch_journal(client, ledger, out, progress=progress)
+        try:
+            return await fetch_journal(client, ledger, out, progress=progress)
+        except Refused as no:
+            if no.code != "role_not_allowed":
+                raise
+            raise Stop(
+                t(
+                    "The lines of a journal are for auditors, since the orders of authorities "
+                    f"stand in them [{no.code}]. Give yourself such a key, which the journal "
+                    f"notes: tequio key create --role auditor --ledger {ledger}",
+                    "Los asientos del diario son para auditores, porque en ellos están los "
+                    f"oficios de las autoridades [{no.code}]. Cree una llave de auditor, de lo "
+                    "que queda constancia en el diario: tequio key create --role auditor "
+                    f"--ledger {ledger}",
+                )
+            ) from no
 
 
 def check_free(out: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import UNSET
 
 from ledger.cli.client import Client
 from ledger.cli.csv_import import BATCH_SIZE, Import, Outcome, Plan
 from ledger.cli.options import (
     delimiter_option,
     encoding_option,
+    late_option,
     ledger_option,
     pairs,
     speaks_to_service,
@@ -24,7 +26,7 @@ from ledger.cli.rows import (
 )
 from ledger.cli.show import Place, facts, print_json
 from ledger.cli.words import Stop, money, t
-from ledger.core.model import BATCH_MAX
+from ledger.core.model import BATCH_MAX, Late
 
 
 @click.group(help=t("Post the transfers in a file.", "Registra los movimientos de un archivo."))
@@ -52,12 +54,15 @@ def make_reading(columns: Sequence[str], constants: Sequence[str], **options: An
     "csv",
     help=t(
         "Post every row of FILE as a transfer. Run it again after an interruption: nothing is "
-        "posted twice. Rows that are refused go to FILE.refused.csv with the reason.\n\n"
+        "posted twice. Rows that are refused go to FILE.refused.csv with the reason. Rows are "
+        "sent --batch-size at a time: if a rule of approval is for one, all of these wait.\n\n"
         "Example: tequio import csv may.csv --ledger caja --map debit_account=from --map "
         "credit_account=to --map amount=amount --map reference=folio --set currency=MXN --set "
         "kind=deposit",
         "Registra cada renglón de FILE como un movimiento. Si se interrumpe, repita la orden: "
-        "nada se registra dos veces. Los rechazados van a FILE.refused.csv con su razón.\n\n"
+        "nada se registra dos veces. Los rechazados van a FILE.refused.csv con su razón. Los "
+        "renglones se envían de --batch-size en --batch-size: si una regla de autorización "
+        "toca a uno, esperan todos ellos.\n\n"
         "Ejemplo: tequio import csv mayo.csv --ledger caja --map debit_account=cargo --map "
         "credit_account=abono --map amount=importe --map reference=folio --set currency=MXN "
         "--set kind=deposito",
@@ -147,6 +152,7 @@ def make_reading(columns: Sequence[str], constants: Sequence[str], **options: An
     default="",
     help=t("Where the rows come from, a code.", "De dónde vienen los renglones, un código."),
 )
+@late_option
 @click.option(
     "--retry-refused",
     "retry",
@@ -181,6 +187,7 @@ async def import_csv(
     batch_size: int,
     parallel: int,
     source: str,
+    late: str | None,
     retry: bool,
     dry_run: bool,
 ) -> None:
@@ -211,6 +218,7 @@ async def import_csv(
         batch_size=batch_size,
         parallel=parallel,
         source=source,
+        late=UNSET if late is None else Late(late),
         create_accounts=create_accounts,
         account_kind=account_kind,
         unbounded=frozenset(unbounded),
@@ -234,7 +242,7 @@ async def import_csv(
             )
         raise
     tell(place, plan, outcome, dry_run)
-    if outcome.refused:
+    if outcome.refused or outcome.waiting:
         raise SystemExit(1)
 
 
@@ -256,6 +264,8 @@ def tell(place: Place, plan: Plan, outcome: Outcome, dry_run: bool) -> None:
                 "posted": outcome.posted,
                 "posted_before": outcome.before,
                 "refused": outcome.refused,
+                "waiting": outcome.waiting,
+                "proposals": outcome.proposals,
                 "accounts": outcome.accounts,
                 "residue": residues,
                 "refused_file": refused_file,
@@ -272,6 +282,9 @@ def tell(place: Place, plan: Plan, outcome: Outcome, dry_run: bool) -> None:
     }
     if outcome.before:
         rows[t("  of them before", "  de ellos, antes")] = money(str(outcome.before))
+    if outcome.waiting:
+        waits = t("not posted, waiting for approval", "sin registrar, esperan autorización")
+        rows[waits] = money(str(outcome.waiting))
     if plan.create_accounts:
         rows[opened_word] = money(str(outcome.accounts))
     rows[t("refused", "rechazados")] = money(str(outcome.refused))
@@ -281,6 +294,9 @@ def tell(place: Place, plan: Plan, outcome: Outcome, dry_run: bool) -> None:
     place.console.print(facts(rows))
     for reason in outcome.reasons:
         place.console.print(reason, markup=False)
+    for proposal in outcome.proposals:
+        command = f"tequio approve {proposal}"
+        place.console.print(t(f"Waits for: {command}", f"Espera: {command}"), markup=False)
     if refused_file:
         place.console.print(
             t(f"All refused rows: {refused_file}", f"Todos los rechazados: {refused_file}"),

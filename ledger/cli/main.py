@@ -105,13 +105,17 @@ COMMANDS = {
         "proposals:dispute",
         t("Contest a transfer, or end that.", "Abre o cierra una aclaración."),
     ),
+    "disputes": (
+        "proposals:disputes",
+        t("Transfers in dispute, and how it ended.", "Aclaraciones y en qué terminaron."),
+    ),
     "trial-balance": (
         "trial:trial_balance",
         t("Balances, debits and credits of a period.", "Balanza de comprobación."),
     ),
     "levy": (
         "rules:levy_group",
-        t("What transfers pay to the treasury.", "Cargos de los movimientos a la tesorería."),
+        t("What transfers pay to the treasury.", "Cobros sobre movimientos para la tesorería."),
     ),
     "demurrage": (
         "rules:demurrage_group",

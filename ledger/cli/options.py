@@ -12,6 +12,7 @@ import click
 from ledger.cli.client import default_url
 from ledger.cli.show import Place
 from ledger.cli.words import t
+from ledger.core.model import Late
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +40,16 @@ known_option = click.option(
     help=t(
         "Count only what was recorded until then: 2026-02-05T12:00:00Z.",
         "Cuenta sólo lo registrado hasta entonces: 2026-02-05T12:00:00Z.",
+    ),
+)
+late_option = click.option(
+    "--late",
+    type=click.Choice([late.value for late in Late]),
+    help=t(
+        "What is for a day that is closed: refuse it, or count it for the next open day. By "
+        "default it is refused.",
+        "Lo que sea de un día cerrado: rechazarlo (refuse), o que cuente para el siguiente día "
+        "abierto (next_open_day). Si no se indica, se rechaza.",
     ),
 )
 adjustments_option = click.option(

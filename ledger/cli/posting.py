@@ -11,6 +11,7 @@ from ledger.cli.client import path_of, read_json
 from ledger.cli.options import (
     dry_query,
     dry_run_option,
+    late_option,
     ledger_option,
     limit_option,
     speaks_to_service,
@@ -149,7 +150,9 @@ def print_slip(place: Place, answer: dict[str, Any]) -> None:
     if "dry_run" in answer:  # Else, if that was asked for, the id is spent: as it was.
         place.dry(answer, "outcomes", _columns(answer, ("debit_balance", "credit_balance")))
         if not place.json:
-            _print_beside(place, answer["outcomes"][0])
+            for outcome in answer.get("outcomes", ()):
+                _print_beside(place, outcome)
+            print_waits(place, answer)
     elif place.json:
         print_json(answer)
     elif "proposal" in answer:
@@ -157,6 +160,18 @@ def print_slip(place: Place, answer: dict[str, Any]) -> None:
     else:
         place.one(answer["receipt"], SLIP)
         _print_beside(place, answer["receipt"])
+
+
+def print_waits(place: Place, answer: Mapping[str, Any]) -> None:
+    """Of a dry run, what it would wait for, if it would."""
+    if "waits" in answer:
+        place.console.print(
+            t(
+                "It would wait until others approve or accept it:",
+                "Quedaría en espera de que otros lo autoricen o acepten:",
+            )
+        )
+        place.one(answer["waits"])
 
 
 def print_waiting(place: Place, proposal: dict[str, Any]) -> None:
@@ -171,7 +186,7 @@ def print_waiting(place: Place, proposal: dict[str, Any]) -> None:
 
 
 def _columns(answer: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    outcomes = answer["outcomes"]
+    outcomes = answer.get("outcomes", ())
     return (*names, *(n for n in OTHERWISE if any(n in outcome for outcome in outcomes)))
 
 
@@ -229,6 +244,7 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@late_option
 @said_of_it
 @speaks_to_service
 async def post_transfer(
@@ -265,7 +281,20 @@ def present(**given: Any) -> dict[str, Any]:
 @speaks_to_service
 async def show_transfer(place: Place, sequence: int, ledger: str) -> None:
     async with place.client() as client:
-        place.one(await client.get(path_of("ledgers", ledger, "transfers", sequence)))
+        found = await client.get(path_of("ledgers", ledger, "transfers", sequence))
+    place.one(found if place.json else _row(found))
+
+
+def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
+    """A transfer for people: of one that was held, what became of it is its phase."""
+    shown = dict(transfer)
+    hold = shown.pop("hold", None)
+    if hold is not None and hold["status"] != "open":
+        shown["phase"] = hold["status"]
+        shown["held_posted"], shown["left"] = hold["posted"], hold["left"]
+        if "by" in hold:
+            shown["resolved_by"] = hold["by"]
+    return shown
 
 
 @transfer_group.command(
@@ -283,7 +312,8 @@ async def list_transfers(
     query: dict[str, Any] = {"after": after} if after else {}
     if reference is not None:
         query["reference"] = reference
-    place.rows(await place.take(path, "transfers", limit, query), TRANSFER)
+    found = await place.take(path, "transfers", limit, query)
+    place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
 
 # ---- batches
@@ -326,6 +356,8 @@ def print_batch(place: Place, answer: dict[str, Any]) -> None:
     """A batch that was posted, or would be, in the form that was asked for."""
     if "dry_run" in answer:
         place.dry(answer, "outcomes", _columns(answer, OUTCOME))
+        if not place.json:
+            print_waits(place, answer)
     elif place.json:
         print_json(answer)
     elif "proposal" in answer:

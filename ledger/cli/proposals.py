@@ -28,7 +28,17 @@ TRANSFER: Final = (
     "entered_by",
 )
 REFUSED: Final = ("id", "code", "sentence", "recorded_at", "leaf_index")
-DISPUTE: Final = ("sequence", "since", "due", "by", "reason")
+DISPUTE: Final = ("sequence", "since", "due", "overdue_since", "by", "reason")
+ENDED: Final = (
+    "sequence",
+    "since",
+    "due",
+    "reason",
+    "outcome",
+    "linked",
+    "ended_at",
+    "ended_by",
+)
 
 batch_argument = click.argument("batch_id", metavar="ID", type=click.UUID)
 user_option = click.option(
@@ -148,13 +158,12 @@ async def pay(
 @click.command(
     "dispute",
     help=t(
-        "Contest the transfer SEQUENCE with --reason, or end that with --outcome. Without "
-        "SEQUENCE: those that are open.",
+        "Contest the transfer SEQUENCE with --reason, or end that with --outcome.",
         "Abre una aclaración del movimiento SEQUENCE (su folio) con --reason, o la cierra con "
-        "--outcome. Sin folio: las que están abiertas.",
+        "--outcome.",
     ),
 )
-@click.argument("sequence", type=click.IntRange(1), required=False)
+@click.argument("sequence", type=click.IntRange(1))
 @ledger_option
 @reason_option
 @click.option("--due", help=t("By which day it should end.", "Para qué día debe cerrarse."))
@@ -164,24 +173,18 @@ async def pay(
     type=click.IntRange(1),
     help=t("The transfer that made it good.", "El folio que lo reparó."),
 )
-@limit_option
 @dry_run_option
 @speaks_to_service
 async def dispute(
     place: Place,
-    sequence: int | None,
+    sequence: int,
     ledger: str,
     reason: str | None,
     due: str | None,
     outcome: str | None,
     linked: int | None,
-    limit: int,
     dry_run: bool,
 ) -> None:
-    if sequence is None:
-        path = path_of("ledgers", ledger, "disputes")
-        place.rows(await place.take(path, "disputes", limit), DISPUTE)
-        return
     if (reason is None) is (outcome is None):
         raise click.UsageError(
             t("Give --reason to open, or --outcome to end.", "Dé --reason u --outcome.")
@@ -206,3 +209,26 @@ async def dispute(
         place.console.print(
             t(f"The dispute about {sequence} ended.", f"Se cerró la aclaración de {sequence}.")
         )
+
+
+@click.command(
+    "disputes",
+    help=t(
+        "Transfers in dispute; with --state those that should have ended, or that ended.",
+        "Movimientos en aclaración; con --state, las vencidas o las ya cerradas.",
+    ),
+)
+@ledger_option
+@click.option(
+    "--state",
+    type=click.Choice(["open", "overdue", "ended"]),
+    default="open",
+    show_default=True,
+    help=t("Which of them.", "Cuáles: abiertas, vencidas o cerradas."),
+)
+@limit_option
+@speaks_to_service
+async def disputes(place: Place, ledger: str, state: str, limit: int) -> None:
+    path = path_of("ledgers", ledger, "disputes")
+    found = await place.take(path, "disputes", limit, {"state": state})
+    place.rows(found, ENDED if state == "ended" else DISPUTE)

@@ -112,7 +112,7 @@ def levy_group() -> None:
     "set",
     help=t(
         "Set the levy CODE from now on: a rate, a fixed amount, or both.",
-        "Fija el cargo CODE desde ahora: una tasa, un importe fijo, o ambos.",
+        "Fija el cobro CODE desde ahora: una tasa, un importe fijo, o ambos.",
     ),
 )
 @click.argument("code")
@@ -150,7 +150,7 @@ async def set_levy(
     await put(place, path, asked, "levy", LEVY, dry_run)
 
 
-@levy_group.command("list", help=t("All levies.", "Todos los cargos."))
+@levy_group.command("list", help=t("All levies.", "Todos los cobros."))
 @ledger_option
 @speaks_to_service
 async def list_levies(place: Place, ledger: str) -> None:
@@ -159,7 +159,7 @@ async def list_levies(place: Place, ledger: str) -> None:
     place.rows(answer["levies"], LEVY)
 
 
-@levy_group.command("remove", help=t("Remove the levy CODE.", "Quita el cargo CODE."))
+@levy_group.command("remove", help=t("Remove the levy CODE.", "Quita el cobro CODE."))
 @click.argument("code")
 @ledger_option
 @reason_option
@@ -279,7 +279,7 @@ def print_report(place: Place, report: dict[str, Any], dry_run: bool) -> None:
 
 
 @click.group(
-    help=t("Demurrage: a charge on idle credit.", "Oxidación: un cargo al saldo ocioso.")
+    help=t("Demurrage: a charge on idle credit.", "Oxidación: un cobro al saldo ocioso.")
 )
 def demurrage_group() -> None:
     pass

@@ -41,6 +41,7 @@ AMOUNTS: Final = frozenset(
         "fixed",
         "given",
         "headroom",
+        "held_posted",
         "in_reserve",
         "issued",
         "left",
@@ -102,7 +103,9 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
+    "close_after_minutes": ("minutes until it is closed", "minutos para su cierre"),
     "closed_through": ("closed through", "cerrado hasta"),
+    "closing": ("the clock closes", "el reloj cierra"),
     "closing_balance": ("closing", "saldo final"),
     "closing_credit": ("closing credit", "final acreedor"),
     "closing_debit": ("closing debit", "final deudor"),
@@ -126,6 +129,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
     "due": ("due", "vence"),
+    "ended_at": ("ended at", "cerrada el"),
+    "ended_by": ("ended by", "cerrada por"),
     "entered_by": ("entered by", "capturó"),
     "entry": ("entry", "póliza"),
     "exempt": ("exempt", "exento"),
@@ -145,6 +150,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "issuer": ("issued from", "cuenta emisora"),
     "found": ("what", "qué"),
     "held": ("held", "retenido"),
+    "held_posted": ("posted of it", "aplicado"),
     "hold": ("amount held", "retiene"),
     "key": ("key", "llave"),
     "kind": ("kind", "tipo"),
@@ -153,6 +159,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "last_outcome": ("last outcome", "último resultado"),
     "last_sequence": ("last sequence", "último folio"),
     "leaf_index": ("leaf", "hoja"),
+    "linked": ("made good by", "reparado por"),
     "ledger_amount": ("sum in the ledger", "suma del libro"),
     "ledger_count": ("in the ledger", "en el libro"),
     "left": ("left", "queda"),
@@ -174,6 +181,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_debit": ("opening debit", "inicial deudor"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
+    "overdue_since": ("overdue since", "vencida desde"),
     "partner": ("accepts from", "acepta de"),
     "payer": ("paid by", "lo paga"),
     "outcome": ("outcome", "resultado"),
@@ -196,6 +204,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "reserve_currency": ("of", "de"),
     "retries": ("retries", "reintentos"),
     "retry_minutes": ("minutes between", "minutos entre intentos"),
+    "resolved_by": ("resolved by", "resuelto por"),
     "reversed_by": ("reversed by", "reversado por"),
     "run": ("run", "corrida"),
     "role": ("role", "papel"),
@@ -274,9 +283,12 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("outcome", "missed"): "vencido",
     ("nature", "debit"): "deudora",
     ("phase", "adjusted"): "ajuste",
+    ("phase", "expired"): "vencido",
     ("phase", "held"): "retenido",
+    ("phase", "part_posted"): "aplicado en parte",
     ("phase", "posted"): "registrado",
     ("phase", "released"): "liberado",
+    ("phase", "voided"): "liberado",
     ("side", "credit"): "abono",
     ("side", "debit"): "cargo",
     ("soft_bounds", "both"): "ambos",
@@ -296,7 +308,9 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
 }
-MOMENTS: Final = frozenset({"accept_at", "expires", "recorded_at", "since"})
+MOMENTS: Final = frozenset(
+    {"accept_at", "ended_at", "expires", "overdue_since", "recorded_at", "since"}
+)
 
 
 def console(*, stderr: bool = False) -> Console:

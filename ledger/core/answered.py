@@ -60,6 +60,16 @@ class ProposalView(Struct, frozen=True, kw_only=True):
         return self.read()
 
 
+class WouldWait(Struct, frozen=True, kw_only=True):
+    """Of a dry run: the proposal a batch would be, and what would come of it once agreed to.
+
+    What the party that must accept has and may do is not asked: its own word will say.
+    """
+
+    line: BatchProposed
+    outcome: Posted | Refusal
+
+
 class LedgerView(Struct, frozen=True, kw_only=True):
     """A ledger as it stands at its last committed leaf."""
 
@@ -94,8 +104,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
 
 
-# Posted: of a dry run.
-PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted
+# Posted and WouldWait: of a dry run.
+PostOutcome = Receipt | RefusedReceipt | ProposalReceipt | Refusal | Posted | WouldWait
 
 
 DecisionOutcome = Receipt | RefusedReceipt | ProposalView | Refusal | Posted

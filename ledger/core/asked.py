@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ledger.core.amounts import AMOUNT_MAX, Amount, Scale, parse_amounts
 from ledger.core.faults import MalformedRequest
+from ledger.core.leaves import CLOSE_AFTER_MAX
 from ledger.core.lines import Act, Rate, Transfer
 from ledger.core.model import (
     BATCH_MAX,
@@ -270,12 +271,14 @@ class AskedDays(
 
     `cut_off` is the time of day, in the ledger's zone, when the next day begins; absent:
     midnight. `value_days_back` is how many days before the business date interest may run
-    from; absent: any.
+    from; absent: any. `close_after_minutes` is how long after a day is over the clock closes
+    it; absent: somebody does.
     """
 
     days: DaysBy
     cut_off: CutOffText | UnsetType = UNSET
     value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+    close_after_minutes: Annotated[int, Meta(ge=0, le=CLOSE_AFTER_MAX)] | UnsetType = UNSET
 
 
 class AskedMark(

@@ -126,6 +126,7 @@ class Book(State):
                 return refusal
         self._undo = self._counted = None
         if self._has_terms(transfers, debit, credit):
+            self.holds.expiries.tidy()  # The batch before is applied, or was undone.
             posting = Posting(
                 self,
                 transfers,

@@ -29,10 +29,9 @@ from ledger.core.asked import (
     SoftBounds,
 )
 from ledger.core.book import Book
-from ledger.core.days import A_DAY, DAYS_AHEAD_MAX, hash_of
+from ledger.core.days import A_DAY, DAYS_AHEAD_MAX
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import (
-    TOTALS_SHOWN_MAX,
     AccountOpened,
     AnyLeaf,
     CurrencyAdded,
@@ -76,10 +75,11 @@ FOR_GOOD: Final = Span()
 
 
 class Author(Struct, frozen=True):
-    """Who changes something, and when."""
+    """Who changes something, and when; and a salt for what few may know of it."""
 
     recorded_at: int
     by: str
+    salt: bytes | UnsetType = UNSET
 
 
 # ---- ledgers and currencies
@@ -228,15 +228,19 @@ def change_account(
     recorded_at: int,
     by: str,
     span: Span = FOR_GOOD,
+    salt: bytes | UnsetType = UNSET,
 ) -> list[AnyLeaf] | Refusal:
     """Bounds and status of an account; bounds first, so that a closed account has its last.
+
+    Args:
+        salt: chance for the line, where the change cites an order.
 
     Raises:
         MalformedAmount: a bound is no amount of the account's currency.
     """
     if code not in book.numbers:
         return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-    account, author = book.account(book.numbers[code]), Author(recorded_at, by)
+    account, author = book.account(book.numbers[code]), Author(recorded_at, by, salt)
     lines = limit_lines(book, account, asked, span, author, index=book.size)
     status = status_line(book, account, asked, author)
     if status is not None:
@@ -338,6 +342,7 @@ def status_line(
         by=author.by,
         act=act_of(asked.act),
         order=asked.order,
+        salt=UNSET if asked.order is UNSET else author.salt,
     )
 
 
@@ -448,7 +453,13 @@ class Closing(Struct, frozen=True):
 
 
 def close_account(
-    book: Book, code: str, asked: AskedChange, *, recorded_at: int, by: str
+    book: Book,
+    code: str,
+    asked: AskedChange,
+    *,
+    recorded_at: int,
+    by: str,
+    salt: bytes | UnsetType = UNSET,
 ) -> Closing | list[AnyLeaf] | Refusal:
     """Close an account, its balance moved to another first; lines alone where it has none.
 
@@ -459,8 +470,8 @@ def close_account(
         return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
     account = book.account(book.numbers[code])
     if account.balance == 0:
-        return change_account(book, code, asked, recorded_at=recorded_at, by=by)
-    line = status_line(book, account, asked, Author(recorded_at, by))
+        return change_account(book, code, asked, recorded_at=recorded_at, by=by, salt=salt)
+    line = status_line(book, account, asked, Author(recorded_at, by, salt))
     assert line is not None, "what has a balance is not closed"
     refusal = book.refuse(line)
     if refusal is not None and refusal.code is not RefusalCode.ACCOUNT_NOT_AT_ZERO:
@@ -518,6 +529,7 @@ def set_days(
         days=asked.days,
         cut_off=UNSET if asked.cut_off is UNSET else _minutes(asked.cut_off),
         value_days_back=asked.value_days_back,
+        close_after=asked.close_after_minutes,
     )
     if replace(there, recorded_at=recorded_at, by=by) == line:
         return []
@@ -552,15 +564,7 @@ def close_day(
 
     `today` is the clock's: where it keeps the days, none is closed before it has begun.
     """
-    totals = book.days.totals_of([day])
-    line = DayClosed(
-        recorded_at=recorded_at,
-        date=day,
-        by=by,
-        count=sum(total.count for total in totals),
-        totals=hash_of(totals),
-        shown=totals[:TOTALS_SHOWN_MAX],
-    )
+    line = book.days.closing(day, recorded_at, by)
     refusal = book.refuse(line)
     if refusal is None and not book.days.by_command and day > today:
         refusal = Refusal(code=RefusalCode.DAY_TOO_EARLY)

@@ -85,6 +85,11 @@ def shifted(rule: Schedule, day: date, is_holiday: Callable[[date], bool]) -> da
     return day
 
 
+def day_at(moment: int, zone: tzinfo) -> date:
+    """The date in a zone at a moment, in microseconds since 1970."""
+    return datetime.fromtimestamp(moment // 1_000_000, UTC).astimezone(zone).date()
+
+
 def moment_of(day: date, minute: int, zone: tzinfo) -> int:
     """When it is that minute of that day in a zone, in microseconds since 1970.
 

@@ -29,6 +29,8 @@ DAYS_AHEAD_MAX: Final = 31  # That a day may be opened before it comes.
 # How far a ledger's day can be ahead of the date in UTC: a zone, and then a cut-off.
 ZONE_DAYS_MAX: Final = 2
 DAY_US: Final = 86_400_000_000
+MINUTE_US: Final = 60_000_000
+DAY_MINUTES: Final = 1440
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -124,6 +126,7 @@ class Days(Part):
             (day.month, day.day) == (12, 31)
             and self.is_closed(day)
             and self.periods.get((day.year, ADJUSTMENTS)) in (None, "reopened")
+            and not self._is_final_after((day.year, ADJUSTMENTS))
         )
 
     def is_closed(self, day: date) -> bool:
@@ -173,6 +176,18 @@ class Days(Part):
             for (currency, kind, source), (count, amount) in sorted(sums.items())
         ]
 
+    def closing(self, day: date, recorded_at: int, by: str | UnsetType = UNSET) -> DayClosed:
+        """The line that closes a day, with what it came to; without `by` the clock's."""
+        totals = self.totals_of([day])
+        return DayClosed(
+            recorded_at=recorded_at,
+            date=day,
+            count=sum(total.count for total in totals),
+            totals=hash_of(totals),
+            shown=totals[:TOTALS_SHOWN_MAX],
+            by=by,
+        )
+
     # ---- as the journal says
 
     def refuse(self, line: AnyLeaf) -> Refusal | None:
@@ -199,8 +214,10 @@ class Days(Part):
             return Refusal(code=RefusalCode.DAY_NOT_OPEN)
         if not self.by_command and line.date > _latest(line.recorded_at):
             return Refusal(code=RefusalCode.DAY_TOO_EARLY)
-        if not self.by_command and any(day < line.date for day in self._unclosed()):
+        if not self.by_command and any(day < line.date for day in self.unclosed()):
             return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
+        if line.by is UNSET and not self._is_due(line):
+            return Refusal(code=RefusalCode.DAY_NOT_DUE)
         totals = self.totals_of([line.date])
         if (line.count, line.totals, line.shown) != (
             sum(total.count for total in totals),
@@ -210,9 +227,22 @@ class Days(Part):
             return Refusal(code=RefusalCode.DAY_TOTALS_DIFFER)
         return None
 
-    def _unclosed(self) -> list[date]:
-        """Days after the last closed one on which something was posted."""
+    def unclosed(self) -> list[date]:
+        """Days after the last closed one on which something was posted, in order."""
         return sorted(day for day in self.totals if day > self.closed_through)
+
+    def _is_due(self, line: DayClosed) -> bool:
+        """Whether the clock may say this: the day is over somewhere, and so long ago.
+
+        In which zone it must be is for whoever records: here nobody asks what zones were.
+        """
+        settings = self.settings
+        if settings is None or settings.close_after is UNSET:
+            return False
+        ends = DAY_MINUTES if settings.cut_off is UNSET else settings.cut_off
+        minutes = ends + settings.close_after - DAY_MINUTES  # No zone is a day ahead of UTC.
+        day_us = (line.date - DATE_MIN).days * DAY_US
+        return day_us + minutes * MINUTE_US <= line.recorded_at
 
     def _refuse_period(self, line: PeriodMarked) -> Refusal | None:
         mark = self.periods.get((line.year, line.month))
@@ -229,7 +259,22 @@ class Days(Part):
             return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
         if line.mark == "reopened" and line.act is UNSET:
             return Refusal(code=RefusalCode.ACT_MISSING)
+        period = (line.year, line.month)
+        if line.mark == "reopened" and self._is_final_after(period):
+            return Refusal(code=RefusalCode.PERIOD_FINAL)
+        if line.mark == "final" and not self._is_all_final_before(period):
+            return Refusal(code=RefusalCode.PERIOD_BEFORE_IS_OPEN)
         return None
+
+    def _is_final_after(self, period: tuple[int, int]) -> bool:
+        """Whether a later month is final, whose opening balances stand on this one."""
+        return any(p > period for p, mark in self.periods.items() if mark == "final")
+
+    def _is_all_final_before(self, period: tuple[int, int]) -> bool:
+        """Whether no earlier month that was marked can change, nor a year's adjustments."""
+        before = {p for p in self.periods if p < period}
+        before |= {(y, ADJUSTMENTS) for y, month in before if month == 12 and y < period[0]}
+        return all(self.periods.get(p) == "final" for p in before)
 
     def _is_over(self, year: int, month: int) -> bool:
         """Whether all days of a month are closed; of month 13, whether its year is."""
@@ -257,7 +302,7 @@ class Days(Part):
 
     def _keep_open(self) -> None:
         """Let days of the clock on which something was posted be open by command."""
-        self.open.update(self._unclosed())
+        self.open.update(self.unclosed())
         self.opened_through = max(self.opened_through, *self.open, date.min)
 
     def _drop(self, year: int, month: int) -> None:

@@ -92,21 +92,23 @@ class Demurrages(Part):
         """Why demurrage cannot be set so."""
         assert isinstance(line, DemurrageSet)
         state, rule = self._state, line.rule
-        if line.currency not in state.currencies:
-            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        is_there = line.currency in state.currencies
         if rule is UNSET:
-            there = self.rule(line.currency)
-            return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND) if there is None else None
-        gone = state.why_gone(rule.account)
-        if gone is not None:
-            return gone
-        if state.currency_of(rule.account) != line.currency:
+            if is_there and self.rule(line.currency) is None:
+                return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND)
+        else:
+            gone = state.why_gone(rule.account)
+            if gone is not None:
+                return gone
+            if rule.n > rule.d:
+                return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
+            collecting = self.accounts.get(line.currency, rule.account)
+            if collecting != rule.account:
+                return Refusal(code=RefusalCode.DEMURRAGE_ACCOUNT_DIFFERS, account=collecting)
+        if not is_there:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
+        if rule is not UNSET and state.currency_of(rule.account) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.account)
-        collecting = self.accounts.get(line.currency, rule.account)
-        if collecting != rule.account:
-            return Refusal(code=RefusalCode.DEMURRAGE_ACCOUNT_DIFFERS, account=collecting)
-        if rule.n > rule.d:
-            return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
         return None
 
     def needs(self, account: int) -> RefusalCode | None:

@@ -89,11 +89,11 @@ class Earned(Part):
         """Why the limit cannot follow this rule, or None."""
         assert isinstance(line, LimitEarned)
         state = self._state
-        if state.plans.on(line.account):
-            return Refusal(code=RefusalCode.LIMIT_IS_PLANNED, account=line.account)
         rule = line.rule
         if rule is not UNSET and (rule.base > rule.cap or state.upper_of(line.account) < 0):
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        if state.plans.on(line.account):
+            return Refusal(code=RefusalCode.LIMIT_IS_PLANNED, account=line.account)
         return None
 
     def apply(self, line: AnyLeaf) -> None:

@@ -1,12 +1,12 @@
 """Holds: amounts kept back until they are posted, given back, or their time is up."""
 
 from collections.abc import Callable
-from heapq import heappop, heappush
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.core.leaves import EXPIRED_MAX, AnyLeaf, HoldsExpired
+from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState, StateHold
@@ -35,7 +35,7 @@ class Holds(Part):
         self.open: dict[int, Hold] = {}
         self.pending_debits: dict[int, int] = {}  # What they keep back, by account.
         self.pending_credits: dict[int, int] = {}
-        self._expiries: list[tuple[int, int]] = []  # A heap of their ends and sequences.
+        self.expiries = Moments[int](self._ends_at, lambda: len(self.open))
         self._refold = refold
 
     def on(self, account: int) -> bool:
@@ -52,7 +52,7 @@ class Holds(Part):
     def keep(self, undo: Undo, sequence: int, hold: Hold) -> None:
         """Keep an amount back under the sequence of its transfer."""
         undo.put(self.open, sequence, hold)
-        heappush(self._expiries, (hold.expires, sequence))
+        self.expiries.put(hold.expires, sequence)
         self._keep_back(undo, hold, hold.left)
 
     def resolve(self, undo: Undo, sequence: int, left: int) -> None:
@@ -85,13 +85,12 @@ class Holds(Part):
 
     def due(self) -> int | None:
         """When the first one expires, in microseconds since 1970; None without any."""
-        while self._expiries:
-            expires, sequence = self._expiries[0]
-            hold = self.open.get(sequence)
-            if hold is not None and hold.expires == expires:
-                return expires
-            heappop(self._expiries)
-        return None
+        first = self.expiries.first()
+        return None if first is None else first[0]
+
+    def _ends_at(self, moment: int, sequence: int) -> bool:
+        hold = self.open.get(sequence)
+        return hold is not None and hold.expires == moment
 
     def due_line(self, now: int) -> AnyLeaf | None:
         """The line that says which holds' time is up; those that ended first, first."""

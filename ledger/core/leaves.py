@@ -54,6 +54,7 @@ ROWS_MAX = (1 + BESIDE_MAX) * BATCH_MAX  # Rows of one batch.
 TOTALS_SHOWN_MAX = 200  # Totals of a day that stand in its line; all are in the hash.
 EXPIRED_MAX = 2048  # Holds that one line says are expired.
 RESERVED_MAX = 100  # Pairs of accounts between which a proposal keeps amounts back.
+CLOSE_AFTER_MAX = 10_080  # Minutes: a week.
 MAKERS_MAX = 100  # Persons who entered the transfers of one proposal.
 
 Makers = Annotated[list[OpaqueId], Meta(min_length=1, max_length=MAKERS_MAX)]
@@ -193,7 +194,11 @@ class PaymentLimits(Leaf, frozen=True, kw_only=True, tag="payment_limits"):
 
 
 class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
-    """What an account may do from now on. A closed one may only be opened again."""
+    """What an account may do from now on. A closed one may only be opened again.
+
+    With an `order` there is a salt: the hash of the line is public, and what few may know
+    must not be found by trying.
+    """
 
     account: AccountNumber
     status: Status
@@ -201,6 +206,7 @@ class StatusChanged(Leaf, frozen=True, kw_only=True, tag="status"):
     by: OpaqueId
     act: Act | UnsetType = UNSET
     order: Reference | UnsetType = UNSET  # Of an authority; only another lifts it.
+    salt: Salt | UnsetType = UNSET
 
 
 class BatchPosted(Leaf, frozen=True, kw_only=True, tag="batch"):
@@ -257,6 +263,8 @@ class SettingsChanged(Leaf, frozen=True, kw_only=True, tag="settings"):
     cut_off: Annotated[int, Meta(ge=15, le=1425, multiple_of=15)] | UnsetType = UNSET
     # How many days before the business date interest may run from. Absent: any.
     value_days_back: Annotated[int, Meta(ge=0, le=3660)] | UnsetType = UNSET
+    # How many minutes after a day is over the clock closes it. Absent: somebody does.
+    close_after: Annotated[int, Meta(ge=0, le=CLOSE_AFTER_MAX)] | UnsetType = UNSET
 
 
 class DayOpened(Leaf, frozen=True, kw_only=True, tag="day_opened"):
@@ -277,17 +285,17 @@ class DayTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DayClosed(Leaf, frozen=True, kw_only=True, tag="day_closed"):
-    """A business day is over, and what it came to.
+    """A business day is over, and what it came to; without `by` the clock says so.
 
     `totals` is SHA-256 over its DayTotal lines in order, each with a line feed; the first of
     them stand in `shown`.
     """
 
     date: date
-    by: OpaqueId
     count: Count
     totals: Hash
     shown: Annotated[list[DayTotal], Meta(max_length=TOTALS_SHOWN_MAX)]
+    by: OpaqueId | UnsetType = UNSET
 
 
 class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
@@ -373,10 +381,17 @@ class DisputeOpened(Leaf, frozen=True, kw_only=True, tag="dispute"):
     due: date | UnsetType = UNSET  # By which day it should end.
 
 
+class DisputeOverdue(Leaf, frozen=True, kw_only=True, tag="dispute_overdue"):
+    """The day by which a dispute should have ended is over, says the clock."""
+
+    target: SequenceNumber
+
+
 class DisputeEnded(Leaf, frozen=True, kw_only=True, tag="dispute_ended"):
     """The outcome of a dispute, and the later transfer that made it good, if any did."""
 
     target: SequenceNumber
+    opened: Count  # The index of its `dispute` line.
     outcome: Word
     by: OpaqueId
     linked: SequenceNumber | UnsetType = UNSET
@@ -422,6 +437,7 @@ AnyLeaf = (
     | BatchProposed
     | ProposalDecided
     | DisputeOpened
+    | DisputeOverdue
     | DisputeEnded
     | Snapshot
 )

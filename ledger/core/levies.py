@@ -85,12 +85,12 @@ class Levies(Part):
         gone = self._state.why_gone(line.levy.treasury)
         if gone is not None:
             return gone
-        if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
-            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         if line.levy.n > line.levy.d:
             return Refusal(code=RefusalCode.RATE_ABOVE_ONE)
         if any(self._others(kind, line.code) >= LEVIES_MAX for kind in line.levy.kinds):
             return Refusal(code=RefusalCode.TOO_MANY_LEVIES)
+        if line.levy.maximum is not UNSET and line.levy.maximum < line.levy.minimum:
+            return Refusal(code=RefusalCode.BOUNDS_CROSSED)
         return None
 
     def _others(self, kind: str, code: str) -> int:

@@ -7,7 +7,6 @@ plan without an end when it begins.
 """
 
 from collections.abc import Callable
-from heapq import heappop, heappush
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
@@ -15,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ledger.core.amounts import Bound
 from ledger.core.leaves import AnyLeaf, LimitChanged, LimitPlanned, LimitUnplanned
 from ledger.core.model import Side
+from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState, StateBefore, StatePlan
@@ -47,8 +47,10 @@ class Plans(Part):
         self._before: dict[int, Bounds] = {}  # By account, where plans have begun.
         self._waiting_of: dict[int, set[int]] = {}
         self._bounds_of = bounds_of
-        self._moments: list[tuple[int, int, int]] = []  # A heap: when, what, which plan.
         self._account_of: dict[int, int] = {}  # Of the plans that have begun.
+        self.moments = Moments[tuple[int, int]](  # What, and which plan.
+            self._is_to_come, lambda: len(self.waiting) + len(self._account_of)
+        )
 
     def on(self, account: int) -> bool:
         """Whether an account has any, waiting or begun."""
@@ -68,22 +70,19 @@ class Plans(Part):
 
     def due(self) -> int | None:
         """When the next one begins or ends, in microseconds since 1970; None for never."""
-        while self._moments:
-            if self._is_to_come(self._moments[0]):
-                return self._moments[0][0]
-            heappop(self._moments)
-        return None
+        first = self.moments.first()
+        return None if first is None else first[0]
 
-    def _is_to_come(self, moment: tuple[int, int, int]) -> bool:
-        _, what, plan = moment
-        return plan in (self.waiting if what == _BEGIN else self._account_of)
+    def _is_to_come(self, moment: int, what: tuple[int, int]) -> bool:
+        is_beginning, plan = what
+        return plan in (self.waiting if is_beginning else self._account_of)
 
     def due_line(self, now: int) -> AnyLeaf | None:
         """The line that says which plan begins or ends first."""
-        due = self.due()
-        if due is None or due > now:
+        first = self.moments.first()
+        if first is None or first[0] > now:
             return None
-        return self.line_of(self._moments[0][2], now)
+        return self.line_of(first[1][1], now)
 
     def line_of(self, plan: int, now: int) -> LimitChanged | None:
         """The line that says that a plan begins or ends now; None where it may not."""
@@ -146,6 +145,7 @@ class Plans(Part):
                 self._take_out(line.plan)
             case LimitChanged(plan=plan):
                 self._change(line.account, plan)
+        self.moments.tidy()
 
     def _change(self, account: int, plan: int | UnsetType) -> None:
         if plan is UNSET:
@@ -173,7 +173,7 @@ class Plans(Part):
     def _wait(self, plan: int, planned: LimitPlanned) -> None:
         self.waiting[plan] = planned
         self._waiting_of.setdefault(planned.account, set()).add(plan)
-        heappush(self._moments, (planned.starts, _BEGIN, plan))
+        self.moments.put(planned.starts, (_BEGIN, plan))
 
     def _take_out(self, plan: int) -> LimitPlanned:
         """Take a plan out of those that wait."""
@@ -187,7 +187,7 @@ class Plans(Part):
         self.begun.setdefault(planned.account, {})[plan] = planned
         self._account_of[plan] = planned.account
         assert planned.ends is not UNSET, "one without an end is no plan any more"
-        heappush(self._moments, (planned.ends, _END, plan))
+        self.moments.put(planned.ends, (_END, plan))
 
     def _end_all(self, account: int) -> None:
         for plan in self.begun.pop(account, ()):

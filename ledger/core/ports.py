@@ -43,6 +43,7 @@ from ledger.core.book import Book
 from ledger.core.leaves import AnyLeaf, SettingsChanged
 from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
+from ledger.core.resolutions import Resolution
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
 from ledger.core.written import AnyBatch
@@ -382,6 +383,12 @@ class Reads(Protocol):
         """What took back or cleared these transfers, and what these took back or cleared."""
         ...
 
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        """What became of these holds, where anything did, in the order of rows."""
+        ...
+
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
         """The descriptions of transfers, where there are any that were not erased."""
         ...
@@ -439,6 +446,15 @@ class Reads(Protocol):
         ...
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]: ...
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        """Those of these leaves that are there."""
+        ...
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that ended a dispute, in order, those after one."""
+        ...
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

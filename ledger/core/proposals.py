@@ -7,7 +7,6 @@ What it reserves counts against bounds like a hold, and is given back when it en
 """
 
 from collections.abc import Mapping, Sequence
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from ledger.core.leaves import (
 )
 from ledger.core.lines import Transfer
 from ledger.core.model import BATCH_MAX
+from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.state_lines import AnyState, Approval, StateProposal
@@ -113,7 +113,7 @@ class Proposals(Part):
         self.open: dict[UUID, Proposal] = {}
         self.transfers = 0  # Of all of them.
         self.ending: Ending | None = None
-        self._dues: list[tuple[int, int, UUID]] = []  # A heap: when, index, batch.
+        self.dues = Moments[tuple[int, UUID]](self._is_due_at, lambda: len(self.open))
         self._state = state
 
     # ---- what follows from what
@@ -167,13 +167,12 @@ class Proposals(Part):
 
     def due(self) -> int | None:
         """When the first one expires or is accepted by itself; None without any."""
-        while self._dues:
-            at, _, batch = self._dues[0]
-            proposal = self.open.get(batch)
-            if proposal is not None and proposal.due == at:
-                return at
-            heappop(self._dues)
-        return None
+        first = self.dues.first()
+        return None if first is None else first[0]
+
+    def _is_due_at(self, moment: int, what: tuple[int, UUID]) -> bool:
+        proposal = self.open.get(what[1])
+        return proposal is not None and proposal.due == moment
 
     def due_line(self, now: int) -> AnyLeaf | None:
         """The line that says that the first one's time is up."""
@@ -202,10 +201,9 @@ class Proposals(Part):
         return None
 
     def _refuse_proposed(self, line: BatchProposed) -> Refusal | None:
-        if line.batch in self.open:
-            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
-        if len(self.open) >= OPEN_MAX or self.transfers + line.count > OPEN_TRANSFERS_MAX:
-            return Refusal(code=RefusalCode.PROPOSALS_FULL)
+        refusal = self._refuse_accounts(line)
+        if refusal is not None:
+            return refusal
         if line.workflow is not UNSET:
             rule = self._state.workflows.get(line.workflow)
             if rule is None:
@@ -221,9 +219,20 @@ class Proposals(Part):
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
             return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
+        if line.batch in self.open:
+            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
+        if len(self.open) >= OPEN_MAX or self.transfers + line.count > OPEN_TRANSFERS_MAX:
+            return Refusal(code=RefusalCode.PROPOSALS_FULL)
         if line.expires <= line.recorded_at:
             return Refusal(code=RefusalCode.PROPOSAL_EXPIRED)
         return self._refuse_holds(line)
+
+    def _refuse_accounts(self, line: BatchProposed) -> Refusal | None:
+        """Why it cannot wait for these accounts: one is not there, or a party is closed."""
+        held = [n for one in line.holds or () for n in (one.debit_account, one.credit_account)]
+        if max(held, default=0) > self._state.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+        return self._state.why_gone(line.payer or 0, line.payee or 0)
 
     def _refuse_holds(self, line: BatchProposed) -> Refusal | None:
         """Why the amounts cannot be kept back as the accounts stand."""
@@ -232,11 +241,8 @@ class Proposals(Part):
         undo, refusal = Undo(), None
         for one in line.holds:
             d, c = one.debit_account, one.credit_account
-            if max(d, c) > self._state.accounts:
-                refusal = Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            else:
-                refusal = self._state.why_never(0, d, c)
-                refusal = refusal or self._state.why_not(0, d, c, one.amount)
+            refusal = self._state.why_never(0, d, c)
+            refusal = refusal or self._state.why_not(0, d, c, one.amount)
             if refusal is not None:
                 break
             self._reserve(undo, one, 1)
@@ -288,12 +294,13 @@ class Proposals(Part):
                 self._keep(Proposal(index=self._state.size, line=line))
             case ProposalDecided():
                 self._decide(line, self.open[line.batch])
+        self.dues.tidy()
 
     def _keep(self, proposal: Proposal) -> None:
         line = proposal.line
         self.open[line.batch] = proposal
         self.transfers += line.count
-        heappush(self._dues, (proposal.due, proposal.index, line.batch))
+        self.dues.put(proposal.due, (proposal.index, line.batch))
         undo = Undo()
         for one in line.holds or ():
             self._reserve(undo, one, 1)
@@ -308,7 +315,7 @@ class Proposals(Part):
             after = replace(before, is_accepted=True)
         if line.decision not in ENDED and not after.is_agreed:
             self.open[line.batch] = after
-            heappush(self._dues, (after.due, after.index, line.batch))
+            self.dues.put(after.due, (after.index, line.batch))
             return
         del self.open[line.batch]
         self.transfers -= before.line.count

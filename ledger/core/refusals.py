@@ -52,6 +52,7 @@ class RefusalCode(StrEnum):
     APPROVED_ALREADY = "approved_already"
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_NOT_OPEN = "dispute_not_open"
+    DISPUTE_NOT_DUE = "dispute_not_due"  # Of a line that says it is overdue.
     POSTER_KEY_USED = "poster_key_used"
     POSTER_KEY_NOT_FOUND = "poster_key_not_found"
     BOUNDS_CROSSED = "bounds_crossed"
@@ -60,15 +61,17 @@ class RefusalCode(StrEnum):
     LIMIT_PLAN_OVER = "limit_plan_over"
     LIMIT_PLAN_NOT_FOUND = "limit_plan_not_found"
     LIMIT_NOT_DUE = "limit_not_due"  # Of a line that says a plan begins or ends.
-    ACT_MISSING = "act_missing"
     DAYS_KEPT_BY_CLOCK = "days_kept_by_clock"
     DAY_NOT_NEW = "day_not_new"
     DAY_TOO_EARLY = "day_too_early"
     DAY_NOT_OPEN = "day_not_open"
     DAY_BEFORE_IS_OPEN = "day_before_is_open"
+    DAY_NOT_DUE = "day_not_due"  # Of a line that says the clock closed it.
     DAY_TOTALS_DIFFER = "day_totals_differ"
     PERIOD_NOT_MARKED_SO = "period_not_marked_so"
     PERIOD_FINAL = "period_final"
+    PERIOD_BEFORE_IS_OPEN = "period_before_is_open"
+    ACT_MISSING = "act_missing"
     # A batch as a whole.
     ID_USED_BY_ANOTHER_BATCH = "id_used_by_another_batch"
     SIGNATURE_MISSING = "signature_missing"  # These two leave no line.
@@ -82,7 +85,6 @@ class RefusalCode(StrEnum):
     CURRENCY_NOT_FOUND = "currency_not_found"
     CURRENCY_MUST_MATCH_ACCOUNTS = "currency_must_match_accounts"
     NO_DAY_OPEN = "no_day_open"
-    APPROVAL_NEEDED = "approval_needed"  # Such a batch waits as a proposal; no line has it.
     # A transfer; with `atomic`, of the first position that has any.
     DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
     CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"
@@ -92,6 +94,9 @@ class RefusalCode(StrEnum):
     REFERENCE_USED = "reference_used"
     BUSINESS_DATE_NOT_OPEN = "business_date_not_open"
     VALUE_DATE_TOO_EARLY = "value_date_too_early"
+    # Of a batch, once no transfer is refused for the reasons above: it waits as a proposal. No
+    # line has it.
+    APPROVAL_NEEDED = "approval_needed"
     TERMS_ACCOUNT_NOT_USABLE = "terms_account_not_usable"  # For the rest, or as suspense.
     HOLD_NOT_OPEN = "hold_not_open"
     HOLD_EXPIRED = "hold_expired"

@@ -94,6 +94,9 @@ class Reserves(Part):
         """Why a currency cannot be backed so."""
         assert isinstance(line, ReserveSet)
         state, rule = self._state, line.rule
+        gone = None if rule is UNSET else state.why_gone(rule.issuer, rule.reserve)
+        if gone is not None:
+            return gone
         currency = state.currencies.get(line.currency)
         if currency is None:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
@@ -102,9 +105,6 @@ class Reserves(Part):
             return None if there else Refusal(code=RefusalCode.RESERVE_NOT_FOUND)
         if currency.kind is not CurrencyKind.BACKED:
             return Refusal(code=RefusalCode.CURRENCY_NOT_BACKED)
-        gone = state.why_gone(rule.issuer, rule.reserve)
-        if gone is not None:
-            return gone
         if state.currency_of(rule.issuer) != line.currency:
             return Refusal(code=RefusalCode.CURRENCY_MUST_MATCH_ACCOUNTS, account=rule.issuer)
         if rule.issuer == rule.reserve:

@@ -128,13 +128,8 @@ class Schedules(Part):
     def refuse(self, line: AnyLeaf) -> Refusal | None:
         """Why this may not follow."""
         match line:
-            case ScheduleSet() if self.waits(line.code):
-                return Refusal(code=RefusalCode.PROPOSAL_PENDING)
-            case ScheduleSet(schedule=schedule):
-                if schedule is not UNSET:
-                    return self._refuse_schedule(line, schedule)
-                if line.code not in self.by_code:
-                    return Refusal(code=RefusalCode.SCHEDULE_NOT_FOUND)
+            case ScheduleSet():
+                return self._refuse_schedule(line)
             case Occurrence():
                 return self._refuse_occurrence(line)
             case HolidaysSet():
@@ -143,14 +138,22 @@ class Schedules(Part):
                     return Refusal(code=RefusalCode.HOLIDAYS_NOT_OF_YEAR)
         return None
 
-    def _refuse_schedule(self, line: ScheduleSet, schedule: Schedule) -> Refusal | None:
-        state, debit, credit = self._state, schedule.debit_account, schedule.credit_account
-        refusal = state.why_gone(debit, credit) or state.why_never(0, debit, credit)
-        if refusal is not None:
-            return Refusal(code=refusal.code, account=refusal.account)
-        if date_of(schedule, self.begins(line)) is None:
-            return Refusal(code=RefusalCode.SCHEDULE_EMPTY)
-        return None
+    def _refuse_schedule(self, line: ScheduleSet) -> Refusal | None:
+        state, schedule, refusal = self._state, line.schedule, None
+        if schedule is UNSET:
+            if line.code not in self.by_code:
+                return Refusal(code=RefusalCode.SCHEDULE_NOT_FOUND)
+        else:
+            sides = schedule.debit_account, schedule.credit_account
+            refusal = state.why_gone(*sides)
+            if refusal is not None:
+                return refusal
+            if date_of(schedule, self.begins(line)) is None:
+                return Refusal(code=RefusalCode.SCHEDULE_EMPTY)
+            refusal = state.why_never(0, *sides)
+        if self.waits(line.code):
+            return Refusal(code=RefusalCode.PROPOSAL_PENDING)
+        return refusal and Refusal(code=refusal.code, account=refusal.account)
 
     def _refuse_occurrence(self, line: Occurrence) -> Refusal | None:
         standing = self.by_code.get(line.code)

@@ -4,7 +4,7 @@ The zone is an argument: with it days and minutes become moments.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, tzinfo
 from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ledger.core.amounts import parse_amount, show_amount
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Book
-from ledger.core.dates import LAST_DATE, date_of, moment_of, shifted
+from ledger.core.dates import LAST_DATE, date_of, day_at, moment_of, shifted
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import AnyLeaf, Occurrence
 from ledger.core.model import DATE_MIN, AccountCode, CurrencyCode, Side, Word
@@ -197,11 +197,6 @@ def coming(book: Book, standing: Standing, zone: tzinfo) -> Iterator[Coming]:
             at = max(at, standing.not_before)
         yield Coming(date=day, day=moved, at=at)
         number += 1
-
-
-def day_at(moment: int, zone: tzinfo) -> date:
-    """The date in a zone at a moment, in microseconds since 1970."""
-    return datetime.fromtimestamp(moment // 1_000_000, UTC).astimezone(zone).date()
 
 
 # ---- what is due

@@ -307,10 +307,10 @@ class State:
         if line.code in self.numbers:
             number = self.numbers[line.code]
             return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, account=number)
-        if line.currency not in self.currencies:
-            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         if or_else(line.lower, NO_LOWER) > or_else(line.upper, NO_UPPER):
             return Refusal(code=RefusalCode.BOUNDS_CROSSED)
+        if line.currency not in self.currencies:
+            return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
         return None
 
     def _refuse_change(self, line: AccountChange) -> Refusal | None:
@@ -467,6 +467,14 @@ class State:
         floor, ceiling = self._folded(number)
         undo.put(self.floor, number, floor)
         undo.put(self.ceiling, number, ceiling)
+
+    def unbind(self, undo: Undo, number: int) -> None:
+        """Let any amount pass an account, as far as its bounds and limits go."""
+        undo.put(self.floor, number, NO_LOWER)
+        undo.put(self.ceiling, number, NO_UPPER)
+        for kept in (self._soft, self.earned.rules, self.payments.limits):
+            if number in kept:
+                undo.drop(kept, number)
 
     # ---- why an amount cannot pass
 

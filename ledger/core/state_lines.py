@@ -310,10 +310,12 @@ class StateDispute(Line, frozen=True, kw_only=True, tag="state_dispute"):
     """An open dispute in a snapshot, in the order of their transfers."""
 
     target: SequenceNumber
+    index: Count  # Of its line.
     since: Micros
     by: OpaqueId
     reason: Word
     due: date | UnsetType = UNSET
+    overdue: Micros | UnsetType = UNSET  # When a line said so.
 
 
 AnyState = (

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ledger.core.book import Posted
 from ledger.core.leaves import AccountOpened
+from ledger.core.resolutions import Resolution
 from ledger.core.terms import Link, Past
 
 
@@ -50,6 +51,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     references: Sequence[tuple[str, int]] = ()  # With sequence, where they must be unique.
     details: Sequence[tuple[int, bytes, str]] = ()  # Sequence, salt, text.
     links: Sequence[Link] = ()
+    resolutions: Sequence[Resolution] = ()
 
 
 class NewProposal(Struct, frozen=True):

@@ -15,10 +15,11 @@ from msgspec import UNSET, Struct, UnsetType
 from ledger.core.asked import check_codes
 from ledger.core.book import Posted
 from ledger.core.faults import MalformedLine, MalformedRequest
-from ledger.core.leaves import BatchPosted
+from ledger.core.leaves import BatchPosted, HoldsExpired
 from ledger.core.lines import Manifest, Outcome, Transfer
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.store import StoredBatch
+from ledger.core.resolutions import Resolution, expiries_of
+from ledger.core.store import Group, StoredBatch
 from ledger.core.terms import Link, Note, links_of
 from ledger.core.written import WrittenBatch
 from ledger.journal.canonical import (
@@ -33,7 +34,9 @@ from ledger.journal.checkpoints import parse_batch_origin
 from ledger.journal.faults import BrokenProof
 from ledger.journal.merkle import inclusion_path, leaf_hashes, root_of
 
-TARGET = b'"target":'  # No code can hold a quote, so what looks like the field is the field.
+# No code can hold a quote, so what looks like a field is that field.
+TARGET = b'"target":'
+EXPIRED = b'"line":"expired"'
 
 
 class Body(Struct, frozen=True, gc=False):
@@ -155,6 +158,15 @@ def outcome_of(refusal: Refusal) -> Outcome:
 def read_links(body: bytes, posted: Posted) -> list[Link]:
     """What a posted batch took back of earlier transfers, or cleared."""
     return links_of(read_body(body)[1], posted) if TARGET in body else []
+
+
+def read_resolutions(group: Group) -> list[Resolution]:
+    """What the batches of a group resolved of holds, and what its leaves say is expired."""
+    found = [one for batch in group.batches for one in batch.resolutions]
+    for line in group.leaves:
+        if EXPIRED in line and isinstance(leaf := decode_leaf(line), HoldsExpired):
+            found += expiries_of(leaf)
+    return found
 
 
 def read_notes(outcomes: bytes) -> Iterator[tuple[int, int, Note]]:

@@ -16,8 +16,10 @@ from ledger.core.faults import JournalBroken, StoreUnavailable, WriterReplaced
 from ledger.core.leaves import AccountOpened, Snapshot
 from ledger.core.model import Phase
 from ledger.core.ports import TransferRow
+from ledger.core.resolutions import Resolution
 from ledger.core.store import Group, Head, NewBatch, StoredBatch
 from ledger.core.terms import Link
+from ledger.journal.batches import read_resolutions
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import EMPTY_ROOT
 
@@ -42,6 +44,7 @@ class KeptLedger:
         self.references: set[tuple[str, str, int]] = set()  # Of unique ones.
         self.details: dict[int, tuple[bytes, str]] = {}
         self.links: dict[int, Link] = {}  # By sequence, in order.
+        self.resolutions: dict[tuple[int, int], Resolution] = {}  # By hold and own sequence.
         self.proposals: dict[UUID, bytes] = {}
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoint = (0, b"")
@@ -88,6 +91,7 @@ class KeptLedger:
         numbers = [account.number for account in group.accounts]
         links = [link for batch in group.batches for link in batch.links]
         linked = [link.sequence for link in links]
+        resolved = [(one.target, one.sequence) for one in read_resolutions(group)]
         proposed = [proposal.batch for proposal in group.proposals]
         wrong = (
             any(
@@ -108,6 +112,8 @@ class KeptLedger:
             or any(link.amount <= 0 or link.target >= link.sequence for link in links)
             or len(set(linked)) < len(linked)
             or not self.links.keys().isdisjoint(linked)
+            or len(set(resolved)) < len(resolved)
+            or not self.resolutions.keys().isdisjoint(resolved)
             or len(set(proposed)) < len(proposed)
             or not self.proposals.keys().isdisjoint(proposed)
         )
@@ -135,6 +141,7 @@ class KeptLedger:
             }
             self.details |= {number: (salt, text) for number, salt, text in batch.details}
             self.links |= {link.sequence: link for link in batch.links}
+        self.resolutions |= {(one.target, one.sequence): one for one in read_resolutions(group)}
         self.proposals |= {proposal.batch: proposal.asked for proposal in group.proposals}
         for batch_id in group.settled:
             self.proposals.pop(batch_id, None)

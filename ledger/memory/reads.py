@@ -9,6 +9,7 @@ from uuid import UUID
 from ledger.core.leaves import DayClosed
 from ledger.core.model import Phase
 from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.resolutions import Resolution
 from ledger.core.store import NewBatch, StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.batches import read_body
@@ -16,6 +17,7 @@ from ledger.journal.canonical import decode_leaf
 from ledger.memory.database import MemoryDatabase
 
 CLOSING_MARK: Final = b'"line":"day_closed"'
+DISPUTE_END_MARK: Final = b'"line":"dispute_ended"'
 REFUSED_MARK: Final = b'"line":"refused"'
 
 
@@ -85,6 +87,15 @@ class MemoryReads:
             for sequence in sequences
             if (found := [x for x in links if sequence in (x.target, x.sequence)])
         }
+
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        found: dict[int, list[Resolution]] = {}
+        for (target, _), one in sorted(self._database.ledger(ledger_id).resolutions.items()):
+            if target in holds:
+                found.setdefault(target, []).append(one)
+        return found
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
         details = self._database.ledger(ledger_id).details
@@ -181,6 +192,17 @@ class MemoryReads:
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return self._database.ledger(ledger_id).lines[start:end]
+
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        lines = self._database.ledger(ledger_id).lines
+        return {index: lines[index] for index in indexes if 0 <= index < len(lines)}
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        found = [(index, line) for index, line in lines if DISPUTE_END_MARK in line]
+        return [(index, line) for index, line in found if index > after][:limit]
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

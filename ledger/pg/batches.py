@@ -23,17 +23,21 @@ async def batches_by_id(
     """Those of these ids that are spent, with the rows they posted."""
     if not ids:
         return {}
-    found: dict[UUID, StoredBatch] = {}
-    for row in await database.fetch(BY_ID, ledger_id, list(ids)):
-        columns: dict[str, list[int]] = {}
-        if row["posted"]:
-            first = row["first_sequence"]
-            posted = await database.fetchrow(COLUMNS, ledger_id, first, first + row["posted"])
-            assert posted is not None, "an aggregate without groups is one row"
-            columns = dict(posted)
-        batch = _stored(row, **columns)
-        found[batch.batch] = batch
-    return found
+    rows = await database.fetch(BY_ID, ledger_id, list(ids))
+    posted = [row for row in rows if row["posted"]]
+    columns: dict[int, dict[str, list[int]]] = {}
+    if posted:
+        firsts = [row["first_sequence"] for row in posted]
+        ends = [row["first_sequence"] + row["posted"] for row in posted]
+        for found in await database.fetch(COLUMNS, ledger_id, firsts, ends):
+            named = dict(found)
+            columns[named.pop("first_sequence")] = named
+    batches = (
+        # One of which nothing was posted begins where the next one does.
+        _stored(row, **(columns[row["first_sequence"]] if row["posted"] else {}))
+        for row in rows
+    )
+    return {batch.batch: batch for batch in batches}
 
 
 async def batches_by_number(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ledger.core.ports import DayBalances, Movement, TransferRow
+from ledger.core.resolutions import Resolution, Resolved
 from ledger.core.store import StoredBatch
 from ledger.core.terms import Link
 from ledger.journal.canonical import decode_leaf
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 TRANSFERS = queries.get("reads", "transfers")
 BY_REFERENCE = queries.get("reads", "by_reference")
 LINKS = queries.get("reads", "links")
+RESOLUTIONS = queries.get("reads", "resolutions")
 DETAILS = queries.get("reads", "details")
 BATCH_LEAVES = queries.get("batches", "leaves")
 BALANCE_BELOW = queries.get("reads", "balance_below")
@@ -30,6 +32,8 @@ SIZE = queries.get("reads", "size")
 ROWS_BELOW = queries.get("reads", "rows_below")
 CLOSINGS = queries.get("reads", "closings")
 LINES = queries.get("store", "lines")
+LINES_AT = queries.get("reads", "lines_at")
+DISPUTE_ENDS = queries.get("reads", "dispute_ends")
 CHANGES_OF = queries.get("reads", "changes_of")
 STOOD_SINCE = queries.get("reads", "stood_since")
 
@@ -89,6 +93,16 @@ class PgReads:
             link = Link(*row)
             for sequence in asked & {link.target, link.sequence}:
                 found.setdefault(sequence, []).append(link)
+        return found
+
+    async def resolutions(
+        self, ledger_id: int, holds: Collection[int]
+    ) -> Mapping[int, list[Resolution]]:
+        found: dict[int, list[Resolution]] = {}
+        for row in await self._database.fetch(RESOLUTIONS, ledger_id, list(holds)):
+            target, sequence, amount, what = row
+            one = Resolution(target, sequence, amount, Resolved(what))
+            found.setdefault(target, []).append(one)
         return found
 
     async def details(self, ledger_id: int, sequences: Collection[int]) -> Mapping[int, str]:
@@ -163,6 +177,16 @@ class PgReads:
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return [row["line"] for row in await self._database.fetch(LINES, ledger_id, start, end)]
+
+    async def leaves_at(self, ledger_id: int, indexes: Collection[int]) -> Mapping[int, bytes]:
+        rows = await self._database.fetch(LINES_AT, ledger_id, list(indexes))
+        return {row["leaf_index"]: row["line"] for row in rows}
+
+    async def dispute_ends(
+        self, ledger_id: int, *, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        rows = await self._database.fetch(DISPUTE_ENDS, ledger_id, after, limit)
+        return [(row["leaf_index"], row["line"]) for row in rows]
 
     async def changes_of(
         self, ledger_id: int, account: int, *, after: int, limit: int

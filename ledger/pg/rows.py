@@ -8,6 +8,7 @@ from uuid import UUID
 from ledger.core.leaves import Snapshot
 from ledger.core.model import Phase
 from ledger.core.store import Group, NewBatch
+from ledger.journal.batches import read_resolutions
 from ledger.journal.canonical import decode_leaf
 from ledger.pg.frames import pack
 
@@ -78,7 +79,9 @@ def is_small(group: Group) -> bool:
     return (
         len(group.batches) == len(group.leaves)
         and not (group.tiles or group.proposals or group.settled)
-        and not any(b.references or b.details or b.links for b in group.batches)
+        and not any(
+            b.references or b.details or b.links or b.resolutions for b in group.batches
+        )
         and count_transfers(group.batches) <= INSERT_MAX
     )
 
@@ -132,6 +135,11 @@ def link_rows(group: Group) -> list[tuple[int, int, int]]:
         for batch in group.batches
         for link in batch.links
     ]
+
+
+def resolution_rows(group: Group) -> list[tuple[int, int, int, int]]:
+    """Target, sequence, amount and kind of what its batches and leaves resolved of holds."""
+    return [(one.target, one.sequence, one.amount, one.what) for one in read_resolutions(group)]
 
 
 def proposal_rows(group: Group) -> list[tuple[UUID, bytes]]:

@@ -55,6 +55,7 @@ from ledger.pg.rows import (
     places,
     proposal_rows,
     reference_rows,
+    resolution_rows,
     snapshot_columns,
     tile_rows,
     transfer_columns,
@@ -75,6 +76,7 @@ INSERT_ACCOUNTS = queries.get("writer", "insert_accounts")
 INSERT_REFERENCES = queries.get("writer", "insert_references")
 INSERT_DETAILS = queries.get("writer", "insert_details")
 INSERT_LINKS = queries.get("writer", "insert_links")
+INSERT_RESOLUTIONS = queries.get("writer", "insert_resolutions")
 INSERT_TILES = queries.get("writer", "insert_tiles")
 INSERT_PROPOSALS = queries.get("writer", "insert_proposals")
 DELETE_PROPOSALS = queries.get("writer", "delete_proposals")
@@ -303,6 +305,7 @@ class PgStore:
             (INSERT_REFERENCES, [list(c) for c in zip(*reference_rows(group), strict=True)]),
             (INSERT_DETAILS, [list(c) for c in zip(*detail_rows(group), strict=True)]),
             (INSERT_LINKS, [list(c) for c in zip(*link_rows(group), strict=True)]),
+            (INSERT_RESOLUTIONS, [list(c) for c in zip(*resolution_rows(group), strict=True)]),
             (INSERT_PROPOSALS, [list(c) for c in zip(*proposal_rows(group), strict=True)]),
             (DELETE_PROPOSALS, [list(group.settled)]),
         ):

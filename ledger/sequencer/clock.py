@@ -22,7 +22,7 @@ class LedgerClock:
 
     def set_zone(self, name: str) -> None:
         """The days are those of this time zone."""
-        self._zone = ZoneInfo(name)
+        self.zone = ZoneInfo(name)
         self.forget_day()
 
     def forget_day(self) -> None:
@@ -48,7 +48,7 @@ class LedgerClock:
             settings = book.days.settings
             cut_off = UNSET if settings is None else settings.cut_off
             moment = datetime.fromtimestamp(now // 1_000_000, UTC)
-            self._day = quarter, business_day(moment, self._zone, cut_off)
+            self._day = quarter, business_day(moment, self.zone, cut_off)
         return self._day[1]
 
     def midnight(self, day: date) -> int:
@@ -56,7 +56,7 @@ class LedgerClock:
 
         Where clocks are set forward at midnight it is the moment at which they are.
         """
-        return int(datetime.combine(day, time(), self._zone).timestamp()) * 1_000_000
+        return int(datetime.combine(day, time(), self.zone).timestamp()) * 1_000_000
 
 
 def business_day(moment: datetime, zone: ZoneInfo, cut_off: int | UnsetType) -> date:

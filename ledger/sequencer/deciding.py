@@ -10,9 +10,15 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    ProposalReceipt,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+    WouldWait,
+)
 from ledger.core.asked import AskedBatch, AskedDecision, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.changes import Closing, as_batch
 from ledger.core.door import in_words
 from ledger.core.faults import MalformedRequest, Overloaded, StoreUnavailable
@@ -35,7 +41,16 @@ from ledger.sequencer.posting import (
     decide_own,
     refuse,
 )
-from ledger.sequencer.proposing import PASSING, Ended, Waiting, pending_alike, propose, to_wait
+from ledger.sequencer.proposing import (
+    PASSING,
+    Ended,
+    Waiting,
+    look_ahead,
+    pending_alike,
+    propose,
+    to_wait,
+)
+from ledger.sequencer.timekeeper import Timekeeper
 
 REFUSED_BURST = 2_000  # Leaves of nothing but refusals a key may cause at once,
 REFUSED_PER_SECOND = 100  # and after that in a second.
@@ -46,10 +61,12 @@ GROUP_LEAVES_MAX = 8_190
 class Decider:
     """What may be decided of one ledger, one after the other."""
 
-    def __init__(self, clock: LedgerClock, chance: Callable[[int], bytes]) -> None:
+    def __init__(self, ledger: str, clock: LedgerClock, chance: Callable[[int], bytes]) -> None:
         self.book = Book()
         self.open = OpenGroup()
+        self._ledger = ledger
         self._clock = clock
+        self._time = Timekeeper(ledger, clock.zone)
         self._chance = chance
         # References decided but perhaps not committed; and those of them that are by now.
         self._used: set[Reference] = set()
@@ -70,7 +87,7 @@ class Decider:
         self._waiting = dict(requests)
         self._ended, self._ended_committed = {}, set()
         if book.opening is not None:
-            self._clock.set_zone(book.opening.time_zone)
+            self._set_zone(book.opening.time_zone)
 
     def close_group(self) -> OpenGroup:
         """Take the group away, to commit it or because it never will be; begin the next."""
@@ -104,6 +121,10 @@ class Decider:
 
     # ---- time
 
+    def _set_zone(self, name: str) -> None:
+        self._clock.set_zone(name)
+        self._time = Timekeeper(self._ledger, self._clock.zone)
+
     def now(self) -> int:
         """The ledger's time: the clock's, but never back. Microseconds since 1970."""
         return self._clock.now(self.book)
@@ -126,23 +147,31 @@ class Decider:
         """The first moment of a day in the ledger's time zone, in microseconds since 1970."""
         return self._clock.midnight(day)
 
+    def next_due(self) -> int | None:
+        """When time next asks for a line, in microseconds; None for never. It may be past."""
+        return self._time.next(self.book, self.now)
+
     # ---- deciding
 
     def record(self, leaf: AnyLeaf) -> None:
         """Take a leaf into the book and the open group."""
         self.book.apply(leaf)
         if isinstance(leaf, Opening):
-            self._clock.set_zone(leaf.time_zone)
+            self._set_zone(leaf.time_zone)
         elif isinstance(leaf, SettingsChanged):
             self._clock.forget_day()
+        self._time.took(leaf)
         self.open.add(leaf)
 
     def record_due(self) -> None:
         """Record what time asks for by now, as far as there is room: holds that expire.
 
-        Each line has a time of its own: what one causes may have taken some.
+        Each line has a time of its own: what the one before it caused may have taken some.
         """
-        while self.has_room() and (line := self.book.due_line(self.now())) is not None:
+        while self.has_room():
+            line = self._time.line(self.book, self.now())
+            if line is None:
+                return
             self.record(line)
             if isinstance(line, ProposalDecided):
                 request = self._waiting[line.batch].asked
@@ -300,6 +329,17 @@ class Decider:
             return lambda: pending.give(receipt)
         ended = self._end(pending)
         return lambda: pending.give(ended)
+
+    def look_ahead(
+        self,
+        asked: AnyBatch,
+        caller: Caller,
+        workflow: str,
+        look: Callable[[bool], Posted | Refusal],
+    ) -> Posted | Refusal | WouldWait:
+        """What posting would do now, or starting a payment; `look` previews the batch."""
+        moment = self.moment(asked)
+        return look_ahead(self.book, asked, caller, moment, workflow, look, self._waiting)
 
     def _refuse(self, pending: Post, moment: Moment, refusal: Refusal) -> Give:
         """Refuse a batch that would wait, and spend its id."""

@@ -37,8 +37,9 @@ from ledger.core.asked import (
     AskedWorkflow,
     Caller,
 )
-from ledger.core.book import Book, Posted
+from ledger.core.book import Book
 from ledger.core.changes import Closing
+from ledger.core.door import SALT
 from ledger.core.faults import MalformedRequest, StoreUnavailable
 from ledger.core.leaves import (
     AccountOpened,
@@ -263,18 +264,21 @@ class Sequencer:
         """Change status or bounds of an account; what stays the same leaves no line."""
 
         writer, span = self._writers[ledger], _span(self._writers[ledger], asked)
+        salt = UNSET if asked.order is UNSET else self._chance(SALT)
 
         def after(book: Book) -> Account:
             return _account(book, code)
 
         def build(book: Book, now: int) -> Built[Account] | Moving[Account] | Refusal:
             if asked.remaining_to is not UNSET:
-                built = changes.close_account(book, code, asked, recorded_at=now, by=caller.key)
+                built = changes.close_account(
+                    book, code, asked, recorded_at=now, by=caller.key, salt=salt
+                )
                 if isinstance(built, Closing):
                     return Moving(built, caller, after)
             else:
                 built = changes.change_account(
-                    book, code, asked, recorded_at=now, by=caller.key, span=span
+                    book, code, asked, recorded_at=now, by=caller.key, span=span, salt=salt
                 )
             return built if isinstance(built, Refusal) else Built(built, after)
 
@@ -483,7 +487,7 @@ class Sequencer:
         """Start a payment by a workflow."""
         writer = self._writers[ledger]
         if dry_run:
-            return await writer.preview(asked, caller, is_trial=True)
+            return await writer.preview(asked, caller, workflow)
         return await writer.submit_post(asked, caller, workflow)
 
     async def proposals(self, ledger: str) -> list[ProposalView]:
@@ -516,9 +520,7 @@ class Sequencer:
         if asked.decision not in ("approved", "accepted"):
             return view
         maker = Caller(key=view.proposal.line.key, role=Role.POSTER)
-        outcome = await writer.preview(view.asked, maker, is_trial=True, of_proposal=True)
-        assert isinstance(outcome, Posted | Refusal), "what waits is not spent"
-        return outcome
+        return await writer.preview_agreed(view.asked, maker)
 
     async def set_policy(
         self,
@@ -627,13 +629,21 @@ class Sequencer:
         dry_run: bool = False,
     ) -> Refusal | None:
         """End a dispute with its outcome."""
-        return await self._set(
-            ledger,
-            lambda book, now: DisputeEnded(
-                recorded_at=now, target=target, outcome=outcome, by=caller.key, linked=linked
-            ),
-            dry_run,
-        )
+
+        def line(book: Book, now: int) -> DisputeEnded | Refusal:
+            there = book.disputes.open.get(target)
+            if there is None:
+                return Refusal(code=RefusalCode.DISPUTE_NOT_OPEN)
+            return DisputeEnded(
+                recorded_at=now,
+                target=target,
+                opened=there.index,
+                outcome=outcome,
+                by=caller.key,
+                linked=linked,
+            )
+
+        return await self._set(ledger, line, dry_run)
 
     async def _set(
         self,

@@ -219,7 +219,7 @@ class Post(Pending[PostOutcome]):
             index, line = proposal.index, proposal.line
             receipt = ProposalReceipt(leaf_index=index, leaf=line, replayed=True)
             return receipt if same else _SPENT
-        ended = decider.ended(self.asked.id)  # Just now: the look-up may not have seen it.
+        ended = decider.ended(self.asked.id)  # Just now: not in the database, or not signed.
         if ended is None:
             return None
         same = ended.is_of(self.asked, self.caller)

@@ -30,13 +30,14 @@ from ledger.core.lines import Manifest, Terms, Transfer
 from ledger.core.model import NONE_SET
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.resolutions import resolutions_of
 from ledger.core.store import NewBatch, StoredBatch
-from ledger.core.terms import NO_PAST, Past, day_of
+from ledger.core.terms import NO_PAST, Past, day_of, links_of
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import (
+    TARGET,
     Body,
     read_body,
-    read_links,
     read_posted,
     root_of_lines,
     write_body,
@@ -189,6 +190,7 @@ def _recorded(
     )
     book.apply(leaf)
     assert book.opening is not None
+    has_targets = TARGET in body.data
     kept = NewBatch(
         batch=asked.id,
         leaf_index=index,
@@ -201,7 +203,8 @@ def _recorded(
         details=()
         if isinstance(asked, WrittenBatch)
         else _details(asked, posted, moment.chance),
-        links=read_links(body.data, posted),
+        links=links_of(lines, posted) if has_targets else (),
+        resolutions=resolutions_of(lines, posted) if has_targets else (),
     )
     return Decided(Receipt(leaf_index=index, leaf=leaf, posted=posted), kept)
 

@@ -1,6 +1,6 @@
 """Proposing: a batch that must wait for others, as the line that says so, and what waits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -8,14 +8,15 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ledger.core.answered import Receipt, RefusedReceipt
+from ledger.core.answered import Receipt, RefusedReceipt, WouldWait
 from ledger.core.asked import AskedBatch, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import MAKERS_MAX, RESERVED_MAX, BatchProposed, Reserved
 from ledger.core.proposals import Proposal
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Workflow
+from ledger.core.undo import Undo
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.journal.batches import read_written
 from ledger.sequencer.posting import (
@@ -123,7 +124,8 @@ def propose(
     if rule is not None:
         seconds = min(seconds, rule.expires_after)
     holds: list[Reserved] | UnsetType = UNSET
-    if wanted.hold or (rule is not None and rule.hold):
+    # What somebody else started keeps nothing back of a payer who did not accept it yet.
+    if accepts != "payer" and (wanted.hold or (rule is not None and rule.hold)):
         holds = _reserved(book, asked, columns)
     makers = sorted({t.entered_by for t in asked.transfers} - {""})
     if len(makers) > MAKERS_MAX:
@@ -151,6 +153,47 @@ def propose(
         else moment.recorded_at + accept_after * 1_000_000,
         holds=holds,
     )
+
+
+def look_ahead(
+    book: Book,
+    asked: AnyBatch,
+    caller: Caller,
+    moment: Moment,
+    workflow: str,
+    look: Callable[[bool], Posted | Refusal],
+    requests: Mapping[UUID, Waiting],
+) -> Posted | Refusal | WouldWait:
+    """What posting would do now, or starting a payment; the book stays as it is.
+
+    Args:
+        look: previews the batch; with True though somebody must agree to it first.
+
+    Raises:
+        MalformedRequest: as `propose`.
+    """
+    rule = book.workflows.get(workflow) if workflow else None
+    if workflow and rule is None:
+        return Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
+    if rule is None or rule.accepts is UNSET:
+        outcome = look(False)
+        if not isinstance(outcome, Refusal) or outcome.code != RefusalCode.APPROVAL_NEEDED:
+            return outcome
+    line = propose(book, asked, caller, moment, workflow, rule)
+    if isinstance(line, Refusal):
+        return line
+    mine = references_of(asked.source, asked.transfers)
+    refusal = pending_alike(book, asked, line, mine, requests) or book.refuse(line)
+    if refusal is not None:
+        return refusal
+    if not line.approvals and book.proposals.is_whitelisted(line):
+        return look(False)
+    undo = Undo()
+    if line.accepts is not UNSET:
+        book.unbind(undo, (line.payer if line.accepts == "payer" else line.payee) or 0)
+    outcome = look(True)
+    undo.back_to(0)
+    return WouldWait(line=line, outcome=outcome)
 
 
 def _reserved(

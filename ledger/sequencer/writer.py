@@ -26,7 +26,7 @@ from ledger.core.answered import (
     RefusedReceipt,
 )
 from ledger.core.asked import AskedDecision, Caller
-from ledger.core.book import Book
+from ledger.core.book import Book, Posted
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -76,6 +76,7 @@ AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer 
 SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
 EVER = 2**62  # Above every sequence.
 ALARM_S_MAX = 3600  # A clock may be set meanwhile.
+CLOCK_REST_S = 5.0  # Before what time asks for is tried again by a clock that is ahead.
 RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ class Writer:
         self.ledger_id = ledger_id
         self.code = code
         self.stopped: LedgerFault | None = None
-        self.decider = Decider(LedgerClock(now_us), chance)
+        self.decider = Decider(code, LedgerClock(now_us), chance)
         self.signed = SignedLog(store, notary, ledger_id)
         self.committed_sequence = 0
         self._store = store
@@ -123,6 +124,7 @@ class Writer:
         self._loaded = asyncio.Event()
         self._closing = False
         self._alarm: asyncio.TimerHandle | None = None  # For what time asks for next.
+        self._rests_until = 0.0  # By the loop's time: nothing is recorded for time alone.
 
     # ---- life
 
@@ -249,56 +251,66 @@ class Writer:
         if stored is None:
             return None
         index = stored.leaf_index
-        if index >= self.signed.size:  # Another wrote it: see _look_up.
-            raise StoreUnavailable("a batch is there that this writer did not sign")
         (line,) = await self._store.lines(self.ledger_id, index - 1, index)
         last = decode_leaf(line)
         is_mine = isinstance(last, ProposalDecided) and (
             (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
         )
-        return receipt_again(stored) if is_mine else None
+        if not is_mine:
+            return None
+        self._check_signed(stored)
+        return receipt_again(stored)
 
-    async def preview(
-        self,
-        asked: AnyBatch,
-        caller: Caller,
-        *,
-        is_trial: bool = False,
-        of_proposal: bool = False,
-    ) -> PostOutcome:
-        """What posting would do, once what it stands on is committed.
+    async def preview(self, asked: AnyBatch, caller: Caller, workflow: str = "") -> PostOutcome:
+        """What posting would do, or starting a payment, once what it stands on is committed.
 
-        Where the id is spent it is the answer that posting would give. With `is_trial` it is
-        said though somebody would have to approve it first; `of_proposal`, of a batch that
-        waits for that, with what it keeps back itself.
+        Where the id is spent it is the answer that posting would give.
         """
-        check_form(asked)
-        post = Post(asked, caller)
-        stored = None if of_proposal else await self._spent(post)
-        await self._find_used([post])
-        past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
+        look = await self._preview(asked, caller)
+        post = Post(asked, caller, workflow)
+        stored = await self._spent(post)
 
-        def look(book: Book) -> PostOutcome:
-            again = None if of_proposal else post.again(self.decider, stored)
+        def ahead(book: Book) -> PostOutcome:
+            again = post.again(self.decider, stored)
             if again is not None:
                 return again
+            return self.decider.look_ahead(
+                asked, caller, workflow, lambda is_trial: look(book, is_trial)
+            )
+
+        return await self.submit(Look(ahead))
+
+    async def preview_agreed(self, asked: AnyBatch, caller: Caller) -> Posted | Refusal:
+        """What posting would do though somebody would have to agree to it first.
+
+        Of a batch that waits for that, with what it keeps back itself.
+        """
+        look = await self._preview(asked, caller)
+
+        def agreed(book: Book) -> Posted | Refusal:
             freed = Undo()
-            if of_proposal:
-                book.proposals.free(freed, asked.id)
+            book.proposals.free(freed, asked.id)
             try:
-                return preview(
-                    book,
-                    asked,
-                    self.decider.moment(asked),
-                    post.used,
-                    past,
-                    key=caller.key,
-                    is_trial=is_trial,
-                )
+                return look(book, True)
             finally:
                 freed.back_to(0)
 
-        return await self.submit(Look(look))
+        return await self.submit(Look(agreed))
+
+    async def _preview(
+        self, asked: AnyBatch, caller: Caller
+    ) -> Callable[[Book, bool], Posted | Refusal]:
+        """Look up what a preview needs of the past."""
+        check_form(asked)
+        post = Post(asked, caller)
+        await self._find_used([post])
+        past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
+
+        def look(book: Book, is_trial: bool) -> Posted | Refusal:
+            moment, key = self.decider.moment(asked), caller.key
+            return preview(book, asked, moment, post.used, past, key=key, is_trial=is_trial)
+
+        return look
 
     async def _spent(self, post: Post) -> StoredBatch | None:
         """What has the id of a batch, once all that is on its way with it is answered."""
@@ -307,7 +319,8 @@ class Writer:
             await first.answered()
         stored = (await self._store.lookup(self.ledger_id, [batch])).get(batch)
         if stored is not None:
-            self._check_signed(stored)
+            if self.decider.ended(batch) is None:  # Else it is ours, and signed by the answer.
+                self._check_signed(stored)
             post.salts = await self._salts(post, stored)
         return stored
 
@@ -346,6 +359,8 @@ class Writer:
                     extra={"ledger": self.code, "why": str(fault)},
                 )
                 self._put_back(fault)
+                if isinstance(fault, ClockAhead):
+                    self._rests_until = asyncio.get_running_loop().time() + CLOCK_REST_S
             except WriterReplaced as fault:
                 self._loaded.clear()  # The book is ahead of what is committed: not for show.
                 self._stop(fault)
@@ -425,23 +440,34 @@ class Writer:
     def _record_due(self) -> None:
         """Record what time asks for, such as holds that expire; come back when it does again.
 
-        Before every decision, so that none is taken with a hold that is over.
+        Before every decision, so that none is taken with a hold that is over. But not for
+        itself alone while this clock is known to be ahead: it could not be recorded.
         """
-        due = self.book.due()
-        if due is None or self.book.opening is None:
+        if self.book.opening is None:
+            return
+        rest_s = self._rests_until - asyncio.get_running_loop().time()
+        if rest_s > 0 and not self._queued_transfers:
+            self._wake_in(rest_s)
+            return
+        due = self.decider.next_due()
+        if due is None:
             return
         now = self.decider.now()
-        if due > now:
-            loop = asyncio.get_running_loop()
-            if self._alarm is not None:
-                self._alarm.cancel()
-            wait = min((due - now) / 1e6, ALARM_S_MAX)
-            self._alarm = loop.call_later(wait, self._arrived.set)
-            return
-        self.decider.record_due()
-        for batch in self.book.proposals.acceptable(now):
-            if batch not in self._accepting and not self._closing:
-                self._accept(batch)
+        if due <= now:
+            self.decider.record_due()
+            for batch in self.book.proposals.acceptable(now):
+                if batch not in self._accepting and not self._closing:
+                    self._accept(batch)
+            due = self.decider.next_due()
+        if due is not None and due > now:
+            self._wake_in((due - now) / 1e6)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Look again after so long; a clock may be set meanwhile."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(min(seconds, ALARM_S_MAX), self._arrived.set)
 
     def _accept(self, batch: UUID) -> None:
         """Queue that a proposal is accepted by itself, since its time for that has come."""
@@ -497,14 +523,17 @@ class Writer:
         if not posts:
             return {}
         self.decider.forget_committed()
-        known = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        for found in known.values():
-            self._check_signed(found)
+        found = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
+        # What others decided just now is perhaps not signed yet: Post.again knows of it.
+        ended = self.decider.ended
+        known = {batch: stored for batch, stored in found.items() if ended(batch) is None}
+        for each in known.values():
+            self._check_signed(each)
         await self._find_used([post for post in posts if post.asked.id not in known])
         for post in posts:
-            stored = known.get(post.asked.id)
-            if stored is not None:
-                post.salts = await self._salts(post, stored)
+            there = known.get(post.asked.id)
+            if there is not None:
+                post.salts = await self._salts(post, there)
             elif post.targets:
                 assert self._is_settled(), "what a batch names of the past is committed"
                 post.past = await self._store.past(self.ledger_id, post.targets, EVER)

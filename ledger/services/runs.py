@@ -16,14 +16,21 @@ from uuid import UUID
 from msgspec import UNSET, Struct
 
 from ledger.core.amounts import parse_amount, show_amount
-from ledger.core.answered import ProposalReceipt, Receipt, RunReport, Unpaid, WaitingPart
+from ledger.core.answered import (
+    ProposalReceipt,
+    Receipt,
+    RunReport,
+    Unpaid,
+    WaitingPart,
+    WouldWait,
+)
 from ledger.core.asked import AskedBatch, AskedRun, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.demurrage import Due, charged_by
 from ledger.core.faults import MalformedRequest
 from ledger.core.model import Mode
 from ledger.core.ports import Desk, Reads
-from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
 from ledger.services.plans import (
     CHARGE,
@@ -164,16 +171,18 @@ class _Run:
         """
         plan = self._plan
         tried = await self._tried(stage)
-        paid = _moved_to(plan.account, tried.batches)
-        self._collected[stage.part] = sum(paid.values())
+        paid = _paid_in(tried.batches)
 
-        def look(book: Book) -> list[Payer]:
-            return payers(book, plan, stage.part)
+        def look(book: Book) -> tuple[list[Payer], int]:
+            # Of a fee that was asked in another currency before, nothing counts in this one.
+            same = [n for n in paid if book.currency_of(n) == plan.currency]
+            return payers(book, plan, stage.part), sum(paid[n] for n in same)
 
+        found, self._collected[stage.part] = await self._desk.read(plan.ledger, look)
         left: dict[str, int] = {}
         numbers: dict[int, str] = {}
         transfers: list[AskedTransfer] = []
-        for payer in await self._desk.read(plan.ledger, look):
+        for payer in found:
             due = owed.get(payer.number, 0) if plan.dues else plan.amount
             due -= 0 if plan.dues else paid.get(payer.number, 0)
             due -= self._promised_by(stage, payer.code, due, tried.next)
@@ -189,7 +198,7 @@ class _Run:
             if posted is None:
                 for one in transfers:
                     self._wait(stage, tried.next, left.pop(one.debit_account))
-            for number, amount in _moved_to(plan.account, posted or ()).items():
+            for number, amount in _paid_in(posted or ()).items():
                 if number in numbers:
                     left[numbers[number]] -= amount
                 self._collected[stage.part] += amount
@@ -240,7 +249,7 @@ class _Run:
                 return [outcome.posted]
             case Posted():
                 return [outcome]
-            case ProposalReceipt() | Refusal(code=RefusalCode.APPROVAL_NEEDED):
+            case ProposalReceipt() | WouldWait():
                 self._open[batch_id] = asked
                 return None
         found = await self._reads.batch(self._plan.ledger_id, batch_id)
@@ -262,7 +271,7 @@ class _Run:
             if part not in self._collected:
                 charged = await self._tried(Stage(CHARGE, part))
                 self._is_held_up |= charged.next in self._open
-                left += sum(_moved_to(plan.account, charged.batches).values())
+                left += sum(_paid_in(charged.batches).values())
             left += self._collected.get(part, 0)
             stage = Stage(SPREAD, part)
             tried = await self._tried(stage)
@@ -422,20 +431,21 @@ async def owed_by(
 # ---- what was moved
 
 
-def _moved_to(account: int, batches: Iterable[Posted | StoredBatch]) -> dict[int, int]:
-    """What batches moved to an account, by the number of who paid.
+def _paid_in(batches: Iterable[Posted | StoredBatch]) -> dict[int, int]:
+    """What accounts paid in some batches of a run, by their numbers.
 
-    Of one batch each pays once; what follows it are levies.
+    Each pays once in a batch, to the account of the first row: what it pays there besides is
+    levied on that. A fee may have been collected by another account before.
     """
-    moved: dict[int, int] = {}
+    paid: dict[int, int] = {}
     for batch in batches:
-        paid: dict[int, int] = {}
-        for d, c, a in zip(batch.debit, batch.credit, batch.amount, strict=True):
-            if c == account:
-                paid.setdefault(d, a)
-        for number, amount in paid.items():
-            moved[number] = moved.get(number, 0) + amount
-    return moved
+        own: dict[int, int] = {}
+        for debit, credit, amount in zip(batch.debit, batch.credit, batch.amount, strict=True):
+            if credit == batch.credit[0]:
+                own.setdefault(debit, amount)
+        for number, amount in own.items():
+            paid[number] = paid.get(number, 0) + amount
+    return paid
 
 
 def _given(account: int, batches: Iterable[Posted | StoredBatch]) -> int:

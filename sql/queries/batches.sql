@@ -17,20 +17,27 @@ JOIN tequio.leaves ON leaves.ledger_id = $1 AND leaves.leaf_index = batches.leaf
 WHERE batches.ledger_id = $1 AND batches.number = ANY ($2::bigint[]);
 
 -- name: columns
--- $1 ledger, $2 first sequence, $3 sequence after the last.  One row of columns.
+-- $1 ledger, $2 first sequences, $3 sequences after the last.  A row of columns for each pair
+-- that has any rows, by its first sequence.
 SELECT
-    coalesce(array_agg(debit_account), '{}') AS debit,
-    coalesce(array_agg(credit_account), '{}') AS credit,
-    coalesce(array_agg(amount), '{}') AS amount,
-    coalesce(array_agg(debit_balance), '{}') AS debit_balance,
-    coalesce(array_agg(credit_balance), '{}') AS credit_balance,
-    coalesce(array_agg(phase), '{}') AS phases
+    first_sequence,
+    array_agg(debit_account) AS debit,
+    array_agg(credit_account) AS credit,
+    array_agg(amount) AS amount,
+    array_agg(debit_balance) AS debit_balance,
+    array_agg(credit_balance) AS credit_balance,
+    array_agg(phase) AS phases
 FROM (
-    SELECT debit_account, credit_account, amount, debit_balance, credit_balance, phase
-    FROM tequio.transfers
-    WHERE ledger_id = $1 AND sequence >= $2 AND sequence < $3
-    ORDER BY sequence
-) AS posted;
+    SELECT asked.first_sequence, debit_account, credit_account, amount, debit_balance,
+        credit_balance, phase
+    FROM unnest($2::bigint[], $3::bigint[]) AS asked (first_sequence, end_sequence)
+    JOIN tequio.transfers
+        ON ledger_id = $1
+        AND sequence >= asked.first_sequence
+        AND sequence < asked.end_sequence
+    ORDER BY asked.first_sequence, sequence
+) AS posted
+GROUP BY first_sequence;
 
 -- name: leaves
 -- $1 ledger, $2 after which leaf index, $3 at most.  In order.

@@ -42,6 +42,12 @@ SELECT target, sequence, amount FROM tequio.links
 WHERE ledger_id = $1 AND (target = ANY ($2::bigint[]) OR sequence = ANY ($2::bigint[]))
 ORDER BY sequence;
 
+-- name: resolutions
+-- $1 ledger, $2 sequences of holds.  In the order of their rows, an expiry first.
+SELECT target, sequence, amount, what FROM tequio.resolutions
+WHERE ledger_id = $1 AND target = ANY ($2::bigint[])
+ORDER BY target, sequence;
+
 -- name: balance_below
 -- $1 ledger, $2 account, $3 sequence or NULL.  One row, or none: it never moved before.
 -- The account's last row has the balance, whatever its phase; looked for from the end.
@@ -131,6 +137,21 @@ FROM (
 WHERE day BETWEEN $2 AND $3
 ORDER BY day
 LIMIT $4;
+
+-- name: lines_at
+-- $1 ledger, $2 indexes.
+SELECT leaf_index, line FROM tequio.leaves
+WHERE ledger_id = $1 AND leaf_index = ANY ($2::bigint[]);
+
+-- name: dispute_ends
+-- $1 ledger, $2 after which leaf, $3 at most.  In order.
+SELECT leaf_index, line
+FROM tequio.leaves
+WHERE ledger_id = $1
+    AND position('"line":"dispute_ended"'::bytea IN line) > 0
+    AND leaf_index > $2
+ORDER BY leaf_index
+LIMIT $3;
 
 -- name: changes_of
 -- $1 ledger, $2 $3 what the leaf begins with, and what comes after all that do, $4 after which

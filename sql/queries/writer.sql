@@ -75,6 +75,11 @@ SELECT $1, new.* FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS new;
 INSERT INTO tequio.links (ledger_id, target, sequence, amount)
 SELECT $1, new.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS new;
 
+-- name: insert_resolutions
+-- $1 ledger, then a column each: target, sequence, amount, what.
+INSERT INTO tequio.resolutions (ledger_id, target, sequence, amount, what)
+SELECT $1, new.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[]) AS new;
+
 -- name: insert_proposals
 -- $1 ledger, then a column each: batch, the request that waits.
 INSERT INTO tequio.proposals (ledger_id, batch_id, asked)

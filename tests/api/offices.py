@@ -6,6 +6,7 @@ that could have been changed by a request, for tests that say that nothing was.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -13,11 +14,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from yarl import URL
 
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.app import make_app
 from ledger.api.auth import make_key
+from ledger.api.routes import ROUTES
 from ledger.api.server import Runner, make_runner
 from ledger.api.service import Settings
 from ledger.core.model import Role
@@ -46,6 +50,19 @@ class State(NamedTuple):
     leaves: int
     ledgers: int
     keys: int
+
+
+def check_documented(method: str, path: str, status: int, body: bytes) -> None:
+    """That a route gave an answer of a kind that it is said to give."""
+    for route in ROUTES if 200 <= status < 300 else ():
+        plain = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(route.template))
+        if route.method == method and re.fullmatch(plain, path.partition("?")[0]):
+            is_dry = "dry_run=true" in path and status == 200
+            said = {route.status: route.answer, 202: route.waits}
+            kind = DryRun if is_dry else said.get(status)
+            assert kind is not None, f"{method} {path} answered {status}"
+            if isinstance(kind, type):
+                msgspec.json.decode(body, type=kind)
 
 
 class Answered(NamedTuple):
@@ -105,6 +122,7 @@ class Office:
         async with self.http.request(method, target, data=content, headers=sent) as response:
             found: Any = await response.read()
             if "json" in response.headers.get("Content-Type", "") and found:
+                check_documented(method, path, response.status, found)
                 found = json.loads(found)
             return Answered(response.status, response.headers, found)
 
@@ -184,6 +202,8 @@ async def _give_keys(office: Office, keys: MemoryKeys) -> None:
         ("poster", Role.POSTER, "caja", "branch", BRANCH),
         ("auditor", Role.AUDITOR, "caja", "", ()),
         ("compliance", Role.COMPLIANCE, "caja", "", ()),
+        ("approver", Role.APPROVER, "caja", "", ()),
+        ("member", Role.MEMBER, "caja", "socia-ana", ("ana",)),
     ]
     for who, role, ledger, poster, accounts in given:
         new = make_key(

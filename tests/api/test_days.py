@@ -8,6 +8,9 @@ from urllib.parse import quote
 import pytest
 
 from ledger.api.answers.base import show_time
+from ledger.core.days import Days
+from ledger.core.leaves import DayClosed
+from ledger.core.refusals import Refusal, RefusalCode
 from tests.api.offices import CAJA, Office, pay, uid
 
 DAY_US = 86_400_000_000
@@ -149,6 +152,53 @@ async def test_days_by_command_in_pages(office: Office) -> None:
         for day in ("13", "14", "15", "17")
     }
     assert statuses == {"13": "closed", "14": "closed", "15": "open", "17": "not_open"}
+
+
+async def test_the_clock_closes_days_and_says_which_is_next(office: Office) -> None:
+    """14 November in Mexico: the day before is closed at once, today an hour after it."""
+    settings = {"days": "clock", "close_after_minutes": 60}
+    assert "closing" not in await get(office, "days")
+    dry = await office.ask("PUT", f"{CAJA}/days/settings?dry_run=true", settings)
+    assert dry.body["settings"] == settings
+    assert "closing" not in await get(office, "days")
+    assert (await office.ask("PUT", f"{CAJA}/days/settings", settings)).status == 200
+    await post(office, 1, "cash", "ana", "5.00")
+    seen = await get(office, "days")
+    assert (seen["settings"], seen["closed_through"]) == (settings, "2023-11-13")
+    assert seen["closing"] == {"date": "2023-11-14", "at": "2023-11-15T07:00:00.000000Z"}
+    office.house.now += DAY_US
+    await get(office, "days/2023-11-14")  # What comes first is recorded first.
+    whole = await get(office, "days/2023-11-14")
+    day = whole["day"]
+    assert (day["status"], day["count"], "closed_by" in day) == ("closed", 1, False)
+    assert '"by"' not in whole["line"]
+    assert (await get(office, "days"))["closing"]["date"] == "2023-11-15"
+    listed = (await get(office, "days?closed=true"))["days"]
+    assert [(one["date"], one["count"]) for one in listed] == [
+        ("2023-11-13", 0),
+        ("2023-11-14", 1),
+    ]
+    for wrong in (-1, 10_081, "60", 1.5):
+        body = {"days": "clock", "close_after_minutes": wrong}
+        answer = await office.ask("PUT", f"{CAJA}/days/settings", body)
+        assert (answer.status, answer.code) == (422, "malformed_request")
+
+
+async def test_why_the_clock_cannot_close_a_day_is_shown(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(days: Days, line: DayClosed) -> Refusal:
+        return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
+
+    monkeypatch.setattr(Days, "_refuse_closing", never)
+    settings = {"days": "clock", "close_after_minutes": 0}
+    assert (await office.ask("PUT", f"{CAJA}/days/settings", settings)).status == 200
+    seen = (await get(office, "days"))["closing"]
+    assert seen == {
+        "date": "2023-11-13",
+        "at": "2023-11-14T06:00:00.000000Z",
+        "code": "day_before_is_open",
+    }
 
 
 async def test_a_reopened_month_shows_what_came_late(office: Office) -> None:

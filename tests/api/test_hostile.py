@@ -283,7 +283,7 @@ TABLE = [
     nowhere("a full tile as a part", f"{CAJA}/journal/tile/0/000.p/256", "tile_not_found"),
     nowhere("dots for a tile", f"{CAJA}/journal/tile/0/../../checkpoint", "tile_not_found"),
     nowhere("lines past the checkpoint", f"{CAJA}/journal/tile/entries/000.p/200",
-            "tile_not_found"),
+            "tile_not_found", who="auditor"),
     Hostile("another method", 405, "method_not_allowed", GOOD, T, "PUT"),
     Hostile("deleting a transfer", 405, "method_not_allowed", None, f"{T}/1", "DELETE"),
     Hostile("an unknown method", 405, "method_not_allowed", None, T, "PROPFIND"),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ledger.core.leaves import StatusChanged
+from ledger.journal.canonical import decode_leaf
 from tests.api.offices import CAJA, Office, pay, uid
 
 ACCOUNTS = f"{CAJA}/accounts"
@@ -151,7 +153,7 @@ async def test_why_an_authority_froze_an_account_few_may_know(office: Office) ->
         "POST", f"{CAJA}/transfers", {"id": uid(1), **pay("cash", "ana", "1")}, who="poster"
     )
     assert teller.code == "debit_account_frozen"
-    for who in ("operator", "poster"):
+    for who in ("operator", "poster", "approver"):
         [line] = (await get(office, "cash/statuses", who))["changes"]
         assert set(line) == {"leaf_index", "recorded_at", "status"}
         for path in ("cash", "cash/standing", "cash/limits"):
@@ -161,11 +163,21 @@ async def test_why_an_authority_froze_an_account_few_may_know(office: Office) ->
     for who in ("auditor", "compliance"):
         [line] = (await get(office, "cash/statuses", who))["changes"]
         assert (line["order"], line["reason"]) == ("UEI/117/2026", "laundering")
+    lines = office.database.ledgers[1].lines
+    frozen = decode_leaf(lines[line["leaf_index"]])
+    assert isinstance(frozen, StatusChanged)
+    assert (frozen.order, len(frozen.salt or b"")) == ("UEI/117/2026", 16)
+    bundle = f"{CAJA}/journal/tile/entries/000.p/{len(lines)}"
+    for who in ("operator", "service", "approver", "poster"):
+        assert (await office.ask("GET", bundle, who=who)).code == "role_not_allowed"
+    for who in ("auditor", "compliance"):
+        assert b"UEI/117/2026" in (await office.ask("GET", bundle, who=who)).body
     lifted = {"status": "open", "order": "UEI/201/2026"}
     assert (await change(office, "cash", "compliance", **lifted)).status == 200
     assert (await change(office, "cash", status="frozen_debits")).status == 200
     last = (await get(office, "cash/statuses"))["changes"][-1]
     assert (last["status"], last["reason"]) == ("frozen_debits", "asked")
+    assert b'"salt"' not in lines[last["leaf_index"]]
 
 
 async def test_an_account_is_closed_with_what_remains_and_opened_again(office: Office) -> None:

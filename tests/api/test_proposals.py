@@ -171,9 +171,6 @@ async def test_a_preview_of_a_payment_promises_nothing(ruled: Office) -> None:
     shown = await ruled.ask("POST", path, payment("credit", "120.00"), who="ana")
     assert shown.body["outcomes"][0]["debit_balance"] == "380.00"
     assert "credit_balance" not in shown.body["outcomes"][0]
-    too_much = await ruled.ask("POST", path, payment("bill", "500.01"), who="eva")
-    assert too_much.code == "exceeds_credit_limit"
-    assert "available" not in too_much.body  # Of an account that is not eva's.
     own = await ruled.ask("POST", path, payment("credit", "500.01"), who="ana")
     assert own.body["available"] == "500.00"
     assert ruled.state() == state
@@ -218,3 +215,119 @@ async def test_a_dispute_marks_a_transfer_until_its_outcome(ruled: Office) -> No
     assert (await ruled.ask("POST", f"{path}/end", end)).status == 200
     assert (await ruled.ask("POST", f"{path}/end", end)).code == "dispute_not_open"
     assert "dispute" not in (await ruled.ask("GET", f"{TRANSFERS}/2")).body
+
+
+async def disputes(office: Office, query: str = "", who: str = "operator") -> Any:
+    page = await office.ask("GET", f"{CAJA}/disputes{query}", who=who)
+    assert page.status == 200, page.body
+    return page.body
+
+
+async def counted(office: Office) -> dict[str, float]:
+    """What metrics say of disputes."""
+    text = (await office.ask("GET", "/metrics", who="")).body.decode()
+    rows = [row.split() for row in text.splitlines() if row.startswith("ledger_disputes")]
+    return {name.removeprefix("ledger_disputes_"): float(value) for name, value in rows}
+
+
+async def test_disputes_are_listed_as_they_stand_and_as_they_ended(ruled: Office) -> None:
+    for number in range(2, 6):
+        body = {"id": uid(number), **pay("ana", "eva", "1.00")}
+        assert (await ruled.ask("POST", TRANSFERS, body)).status == 201
+    assert await counted(ruled) == {"open": 0, "overdue": 0}
+    for sequence, due in ((2, "2023-11-14"), (3, "2023-11-20"), (4, None), (1, "2023-11-14")):
+        asked = {"reason": "wrong", **({"due": due} if due else {})}
+        path = f"{TRANSFERS}/{sequence}/dispute"
+        assert (await ruled.ask("POST", path, asked)).status == 201
+    assert (await disputes(ruled, "?state=overdue"))["disputes"] == []
+    ruled.house.now += 86_400_000_000
+    await disputes(ruled)  # What time asks for is recorded first.
+    overdue = (await disputes(ruled, "?state=overdue"))["disputes"]
+    assert [one["sequence"] for one in overdue] == [1, 2]
+    assert all(one["overdue_since"].startswith("2023-11-15T") for one in overdue)
+    assert await counted(ruled) == {"open": 4, "overdue": 2}
+    page = await disputes(ruled, "?limit=3")
+    assert [one["sequence"] for one in page["disputes"]] == [1, 2, 3]
+    rest = await disputes(ruled, f"?after={page['next']}")
+    assert [one["sequence"] for one in rest["disputes"]] == [4]
+    assert "overdue_since" not in rest["disputes"][0]
+    row = await ruled.ask("GET", f"{TRANSFERS}/2", who="ana")
+    assert row.body["dispute"]["overdue_since"] == overdue[1]["overdue_since"]
+
+    ends = {2: {"outcome": "made_good", "linked": 5}, 4: {"outcome": "withdrawn"}, 1: {}}
+    for sequence, end in ends.items():
+        body = {"outcome": "upheld", **end}
+        path = f"{TRANSFERS}/{sequence}/dispute/end"
+        assert (await ruled.ask("POST", f"{path}?dry_run=true", body)).status == 200
+        assert (await ruled.ask("POST", path, body)).status == 200
+    assert await counted(ruled) == {"open": 1, "overdue": 0}
+    ended = (await disputes(ruled, "?state=ended"))["disputes"]
+    assert [(one["sequence"], one["outcome"], one.get("linked")) for one in ended] == [
+        (2, "made_good", 5),
+        (4, "withdrawn", None),
+        (1, "upheld", None),
+    ]
+    first = ended[0]
+    assert (first["reason"], first["due"], first["since"]) == (
+        *("wrong", "2023-11-14"),
+        overdue[1]["since"],
+    )
+    assert first["ended_at"].startswith("2023-11-15T")
+    page = await disputes(ruled, "?state=ended&limit=2")
+    rest = await disputes(ruled, f"?state=ended&limit=2&after={page['next']}")
+    assert page["disputes"] + rest["disputes"] == ended
+    assert "next" not in rest
+    mine = (await disputes(ruled, "?state=ended", "eva"))["disputes"]
+    assert [one["sequence"] for one in mine] == [2, 4]  # The deposit is no business of hers.
+    wrong = await ruled.ask("GET", f"{CAJA}/disputes?state=won")
+    assert wrong.code == "malformed_request"
+
+
+async def test_a_look_at_what_would_wait_says_so(ruled: Office) -> None:
+    state = ruled.state()
+    large = {"id": uid(1), **pay("ana", "eva", "100.00")}
+    for path, body in (
+        (TRANSFERS, large),
+        (f"{CAJA}/batches", {"id": uid(1), "transfers": [pay("ana", "eva", "100.00")]}),
+    ):
+        tried = await ruled.ask("POST", f"{path}?dry_run=true", body)
+        assert tried.status == 200, tried
+        waits = tried.body["waits"]
+        assert (waits["approvals"], waits["held"], "accepts" in waits) == (1, True, False)
+        assert tried.body["outcomes"][0]["debit_balance"] == "400.00"
+    tried = await ruled.ask("POST", f"{PAYMENTS}?dry_run=true", payment("bill", "99.00"))
+    assert (tried.body["waits"]["accepts"], "approvals" in tried.body["waits"]) == (
+        "payer",
+        False,
+    )
+    plain = await ruled.ask("POST", f"{TRANSFERS}?dry_run=true", {**large, "amount": "99.99"})
+    assert "waits" not in plain.body
+    too_much = {**large, "amount": "500.01"}
+    tried = await ruled.ask("POST", f"{TRANSFERS}?dry_run=true", too_much)
+    assert (tried.code, tried.body["available"]) == ("exceeds_credit_limit", "500.00")
+    assert ruled.state() == state
+    assert (await ruled.ask("POST", TRANSFERS, large)).status == 202
+    again = await ruled.ask("POST", f"{TRANSFERS}?dry_run=true", {**large, "id": uid(2)})
+    assert again.code == "proposal_pending"
+
+
+async def test_a_look_at_a_bill_does_not_measure_the_payer(ruled: Office) -> None:
+    """What is posted once the other agrees, it may ask; its balance, nobody can find out."""
+    change = {"reason": "board", "upper_bound": "600.00", "soft_bounds": "lower"}
+    assert (await ruled.ask("PATCH", f"{CAJA}/accounts/ana", change)).status == 200
+    limits = {"accounts": ["ana"], "reason": "board", "payments": {"transfer": "60.00"}}
+    assert (await ruled.ask("POST", f"{CAJA}/limits", limits)).status == 200
+    state, floor = ruled.state(), ruled.sequencer.facts("caja").floor[2]
+    path = f"{PAYMENTS}?dry_run=true"
+    seen = []
+    for amount in ("10.00", "499.00", "501.00", "90000.00"):
+        tried = await ruled.ask("POST", path, payment("bill", amount), who="eva")
+        assert tried.status == 200, tried
+        (outcome,) = tried.body["outcomes"]
+        seen.append((sorted(outcome), sorted(tried.body["waits"].keys() - {"approvals"})))
+        assert outcome["credit_balance"] == amount
+    assert all(one == seen[0] for one in seen)
+    assert "flags" not in str(seen)
+    assert (ruled.state(), ruled.sequencer.facts("caja").floor[2]) == (state, floor)
+    bill = await ruled.ask("POST", PAYMENTS, payment("bill", "90000.00"), who="eva")
+    assert (bill.status, bill.body["proposal"]["held"]) == (202, False)

@@ -53,6 +53,8 @@ NOT_OVER_HTTP = {
     RefusalCode.DAY_TOTALS_DIFFER,
     RefusalCode.BATCH_EXPIRED,
     RefusalCode.HOLDS_NOT_DUE,
+    RefusalCode.DAY_NOT_DUE,
+    RefusalCode.DISPUTE_NOT_DUE,
     RefusalCode.LIMIT_NOT_DUE,
     RefusalCode.OCCURRENCE_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,
@@ -101,9 +103,9 @@ def day(what: str, day: int, month: int = 11) -> Request:
     return "POST", f"{CAJA}/days/2023-{month:02}-{day:02}/{what}", {}
 
 
-def mark(how: str, *, act: bool = False) -> Request:
+def mark(how: str, *, act: bool = False, month: str = "2023-10") -> Request:
     cited = {"act": {"number": "A-1", "date": "2023-11-14", "hash": "00" * 32}}
-    return "POST", f"{CAJA}/periods/2023-10/mark", {"mark": how, **(cited if act else {})}
+    return "POST", f"{CAJA}/periods/{month}/mark", {"mark": how, **(cited if act else {})}
 
 
 def account(code: str, **more: object) -> Request:
@@ -246,6 +248,15 @@ REFUSALS: dict[RefusalCode, tuple[list[Request], Request]] = {
     RefusalCode.PERIOD_FINAL: (
         [day("close", 31, 10), mark("preliminary"), mark("final")],
         mark("reopened", act=True),
+    ),
+    RefusalCode.PERIOD_BEFORE_IS_OPEN: (
+        [
+            day("close", 30, 9),
+            day("close", 31, 10),
+            mark("preliminary", month="2023-09"),
+            mark("preliminary"),
+        ],
+        mark("final"),
     ),
     RefusalCode.NO_DAY_OPEN: ([keep(days="command")], transfer("cash", "ana", "1.00")),
     RefusalCode.VALUE_DATE_TOO_EARLY: (

@@ -122,6 +122,69 @@ async def test_a_hold_is_posted_in_a_word(office: Office) -> None:
     assert gone.code == "hold_not_open"
 
 
+async def resolved(office: Office, sequence: int) -> tuple[object, ...]:
+    """What is said of a hold: its status, what was posted, what is left, and by which rows."""
+    seen = await read(office, sequence)
+    assert seen["phase"] == "held"
+    found = seen["hold"]
+    rows = [(one["sequence"], one["amount"]) for one in found.get("by", ())]
+    return found["status"], found["posted"], found["left"], rows
+
+
+async def test_what_became_of_a_hold_is_shown(office: Office) -> None:
+    """Whoever made of it what; after a restart too, when no memory of it is left."""
+    for number in range(2, 8):
+        await hold(office, number, "ana", "eva", "10.00")
+    assert await resolved(office, 2) == ("open", "0.00", "10.00", [])
+    await follow(office, 2, "post", 8, amount="3.00")
+    assert await resolved(office, 2) == ("part_posted", "3.00", "7.00", [(8, "3.00")])
+    await follow(office, 2, "post", 9, amount="7.00")
+    await follow(office, 3, "post", 10, amount="4.00")
+    await follow(office, 3, "post", 11, amount="1.00", release=True)
+    await follow(office, 4, "post", 12, amount="2.00")
+    await follow(office, 4, "void", 13)
+    await follow(office, 5, "void", 14)
+    await follow(office, 6, "post", 15, amount="6.00")
+    expected = {
+        2: ("posted", "10.00", "0.00", [(8, "3.00"), (9, "7.00")]),
+        3: ("posted", "5.00", "0.00", [(10, "4.00"), (11, "1.00")]),
+        4: ("voided", "2.00", "0.00", [(12, "2.00"), (13, "8.00")]),
+        5: ("voided", "0.00", "0.00", [(14, "10.00")]),
+        6: ("part_posted", "6.00", "4.00", [(15, "6.00")]),
+        7: ("open", "0.00", "10.00", []),
+    }
+    assert {n: await resolved(office, n) for n in expected} == expected
+    office.house.now += 30 * DAY_US
+    await receipt(office, 16, "cash", "ana", "1.00")
+    expected[6] = ("expired", "6.00", "0.00", [(15, "6.00")])
+    expected[7] = ("expired", "0.00", "0.00", [])
+    assert {n: await resolved(office, n) for n in expected} == expected
+    listed = (await office.ask("GET", f"{TRANSFERS}?after=0")).body["transfers"]
+    assert {t["sequence"]: t["hold"]["status"] for t in listed if "hold" in t} == {
+        n: what[0] for n, what in expected.items()
+    }
+
+
+async def test_a_hold_and_its_end_in_one_batch(office: Office) -> None:
+    """And a batch that is refused, or only looked at, resolves nothing."""
+    terms = {"action": "hold", "expires": LATER}
+    post_it = {"action": "post", "target": 2, "release": True}
+    transfers = [
+        pay("ana", "eva", "10.00", terms=terms),
+        pay("ana", "eva", "4.00", terms=post_it),
+        pay("ana", "eva", "5.00", terms=terms),
+    ]
+    sent = await office.ask("POST", BATCHES, {"id": uid(2), "transfers": transfers})
+    assert sent.status == 201
+    assert await resolved(office, 2) == ("posted", "4.00", "0.00", [(3, "4.00")])
+    void = pay("ana", "eva", "5.00", terms={"action": "void", "target": 4})
+    much = pay("ana", "eva", "900.00")
+    refused = await office.ask("POST", BATCHES, {"id": uid(3), "transfers": [void, much]})
+    assert refused.code == "exceeds_credit_limit"
+    assert (await follow(office, 4, "void", 4, dry=True)).status == 200
+    assert await resolved(office, 4) == ("open", "0.00", "5.00", [])
+
+
 async def test_the_whole_of_a_hold_is_posted_or_given_back(office: Office) -> None:
     await hold(office, 2, "ana", "eva", "60.00")
     posted = await follow(office, 2, "post", 3)

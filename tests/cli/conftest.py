@@ -114,6 +114,20 @@ def tequio(running: Running) -> Tequio:
     return run
 
 
+@pytest.fixture
+def auditing(tequio: Tequio) -> Tequio:
+    """The command with an auditor's key of `caja`, given at its first use."""
+    given: list[str] = []
+
+    def run(*words: str, **env: str) -> Told:
+        if not given:
+            key = tequio("key", "create", "--role", "auditor", "--json").json()
+            given.append(key["secret"])
+        return tequio(*words, **{"TEQUIO_KEY": given[0], **env})
+
+    return run
+
+
 def set_up(running: Running, name: str, currency: dict[str, object], *accounts: Any) -> None:
     """A ledger `caja` with one currency and some accounts, faster than by commands."""
     connection = http.client.HTTPConnection(running.url.removeprefix("http://"))

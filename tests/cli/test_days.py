@@ -68,6 +68,9 @@ def test_an_acta_of_more_totals_than_fit_says_so() -> None:
     day = {**CLOSED["day"], "count": 9}  # type: ignore[dict-item]
     page = write_acta(LEDGER, {**CLOSED, "day": day}, datetime(2026, 2, 1, tzinfo=UTC))
     assert "first 3 totals" in page
+    clock = {name: what for name, what in day.items() if name != "closed_by"}
+    page = write_acta(LEDGER, {**CLOSED, "day": clock}, datetime(2026, 2, 1, tzinfo=UTC))
+    assert "the ledger's clock" in page
     empty = {**day, "count": 0, "totals": []}
     page = write_acta(LEDGER, {**CLOSED, "day": empty}, datetime(2026, 2, 1, tzinfo=UTC))
     assert "No transfers." in page
@@ -168,6 +171,39 @@ def test_the_books_as_they_were(caja: Tequio, tmp_path: Path) -> None:
     assert caja(*balance, "--on", "2023-12-31").json()["balance"] == "100.00"
     assert caja(*balance).json()["balance"] == "107.00"
     assert caja(*balance, "--as-known-on", first).json()["balance"] == "100.00"
+
+
+def test_what_is_late_counts_for_the_next_open_day_where_asked(
+    caja: Tequio, tmp_path: Path
+) -> None:
+    """One transfer, and a file that a branch sends after the day was closed."""
+    assert caja("day", "close", "2024-02-29").code == 0  # And so all before it.
+    post = (
+        *("transfer", "post", "--currency", "MXN", "--kind", "deposit", "--debit", "cash"),
+        *("--credit", "ana", "--amount", "5.00", "--business-date", "2024-02-28"),
+    )
+    for words in ((), ("--late", "refuse")):
+        refused = caja(*post, *words)
+        assert (refused.code, "business_date_not_open" in refused.err) == (1, True)
+    moved = ("--late", "next_open_day", "--json")
+    assert caja(*post, *moved).json()["receipt"]["business_date"] == "2024-03-01"
+    assert caja(*post, "--late", "tomorrow").code == 2
+
+    file = tmp_path / "late.csv"
+    file.write_text("day,much\n2024-02-27,1.00\n2024-03-02,2.00\n")
+    words = (
+        *("import", "csv", str(file), "--map", "business_date=day", "--map", "amount=much"),
+        *("--set", "debit_account=cash", "--set", "credit_account=ana"),
+        *("--set", "currency=MXN", "--set", "kind=deposit"),
+    )
+    first = caja(*words, "--json")
+    assert (first.code, json.loads(first.out)["refused"]) == (1, 1)
+    other = caja(*words, "--late", "next_open_day")  # Another content under the same ids.
+    assert (other.code, "--late" in other.err) == (1, True)
+    again = caja(*words, "--late", "next_open_day", "--retry-refused", "--json").json()
+    assert (again["posted"], again["refused"]) == (1, 0)
+    days = [t["business_date"] for t in caja("transfer", "list", "--json").json()]
+    assert days == ["2024-03-01", "2024-03-02", "2024-03-01"]
 
 
 def test_a_day_beside_another_systems_file(caja: Tequio, tmp_path: Path) -> None:

@@ -389,3 +389,42 @@ def test_a_real_community_currency(srf: Tequio, tmp_path: Path) -> None:
     assert (told["posted"], told["refused"]) == (9_999, 0)
     assert told["residue"] == {"SRF": "0.00001153415963121"}
     check_books(srf, rows)
+
+
+def test_what_waits_for_approval_is_not_called_posted(caja: Tequio, tmp_path: Path) -> None:
+    """Two rows of a kind that somebody must approve, and then one that nobody must."""
+    rule = (
+        "policy",
+        "set",
+        "payouts",
+        "--kinds",
+        "payout",
+        "--approvals",
+        "1",
+        "--expires-after",
+        "2d",
+    )
+    assert caja(*rule, "--reason", "board").code == 0
+    lines = [
+        "from,to,amount,kind",
+        "cash,ana,5,payout",
+        "cash,ben,6,payout",
+        "cash,ben,1,other",
+    ]
+    file = tmp_path / "payroll.csv"
+    file.write_text("\n".join(lines))
+    columns = ("debit_account=from", "credit_account=to", "amount=amount", "kind=kind")
+    maps = [word for column in columns for word in ("--map", column)]
+    command = ("import", "csv", str(file), *maps, "--set", "currency=MXN", "--batch-size", "2")
+    first = caja(*command)
+    assert (first.code, "approve" in first.out) == (1, True), first.err
+    assert "waiting for approval" in first.out
+    again = caja(*command, "--json")
+    told = json.loads(again.out)
+    assert (told["posted"], told["posted_before"], told["waiting"]) == (1, 1, 2)
+    (proposal,) = told["proposals"]
+    assert caja("decline", proposal).code == 0
+    declined = caja(*command, "--json")
+    told = json.loads(declined.out)
+    assert (declined.code, told["posted"], told["refused"], told["waiting"]) == (1, 1, 2, 0)
+    assert "proposal_declined" in Path(told["refused_file"]).read_text()

@@ -35,11 +35,23 @@ def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio, tmp_path: Path) 
     assert "Nothing" in caja("dispute", "2", "--reason", "wrong", "--dry-run").out
     opened = caja("dispute", "2", "--reason", "wrong", "--due", "2099-01-01", "--key", ana)
     assert (opened.code, "in dispute" in opened.out) == (0, True), opened.err
-    assert "2099-01-01" in caja("dispute", LANG=SPANISH).out
+    assert "2099-01-01" in caja("disputes", LANG=SPANISH).out
+    assert caja("dispute", "1", "--reason", "late", "--due", "2020-02-29").code == 0
+    [overdue] = caja("disputes", "--state", "overdue", "--json").json()
+    assert (overdue["sequence"], overdue["due"]) == (1, "2020-02-29")
+    assert "vencida desde" in caja("disputes", LANG=SPANISH).out
     assert caja("dispute", "2", "--outcome", "upheld").code == 0
-    assert caja("dispute").out == "None.\n"
+    assert caja("dispute", "1", "--outcome", "upheld", "--linked", "2").code == 0
+    assert caja("disputes").out == "None.\n"
+    ended = caja("disputes", "--state", "ended", "--json").json()
+    assert [(one["sequence"], one["outcome"], one.get("linked")) for one in ended] == [
+        (2, "upheld", None),
+        (1, "upheld", 2),
+    ]
+    assert "reparado por" in caja("disputes", "--state", "ended", LANG=SPANISH).out
     out = tmp_path / "journal"
-    assert caja("export", "journal", "--out", str(out)).code == 0
+    auditor = key(caja, "--role", "auditor")
+    assert caja("export", "journal", "--out", str(out), "--key", auditor).code == 0
     verified = run_tequio("verify", str(out))
     assert verified.code == 0, verified.out + verified.err
 

@@ -44,9 +44,13 @@ def test_a_hold_from_its_beginning_to_its_end(caja: Tequio) -> None:
     assert "Nothing was written" in tried.out
     shown = caja("transfer", "show", "3", LANG=SPANISH)
     assert "aplicación de retención" in shown.out
+    assert "aplicado en parte" in caja("transfer", "list", LANG=SPANISH).out
     assert "Nothing was written" in caja("void", "2", "--dry-run").out
     assert caja("void", "2", "--json").json()["receipt"]["phase"] == "released"
     assert caja("holds").out == "None.\n"
+    resolved = caja("transfer", "show", "2").out
+    assert ("voided" in resolved, "20.00" in resolved) == (True, True)
+    assert caja("transfer", "show", "2", "--json").json()["hold"]["status"] == "voided"
     assert caja("void", "2", LANG=SPANISH).code == 1
     statement = caja("account", "statement", "ana", "--json").json()
     assert [line["amount"] for line in statement["transfers"]] == ["100.00", "20.00"]
@@ -89,6 +93,8 @@ def test_a_whole_batch_is_taken_back(caja: Tequio, tmp_path: Path) -> None:
     assert caja("batch", "post", str(file)).code == 0
     assert caja(*post("ben", "cash", "5")).code == 0
     assert "exceeds_credit_limit" in caja("reverse", "--batch", ID).err
+    each = caja("reverse", "--batch", ID, "--each", "--dry-run")
+    assert (each.code, "exceeds_credit_limit" in each.out) == (0, True), each.err
     tried = caja("reverse", "--batch", ID, "--each", "--when-spent", "available", "--dry-run")
     assert "15.00" in tried.out
     done = caja("reverse", "--batch", ID, "--each", "--when-spent", "available")

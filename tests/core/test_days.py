@@ -242,10 +242,49 @@ def test_month_thirteen_takes_adjustments_while_january_posts(book: Book) -> Non
             code(post(book, batch(other), today=date(2024, 1, 9))) == "business_date_not_open"
         )
     assert mark(book, 2023, 13, "preliminary") == ""
+    assert mark(book, 2023, 13, "final") == "period_before_is_open"
+    assert mark(book, 2023, 12, "final") == ""
     assert mark(book, 2023, 13, "final") == ""
     assert (
         code(post(book, batch(adjusting), today=date(2024, 1, 9))) == "business_date_not_open"
     )
+
+
+def test_nothing_changes_under_a_final_month(book: Book) -> None:
+    """What it opens with are the months before, and the adjustments to the years before."""
+    book.apply(closing(book, date(2024, 1, 31)))
+    assert mark(book, 2023, 10, "preliminary") == ""
+    assert mark(book, 2023, 12, "preliminary") == ""
+    assert mark(book, 2023, 12, "final") == "period_before_is_open"
+    assert mark(book, 2023, 10, "final") == ""
+    assert mark(book, 2023, 12, "final") == ""
+    assert mark(book, 2023, 11, "preliminary") == ""  # It never was; nor can it be reopened.
+    assert mark(book, 2023, 11, "reopened", act=True) == "period_final"
+    assert mark(book, 2024, 1, "preliminary") == ""
+    assert mark(book, 2023, 11, "final") == ""
+    assert mark(book, 2024, 1, "final") == "period_before_is_open"  # Month 13 is not.
+    assert mark(book, 2023, 13, "preliminary") == ""
+    assert mark(book, 2023, 13, "reopened", act=True) == ""
+    assert mark(book, 2024, 1, "final") == "period_before_is_open"
+    assert mark(book, 2023, 13, "preliminary") == ""
+    assert mark(book, 2023, 13, "final") == ""
+    assert mark(book, 2024, 1, "final") == ""
+
+
+def test_a_year_that_nobody_closed_takes_no_adjustments_under_a_final_month(book: Book) -> None:
+    book.apply(closing(book, date(2024, 1, 31)))
+    adjusting = pay(
+        "cash",
+        "ana",
+        "1.00",
+        business_date=date(2023, 12, 31),
+        terms=AskedTerms(adjusting=True),
+    )
+    assert mark(book, 2024, 1, "preliminary") == ""
+    done(post(book, batch(adjusting), today=date(2024, 2, 9)))
+    assert mark(book, 2024, 1, "final") == ""
+    refused = post(book, batch(adjusting), today=date(2024, 2, 9))
+    assert code(refused) == "business_date_not_open"
 
 
 def test_a_snapshot_keeps_days(book: Book) -> None:

@@ -1,6 +1,7 @@
 """Proposals in the book: what rules match, who may decide, what is kept back meanwhile."""
 
 from collections import Counter
+from datetime import date
 from uuid import UUID
 
 import pytest
@@ -19,12 +20,14 @@ from ledger.core.leaves import (
     BatchRefused,
     DisputeEnded,
     DisputeOpened,
+    DisputeOverdue,
     KeyGrant,
     ProposalDecided,
     Reserved,
 )
 from ledger.core.lines import Transfer
 from ledger.core.model import Role, Status
+from ledger.core.moments import SLACK
 from ledger.core.proposals import OPEN_TRANSFERS_MAX
 from ledger.core.refusals import Refusal
 from ledger.core.rule_leaves import ApprovalRule, PolicySet, WhitelistSet, Workflow, WorkflowSet
@@ -236,6 +239,16 @@ def test_a_batch_follows_its_last_decision_and_nothing_else(book: Book) -> None:
     book.apply(refused())
     book.apply(decided("declined", 2))
     book.apply(refused(2))
+
+
+def test_proposals_that_were_decided_are_not_kept_until_their_end(book: Book) -> None:
+    book.apply(proposed(1, expires=END + 1))
+    for number in range(2, 300):
+        book.apply(proposed(number, expires=END + number))
+        book.apply(decided("declined", number))
+        book.apply(refused(number))
+        assert len(book.proposals.dues) <= SLACK + 2 * 2
+    assert book.due() == END + 1
 
 
 def posted(book: Book, number: int = 1, **facts: object) -> BatchPosted:
@@ -528,19 +541,52 @@ def test_one_dispute_at_a_time(book: Book) -> None:
     def opens(target: int) -> DisputeOpened:
         return DisputeOpened(recorded_at=NOW, target=target, by="x", reason="wrong")
 
-    def ends(target: int, **linked: int) -> DisputeEnded:
-        return DisputeEnded(recorded_at=NOW, target=target, by="x", outcome="upheld", **linked)
+    def ends(target: int, opened: int = 0, **linked: int) -> DisputeEnded:
+        return DisputeEnded(
+            recorded_at=NOW, target=target, opened=opened, by="x", outcome="upheld", **linked
+        )
 
     assert isinstance(post(book, batch(pay("ana", "ben", "1.00"), number=2)), Posted)
     assert code_of(book, opens(3)) == "target_not_found"
     assert code_of(book, ends(1)) == "dispute_not_open"
+    index = book.size
     book.apply(opens(1))
     assert code_of(book, opens(1)) == "dispute_open"
+    assert code_of(book, ends(1, index - 1)) == "dispute_not_open"
     assert code_of(book, opens(2)) == ""
     for linked in (1, 3):
-        assert code_of(book, ends(1, linked=linked)) == "target_not_found"
+        assert code_of(book, ends(1, index, linked=linked)) == "target_not_found"
     assert list(book.disputes.open) == [1]
     book.apply(replace(opens(2), due=TODAY))
     assert list(restored(book).state()) == list(book.state())
-    book.apply(ends(1, linked=2))
+    book.apply(ends(1, index, linked=2))
     assert code_of(book, opens(1)) == ""
+
+
+DAY_US = 86_400_000_000
+
+
+def test_a_dispute_is_overdue_once_and_after_its_day(book: Book) -> None:
+    """After the day in the zone furthest ahead: that of the ledger is for who records."""
+
+    def overdue(target: int, at: int) -> DisputeOverdue:
+        return DisputeOverdue(recorded_at=at, target=target)
+
+    due = date(2024, 2, 29)
+    begins = (due - date(1970, 1, 1)).days * DAY_US
+    assert isinstance(post(book, batch(pay("ana", "ben", "1.00"), number=2)), Posted)
+    for target, day in ((1, due), (2, UNSET)):
+        line = DisputeOpened(recorded_at=NOW, target=target, by="x", reason="wrong", due=day)
+        book.apply(line)
+    assert book.disputes.dues.first() == (due.toordinal(), 1)
+    assert code_of(book, overdue(1, begins - 1)) == "dispute_not_due"
+    assert code_of(book, overdue(2, begins)) == "dispute_not_due"
+    assert code_of(book, overdue(3, begins)) == "dispute_not_open"
+    assert book.disputes.overdue == 0
+    book.apply(overdue(1, begins))
+    assert (book.disputes.open[1].overdue, book.disputes.overdue) == (begins, 1)
+    assert code_of(book, overdue(1, begins + 1)) == "dispute_not_due"
+    assert book.disputes.dues.first() is None
+    copy = restored(book)
+    assert copy.disputes.open == book.disputes.open
+    assert list(copy.state()) == list(book.state())

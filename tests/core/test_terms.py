@@ -11,6 +11,7 @@ from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import HoldsExpired, LimitChanged, StatusChanged
 from ledger.core.lines import Rate, Terms, Transfer
 from ledger.core.model import Action, Flag, Phase, Side, Status
+from ledger.core.moments import SLACK
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past, links_of
 from ledger.journal.snapshots import chunks_of, restore_chunk
@@ -164,6 +165,35 @@ def test_a_hold_that_was_only_looked_at_has_no_end(book: Book) -> None:
     book.unpost(done(post(book, batch(soon))))
     done(post(book, batch(later)))
     assert book.due() == NOW + 2 * HOUR
+
+
+def test_holds_that_are_over_or_were_only_looked_at_are_not_kept(book: Book) -> None:
+    """Whatever their end would have been: what is kept grows with open holds only."""
+    year = NOW + 365 * 24 * HOUR
+    kept = done(post(book, batch(hold("ana", "shop", "1.00", expires=at(year - 1)))))
+    for number in range(300):
+        one = hold("ana", "shop", "1.00", expires=at(year + number))
+        book.unpost(done(post(book, batch(one))))
+        sequence = done(post(book, batch(one))).first_sequence
+        void = under("ana", "shop", "1.00", action=Action.VOID, target=sequence)
+        done(post(book, batch(void)))
+        assert len(book.holds.expiries) <= SLACK + 2 * 2
+    assert book.due() == year - 1
+    assert list(book.holds.open) == [kept.first_sequence]
+
+
+def test_holds_whose_end_was_undone_still_expire(book: Book) -> None:
+    """A look at a batch that posts them all, and makes another, forgets none of them."""
+    end = NOW + HOUR
+    some = [hold("ana", "shop", "0.01", expires=at(end)) for _ in range(2 * SLACK)]
+    first = done(post(book, batch(*some))).first_sequence
+    posts = [
+        under("ana", "shop", "0.01", action=Action.POST, target=first + number)
+        for number in range(2 * SLACK)
+    ]
+    book.unpost(done(post(book, batch(*posts, hold("ana", "shop", "0.01", expires=at(end))))))
+    assert book.due() == end
+    assert book.due_line(end) is not None
 
 
 def test_only_holds_whose_time_is_up_expire(book: Book) -> None:

@@ -10,6 +10,7 @@ machine makes of it does not.
 """
 
 import asyncio
+import json
 import logging
 import os
 import random
@@ -337,10 +338,12 @@ async def same_again(load: Load) -> None:
 def export(service: KilledService, folder: Path) -> None:
     """`tequio export journal`, and `tequio verify` of what it wrote."""
     out = folder / "export"
-    done = run_command(
-        *("export", "journal", "--ledger", "caja", "--out", out, "--url", service.url),
-        TEQUIO_KEY=service.key,
+    place = ("--ledger", "caja", "--url", service.url)
+    key = run_command(
+        *("key", "create", "--role", "auditor", "--json", *place), TEQUIO_KEY=service.key
     )
+    auditor = json.loads(key.stdout)["secret"]
+    done = run_command("export", "journal", "--out", out, *place, TEQUIO_KEY=auditor)
     assert done.returncode == 0, done.stderr
     verified = run_command("verify", out)
     assert verified.returncode == 0, verified.stdout + verified.stderr

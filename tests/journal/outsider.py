@@ -54,6 +54,7 @@ class Outsider:
         self.closed_through = self.opened_through = ""
         self.totals: dict[tuple[str, str, str, str], list[int]] = {}
         self.periods: dict[tuple[int, int], str] = {}
+        self.disputes: dict[int, Line] = {}
         self.poster_keys: dict[str, dict[str, Line]] = {}
         self.size = self.batches = self.recorded_at = 0
 
@@ -101,6 +102,8 @@ class Outsider:
                 for key in late if line["mark"] != "reopened" else ():
                     if key[0].startswith(month):
                         del self.totals[key]
+            case "dispute" | "dispute_overdue" | "dispute_ended":
+                self.dispute(line)
             case "batch":
                 outcomes = self.batch(line, [json.loads(x) for x in body.splitlines()])
         self.size += 1
@@ -127,6 +130,10 @@ class Outsider:
         for kind, part in (("state_hold", self.holds), ("state_suspended", self.suspense)):
             lines += [{**part[n], "line": kind, "sequence": n} for n in sorted(part)]
         lines += self.state_of_days()
+        lines += [
+            {**self.disputes[n], "line": "state_dispute", "target": n}
+            for n in sorted(self.disputes)
+        ]
         for poster, spans in sorted(self.poster_keys.items()):
             for key in sorted(spans, key=b64decode):
                 head = {"line": "state_poster_key", "poster": poster, "public_key": key}
@@ -160,7 +167,10 @@ class Outsider:
             is_closed = own <= self.closed_through and own not in self.open
             mark = self.periods.get((int(own[:4]), 13))
             fits = "business_date" in line and own[4:] == "-12-31" and is_closed
-            if not fits or mark in ("preliminary", "final"):
+            later = [
+                p for p, m in self.periods.items() if m == "final" and p > (int(own[:4]), 13)
+            ]
+            if not fits or mark in ("preliminary", "final") or later:
                 raise Refused("business_date_not_open")
         elif not self.is_open(own):
             day = self.next_open(own) if self.manifest.get("late") == "next_open_day" else None
@@ -186,6 +196,8 @@ class Outsider:
             for (_, currency, kind, source), (count, amount) in sorted(own.items())
         ]
         lines = b"".join(canonical(total) + b"\n" for total in totals)
+        if "by" not in line:
+            self.check_clock(line)
         assert line["totals"] == b64encode(sha256(lines).digest()).decode()
         assert line["count"] == sum(total["count"] for total in totals)
         assert line["shown"] == totals[:200]
@@ -193,6 +205,32 @@ class Outsider:
         self.closed_through = max(self.closed_through, line["date"])
         for key in own:
             del self.totals[key]
+
+    def check_clock(self, line: Line) -> None:
+        """Of a day that nobody closed: it was over, and so long ago, wherever that is."""
+        minutes = self.settings.get("cut_off", 1440) + self.settings["close_after"] - 1440
+        day = (date.fromisoformat(line["date"]) - date(1970, 1, 1)).days
+        assert line["recorded_at"] >= (day * 1440 + minutes) * 60_000_000
+
+    def dispute(self, line: Line) -> None:
+        """A dispute, that it is overdue, or its outcome."""
+        target, one = line["target"], self.disputes.get(line["target"], {})
+        match line["line"]:
+            case "dispute":
+                assert target in self.rows
+                assert not one
+                names = ("by", "due", "reason")
+                self.disputes[target] = {name: line[name] for name in names if name in line}
+                self.disputes[target] |= {"index": self.size, "since": line["recorded_at"]}
+            case "dispute_overdue":
+                today = date(1970, 1, 1).toordinal() + line["recorded_at"] // 86_400_000_000
+                assert date.fromisoformat(one["due"]).toordinal() <= today
+                assert "overdue" not in one
+                one["overdue"] = line["recorded_at"]
+            case "dispute_ended":
+                assert line["opened"] == one["index"]
+                assert target < line.get("linked", target + 1) <= len(self.rows)
+                del self.disputes[target]
 
     def state_of_days(self) -> list[Line]:
         days: Line = {"line": "state_days", "open": sorted(self.open)}

@@ -17,6 +17,9 @@ from ledger.core.leaves import (
     DayClosed,
     DayOpened,
     DayTotal,
+    DisputeEnded,
+    DisputeOpened,
+    DisputeOverdue,
     PeriodMarked,
     SettingsChanged,
 )
@@ -119,6 +122,38 @@ def a_year() -> Building:
     return it
 
 
+def by_itself() -> Building:
+    """What the clock says by itself: days closed, a dispute overdue; and how disputes end."""
+    it, cash, ana = began()
+    settings(it, cut_off=990, close_after=120)
+    it.post([it.pay(cash, ana, 5_00), it.pay(cash, ana, 1_00, business_date=DAY - A_DAY)])
+    for target, due in ((1, DAY), (2, UNSET)):
+        opened = DisputeOpened(
+            recorded_at=it.tick(), target=target, by="op-1", reason="wrong", due=due
+        )
+        it.add(opened)
+    it.now += 30 * 3_600_000_000
+    it.add(DisputeOverdue(recorded_at=it.tick(), target=1))
+    for day in (DAY - A_DAY, DAY):
+        it.add(it.book.days.closing(day, it.tick()))
+    it.snapshot()
+    it.day = DAY + A_DAY
+    it.post([it.pay(ana, cash, 5_00, kind="refund")])
+    index = it.book.disputes.open[1].index
+    it.add(
+        DisputeEnded(
+            recorded_at=it.tick(),
+            target=1,
+            opened=index,
+            outcome="made_good",
+            by="op-1",
+            linked=3,
+        )
+    )
+    it.snapshot()
+    return it
+
+
 def verified(it: Building, tmp_path: Path) -> Report:
     it.export(tmp_path / "journal")
     return verify_export(tmp_path / "journal", trusted_vkey=it.signer.vkey)
@@ -143,6 +178,13 @@ def test_an_outsider_keeps_the_same_days() -> None:
         assert all(canonical(line) for line in outsider.state_of_days())
 
 
+def test_what_the_clock_says_is_verified_and_an_outsider_agrees(tmp_path: Path) -> None:
+    report = verified(by_itself(), tmp_path)
+    assert report.ok, report.broken
+    assert (report.checked.days_closed, report.checked.snapshots) == (2, 2)
+    agrees(by_itself())
+
+
 OTHER = DayTotal(amount="1", count=1, currency="MXN", kind="payment", source="")
 
 
@@ -162,6 +204,11 @@ OTHER = DayTotal(amount="1", count=1, currency="MXN", kind="payment", source="")
         ),
         (lambda line: replace(line, date=date(2099, 1, 1)), "day_too_early"),
         (lambda line: replace(line, date=DAY - A_DAY), "day_not_open"),
+        (lambda line: replace(line, by=UNSET), "day_not_due"),
+        (
+            lambda line: DisputeOverdue(recorded_at=line.recorded_at, target=1),
+            "dispute_not_open",
+        ),
         (
             lambda line: DayOpened(recorded_at=line.recorded_at, date=DAY, by="op-1"),
             "days_kept_by_clock",

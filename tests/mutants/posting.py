@@ -494,8 +494,8 @@ MUTANTS = (
         ),
         (
             "what was only looked at has an end",
-            "if hold is not None and hold.expires == expires:",
-            "if hold is not None:",
+            "return hold is not None and hold.expires == moment",
+            "return hold is not None",
         ),
         ("a hold expires a moment late", "if hold.expires <= now", "if hold.expires < now"),
         (
@@ -509,6 +509,49 @@ MUTANTS = (
             "hold is not None",
         ),
         ("a restart makes holds whole again", "left=line.left,", "left=line.amount,"),
+    ),
+    *of(
+        "ledger/core/moments.py",
+        (
+            "what is over is kept for ever",
+            "if len(self._heap) > SLACK + 2 * self._open_count():",
+            "if not SLACK:",
+        ),
+        (
+            "what is open is forgotten with what is over",
+            "if self._is_to_come(*one)})",
+            "if not self._is_to_come(*one)})",
+        ),
+        ("what is over is still due", "if self._is_to_come(*self._heap[0]):", "if self._heap:"),
+    ),
+    *of(
+        "ledger/core/resolutions.py",
+        (
+            "a hold posted with the rest given back is still open",
+            "if ends or posted == amount:",
+            "if posted == amount:",
+        ),
+        (
+            "a hold posted in parts is still open",
+            "if ends or posted == amount:",
+            "if ends:",
+        ),
+        (
+            "nothing is left of a hold posted in part",
+            "posted, amount - posted)",
+            "posted, 0)",
+        ),
+        (
+            "a void counts as posted",
+            "parts = (Resolved.PART, Resolved.RELEASED)",
+            "parts = (Resolved.PART, Resolved.RELEASED, Resolved.VOIDED)",
+        ),
+        (
+            "what a void gave back is all that was held",
+            "amount = transfers[position].amount if note.amount is None else note.amount",
+            "amount = transfers[position].amount",
+        ),
+        tests=("tests/api/test_terms.py",),
     ),
     *of(
         "ledger/core/suspense.py",

@@ -22,7 +22,7 @@ MUTANTS = (
         ),
         (
             "a day is closed before the one before it",
-            "any(day < line.date for day in self._unclosed())",
+            "any(day < line.date for day in self.unclosed())",
             "any(day < line.date for day in ())",
         ),
         (
@@ -42,8 +42,8 @@ MUTANTS = (
         ),
         (
             "a year that is closed for now takes adjustments",
-            'in (None, "reopened")\n        )',
-            'in (None, "reopened", "preliminary")\n        )',
+            'in (None, "reopened")\n            and not',
+            'in (None, "reopened", "preliminary")\n            and not',
         ),
         (
             "the clock takes over an open day",
@@ -52,7 +52,7 @@ MUTANTS = (
         ),
         (
             "a day is lost when commands take over",
-            "self.open.update(self._unclosed())",
+            "self.open.update(self.unclosed())",
             "self.open.update(())",
         ),
         (
@@ -95,6 +95,79 @@ MUTANTS = (
     ),
     *of(
         "ledger/core/days.py",
+        (
+            "the clock closes where nobody asked it to",
+            "if settings is None or settings.close_after is UNSET:\n            return False",
+            "if settings is None or settings.close_after is UNSET:\n            return True",
+        ),
+        (
+            "the clock closes a day before it is over anywhere",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = settings.close_after - DAY_MINUTES",
+        ),
+        (
+            "the clock need not wait",
+            "minutes = ends + settings.close_after - DAY_MINUTES",
+            "minutes = ends - DAY_MINUTES",
+        ),
+        tests=("tests/core/test_deadlines.py",),
+    ),
+    *of(
+        "ledger/core/deadlines.py",
+        (
+            "the clock closes a moment late",
+            "if closing is not None and closing.at <= now:",
+            "if closing is not None and closing.at < now:",
+        ),
+        (
+            "the clock closes the last day first",
+            "default=last))",
+            "default=last) and last)",
+        ),
+        (
+            "the clock closes what is closed",
+            "if last <= days.closed_through:",
+            "if last < days.closed_through:",
+        ),
+        (
+            "the clock closes the latest of the days opened by command",
+            "return closes(min(days.open))",
+            "return closes(max(days.open))",
+        ),
+        (
+            "the cut-off is forgotten",
+            "return moment_of(day, settings.cut_off, zone)",
+            "return moment_of(day + A_DAY, 0, zone)",
+        ),
+        (
+            "a dispute is overdue on its day",
+            "return Deadline(day, moment_of(day + A_DAY, 0, zone)), first[1]",
+            "return Deadline(day, moment_of(day, 0, zone)), first[1]",
+        ),
+        tests=("tests/core/test_deadlines.py",),
+    ),
+    *of(
+        "ledger/core/days.py",
+        (
+            "a month is reopened under one that is final",
+            'if line.mark == "reopened" and self._is_final_after(period):',
+            "if False:",
+        ),
+        (
+            "a month is final though one before it is not",
+            'if line.mark == "final" and not self._is_all_final_before(period):',
+            "if False:",
+        ),
+        (
+            "a year that nobody closed is adjusted under a final month",
+            "            and not self._is_final_after((day.year, ADJUSTMENTS))\n",
+            "",
+        ),
+        (
+            "month 13 need not be final before January is",
+            "        before |= {(y, ADJUSTMENTS) for y, month in before",
+            "        before &= {(y, month) for y, month in before",
+        ),
         (
             "the oldest open day is the ledger's",
             "return max(self.open, default=today)",

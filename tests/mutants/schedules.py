@@ -80,8 +80,8 @@ MUTANTS = (
         ),
         (
             "a schedule changes while its date is being approved",
-            "case ScheduleSet() if self.waits(line.code):",
-            "case ScheduleSet() if not line.code:",
+            "if self.waits(line.code):",
+            "if not line.code:",
         ),
         (
             "a schedule waits for a proposal of another",

@@ -21,6 +21,7 @@ OTHER_KEYS = {
     ("migrations", ("name",)): "the same table",
 }
 JOURNAL = ["leaves", "transfers", "batches", "accounts", "tiles", "snapshots", "links"]
+JOURNAL += ["resolutions"]
 MAY_DELETE = {"details", "proposals", "snapshot_chunks"}
 MAY_UPDATE = {"ledgers", "heads", "checkpoints", "cursors", "api_keys"}
 

@@ -3,13 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    ProposalReceipt,
+    ProposalView,
+    Receipt,
+    RefusedReceipt,
+    WouldWait,
+)
 from ledger.core.asked import AskedDecision, AskedKey, AskedPolicy, AskedWorkflow, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
@@ -29,6 +36,7 @@ from ledger.journal.canonical import decode_leaf
 from ledger.journal.replay import replay
 from ledger.journal.snapshots import chunks_of
 from ledger.memory.store import MemoryStore
+from ledger.sequencer import writer as writer_module
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, House, balance, batch, furnish, pay
 from tests.sequencer.test_writer import until
@@ -216,6 +224,36 @@ async def test_sent_again_while_it_is_decided(
     assert sum(isinstance(leaf, BatchProposed) for leaf in leaves(house)) == 1
 
 
+async def test_sent_again_while_its_end_is_signed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the database then; nobody takes it for another writer's, and reads all anew."""
+    async with house.serving() as desk:
+        await ruled(desk)
+        await desk.post("caja", LARGE, TELLER)
+        writer, epoch = desk.writer("caja"), house.database.ledgers[1].head.epoch
+        sign, signing, go = writer.signed.sign, asyncio.Event(), asyncio.Event()
+
+        async def slowly(*args: Any) -> None:
+            signing.set()
+            await go.wait()
+            await sign(*args)
+
+        monkeypatch.setattr(writer.signed, "sign", slowly)
+        monkeypatch.setattr(writer_module, "AHEAD_MIN", 0)  # Or it waits for the commit.
+        said = asyncio.create_task(desk.decide("caja", say("approved"), BOSS))
+        await signing.wait()
+        again = asyncio.create_task(desk.post("caja", LARGE, TELLER))
+        await until(lambda: writer.decider.open.answers != [])
+        assert not again.done()
+        go.set()
+        receipt, first = await again, await said
+        assert isinstance(receipt, Receipt)
+        assert isinstance(first, Receipt)
+        assert (receipt.leaf, receipt.replayed) == (first.leaf, True)
+        assert house.database.ledgers[1].head.epoch == epoch
+
+
 @pytest.mark.parametrize("decision", ["declined", "cancelled"])
 async def test_what_comes_to_nothing_spends_its_id(house: House, decision: str) -> None:
     async with house.serving() as desk:
@@ -374,8 +412,10 @@ async def test_it_waits_across_a_restart_and_a_snapshot(house: House) -> None:
 async def test_a_dry_run_says_what_posting_would_do(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)
-        refusal = await desk.post("caja", LARGE, TELLER, dry_run=True)
-        assert refusal == Refusal(code=RefusalCode.APPROVAL_NEEDED)
+        would = await desk.post("caja", LARGE, TELLER, dry_run=True)
+        assert isinstance(would, WouldWait)
+        assert (would.line.approvals, would.line.batch) == (1, LARGE.id)
+        assert isinstance(would.outcome, Posted)
         await desk.post("caja", LARGE, TELLER)
         size = house.database.ledgers[1].head.size
         again = await desk.post("caja", LARGE, TELLER, dry_run=True)

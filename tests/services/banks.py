@@ -92,14 +92,14 @@ class Bank:
         )
         assert not isinstance(outcome, Refusal)
 
-    async def club(self) -> None:
+    async def club(self, treasury: str = "oxi") -> None:
         """A fee of 30.00 a month of all members."""
         asked = AskedFee(
             amount="30.00",
             currency="MXN",
             kinds=["member"],
             period="month",
-            treasury="oxi",
+            treasury=treasury,
             since=date(2023, 11, 1),
             reason="assembly",
         )

@@ -226,6 +226,22 @@ async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
     )
 
 
+async def test_who_left_owes_no_fee(bank: Bank) -> None:
+    await bank.club()
+    await freeze(bank, "ana", Status.CLOSED)
+    report = await bank.fee(ENDS[0])
+    assert report.unpaid_accounts[0].account == "eva"
+
+
+async def test_a_fee_is_paid_once_though_another_collects_it(bank: Bank) -> None:
+    await bank.club()
+    await open_account(bank, "fund", kind="fund")
+    first = await bank.fee(ENDS[0])
+    await bank.club(treasury="fund")
+    again = await bank.fee(ENDS[0])
+    assert (again.collected, again.collected_now) == (first.collected, "0.00")
+
+
 async def test_when_no_fee_is_charged(bank: Bank) -> None:
     """Before the period has begun, and while a batch would be refused and spend its id."""
     await bank.club()
@@ -276,3 +292,4 @@ async def test_a_levy_to_who_collects_is_no_part_of_the_fee(bank: Bank) -> None:
     await bank.pay("cash", "m6", "12.00")
     second = await bank.fee(ENDS[0])
     assert (second.collected_now, second.unpaid) == ("11.00", "126.00")
+    assert (await bank.balances())["oxi"] == 204_00 + 10_00

@@ -17,6 +17,8 @@ from ledger.core.leaves import (
     BatchPosted,
     BatchProposed,
     BatchRefused,
+    DayClosed,
+    DisputeOverdue,
     HoldsExpired,
     Occurrence,
     ProposalDecided,
@@ -39,6 +41,7 @@ from tests.simulation.workload.levies import set_levy
 from tests.simulation.workload.limits import change_limits
 from tests.simulation.workload.policies import set_policy, set_workflow
 from tests.simulation.workload.reserves import set_reserve
+from tests.simulation.workload.runs import set_demurrage, set_fee
 from tests.simulation.workload.schedules import keep_holidays, plan
 from tests.simulation.workload.themes import NAMES, commands
 from tests.simulation.world import Process, Rates, World, digest_of, name_of
@@ -191,8 +194,10 @@ async def _furnish(world: World) -> None:
     for decides in (
         *(set_levy, set_reserve, change_limits, change_limits),
         *(set_policy, set_workflow, plan, plan, keep_holidays),
+        *(set_demurrage, set_demurrage, set_fee),
     ):
-        if chance.random() < 0.4:  # It is so from the beginning.
+        is_about = decides.__module__.endswith(f".{world.focus}")
+        if chance.random() < (0.9 if is_about else 0.4):  # It is so from the beginning.
             await process.ask(partial(decides(client).ask, desk))
     if chance.random() < 0.1:  # The log's first tile fills up.
         many = [AskedAccount(code=f"m{n}", currency="MXN") for n in range(245)]
@@ -346,6 +351,8 @@ def _is_own(leaf: AnyLeaf) -> bool:
     """Whether time asked for it, or a schedule, or it follows on what did."""
     match leaf:
         case HoldsExpired() | Occurrence() | ProposalDecided(by=UnsetType()) | BatchRefused():
+            return True
+        case DisputeOverdue() | DayClosed(by=UnsetType()):
             return True
         case BatchPosted() | BatchProposed():
             return leaf.key == SCHEDULER

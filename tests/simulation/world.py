@@ -26,10 +26,12 @@ from ledger.core.store import Group, Head
 from ledger.journal.checkpoints import Checkpoint
 from ledger.memory.database import MemoryDatabase
 from ledger.memory.keys import MemoryKeys
+from ledger.memory.reads import MemoryReads
 from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.notary import FileNotary
 from ledger.sequencer.snapshotting import Snapshotter
+from ledger.services.runs import Runs
 from ledger.services.scheduler import Scheduler
 from tests.simulation.auditor.auditor import Auditor
 from tests.simulation.auditor.forms import Broken
@@ -281,6 +283,7 @@ class Process(Life):
             chance=world.random.randbytes,
             snapshotter=Snapshotter(AtOnce()),
         )
+        self.runs = Runs(Announced(self.desk, world.auditor), SimulatedReads(self))
 
     def clock(self) -> int:
         """Microseconds since 1970, as this process has it."""
@@ -499,6 +502,35 @@ class SimulatedStore(MemoryStore):
 
 async def _there(value: T) -> T:
     return value
+
+
+class Announced:
+    """A desk of which the auditor hears what it is asked to post."""
+
+    def __init__(self, desk: Sequencer, auditor: Auditor) -> None:
+        self._desk = desk
+        self._auditor = auditor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk, name)
+
+    async def post(self, ledger: str, asked: Any, caller: Caller, *, dry_run: bool) -> Any:
+        self._auditor.sends(asked)
+        return await self._desk.post(ledger, asked, caller, dry_run=dry_run)
+
+
+class SimulatedReads(MemoryReads):
+    """What a process reads besides its own ledgers: of what runs ask."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process.world.database)
+        self._process = process
+
+    async def batch(self, ledger_id: int, batch: Any) -> Any:
+        return await self._process.look(lambda: MemoryReads.batch(self, ledger_id, batch))
+
+    async def balances_at(self, *asked: Any) -> Any:
+        return await self._process.look(lambda: MemoryReads.balances_at(self, *asked))
 
 
 class SimulatedKeys(MemoryKeys):

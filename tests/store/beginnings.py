@@ -14,9 +14,10 @@ from tests.store.scribe import NOW, Scribe
 
 FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 
-HOLD = Terms(action=Action.HOLD, expires=NOW + 1)
+EXPIRES = NOW + 1
+HOLD = Terms(action=Action.HOLD, expires=EXPIRES)
 POSTED, HELD, RELEASED, ADJUSTED = Phase
-NOTHING: list[object] = [[], [], [], [], b"", {}]  # Of `everything`.
+NOTHING: list[object] = [[], [], [], [], b"", {}, {}]  # Of `everything`.
 
 
 async def begun(store: Store, *, unique_references: bool = False) -> Scribe:
@@ -38,6 +39,7 @@ async def everything(place: Place, store: Store, ledger_id: int) -> list[object]
         await store.snapshots(ledger_id),
         await store.checkpoint(ledger_id),
         await place.reads.links(ledger_id, range(10)),
+        await place.reads.resolutions(ledger_id, range(10)),
     ]
 
 

@@ -18,6 +18,7 @@ from ledger.core.leaves import (
 )
 from ledger.core.lines import RULES, Manifest, Terms, Transfer
 from ledger.core.model import CurrencyKind, Mode, Nature
+from ledger.core.resolutions import resolutions_of
 from ledger.core.store import Group, Head, NewBatch, NewTile
 from ledger.core.terms import NO_PAST, Past, links_of
 from ledger.journal.batches import write_body, write_outcomes
@@ -154,6 +155,7 @@ class Scribe:
             else (),
             details=details,
             links=links_of(transfers, posted),
+            resolutions=resolutions_of(transfers, posted),
         )
         self._batches.append(new)
         return new

@@ -10,14 +10,16 @@ from ledger.core.faults import (
 )
 from ledger.core.leaves import (
     CurrencyAdded,
+    HoldsExpired,
 )
 from ledger.core.lines import Beside, Rate, Terms
 from ledger.core.model import Action, CurrencyKind
+from ledger.core.resolutions import Resolution, Resolved, hold_standing
 from ledger.core.rule_leaves import Levy, LevySet
 from ledger.core.store import Group, NewProposal, NewTile
 from ledger.core.terms import Link, Past
 from ledger.pg import store as pg_store
-from tests.store.beginnings import FIRST, HELD, HOLD, SECOND, THIRD, begun, linked
+from tests.store.beginnings import EXPIRES, FIRST, HELD, HOLD, SECOND, THIRD, begun, linked
 from tests.store.places import Place
 from tests.store.scribe import NOW, Scribe, transfer
 
@@ -219,6 +221,39 @@ async def test_what_later_transfers_took_of_earlier_ones(place: Place) -> None:
     assert await reads.links(ledger_id, [1, 2, 3, 5, 77]) == {1: [first, second], 3: [first]}
     assert await reads.links(ledger_id, [4]) == {4: [second]}
     assert await reads.links(ledger_id, [2, 5]) == await reads.links(ledger_id, []) == {}
+
+
+@pytest.mark.parametrize("count", [0, 300])
+async def test_what_became_of_holds(place: Place, count: int) -> None:
+    """Of a batch alone, of one with many rows, and of a line that says they are expired."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, *[transfer(1, 2, 50, terms=HOLD)] * 4)
+    await store.commit(scribe.group())
+    post = [Terms(action=Action.POST, target=n, release=n == 2) for n in (1, 2)]
+    scribe.post(
+        SECOND,
+        *[transfer(1, 2, 20, terms=terms) for terms in post],
+        transfer(1, 2, 50, terms=Terms(action=Action.VOID, target=3)),
+        *[transfer(1, 2, 1)] * count,
+    )
+    await store.commit(scribe.group())
+    scribe.now = EXPIRES
+    scribe.put(HoldsExpired(recorded_at=EXPIRES, holds=[1, 4]))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    expired, part = Resolution(1, 0, 0, Resolved.EXPIRED), Resolution(1, 5, 20, Resolved.PART)
+    expected = {
+        1: [expired, part],
+        2: [Resolution(2, 6, 20, Resolved.RELEASED)],
+        3: [Resolution(3, 7, 50, Resolved.VOIDED)],
+        4: [replace(expired, target=4)],
+    }
+    assert await place.reads.resolutions(ledger_id, range(10)) == expected
+    assert await place.reads.resolutions(ledger_id, [2, 5]) == {2: expected[2]}
+    assert await place.reads.resolutions(ledger_id, []) == {}
+    assert await place.reads.resolutions(77, [1]) == {}
+    assert hold_standing(50, expected[1]).left == 0
 
 
 async def test_links_of_links_in_order_of_sequence(place: Place) -> None:

@@ -15,6 +15,9 @@ from ledger.core.faults import (
 from ledger.core.leaves import (
     DayClosed,
     DayOpened,
+    DisputeEnded,
+    DisputeOpened,
+    HoldsExpired,
     LimitChanged,
     SettingsChanged,
     StatusChanged,
@@ -22,9 +25,11 @@ from ledger.core.leaves import (
 from ledger.core.lines import Terms
 from ledger.core.model import Action, DaysBy, Role, Side, Status
 from ledger.core.ports import DayBalances, Movement
+from ledger.core.resolutions import Resolution, Resolved, hold_standing
 from ledger.core.store import Store
 from tests.store.beginnings import (
     ADJUSTED,
+    EXPIRES,
     FIRST,
     HELD,
     HOLD,
@@ -417,3 +422,72 @@ async def test_a_key_has_one_bearer(place: Place) -> None:
     with pytest.raises(JournalBroken):
         await place.keys.add(b"2" * 32, CASHIER)
     assert await place.keys.find(b"2" * 32) is None
+
+
+# ---- what became of holds and disputes
+
+
+@pytest.mark.parametrize("count", [0, 300])
+async def test_what_became_of_holds(place: Place, count: int) -> None:
+    """Of a batch alone, of one with many rows, and of a line that says they are expired."""
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, *[transfer(1, 2, 50, terms=HOLD)] * 4)
+    await store.commit(scribe.group())
+    post = [Terms(action=Action.POST, target=n, release=n == 2) for n in (1, 2)]
+    scribe.post(
+        SECOND,
+        *[transfer(1, 2, 20, terms=terms) for terms in post],
+        transfer(1, 2, 50, terms=Terms(action=Action.VOID, target=3)),
+        *[transfer(1, 2, 1)] * count,
+    )
+    await store.commit(scribe.group())
+    scribe.now = EXPIRES
+    scribe.put(HoldsExpired(recorded_at=EXPIRES, holds=[1, 4]))
+    await store.commit(scribe.group())
+    ledger_id = scribe.head.ledger_id
+    expired, part = Resolution(1, 0, 0, Resolved.EXPIRED), Resolution(1, 5, 20, Resolved.PART)
+    expected = {
+        1: [expired, part],
+        2: [Resolution(2, 6, 20, Resolved.RELEASED)],
+        3: [Resolution(3, 7, 50, Resolved.VOIDED)],
+        4: [replace(expired, target=4)],
+    }
+    assert await place.reads.resolutions(ledger_id, range(10)) == expected
+    assert await place.reads.resolutions(ledger_id, [2, 5]) == {2: expected[2]}
+    assert await place.reads.resolutions(ledger_id, []) == {}
+    assert await place.reads.resolutions(77, [1]) == {}
+    assert hold_standing(50, expected[1]).left == 0
+
+
+async def test_leaves_by_their_indexes_and_disputes_that_ended(place: Place) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    scribe.post(FIRST, *[transfer(1, 2, 9)] * 3)
+    opened = [
+        scribe.put(DisputeOpened(recorded_at=NOW, target=n, by="x", reason="wrong"))
+        for n in (1, 2, 3)
+    ]
+    ended = [
+        scribe.put(
+            DisputeEnded(
+                recorded_at=NOW,
+                target=n,
+                opened=opened[n - 1],
+                outcome="upheld",
+                by="x",
+            )
+        )
+        for n in (3, 1)
+    ]
+    await store.commit(scribe.group())
+    ledger_id, reads = scribe.head.ledger_id, place.reads
+    lines = dict(enumerate(scribe.leaves))
+    asked = [opened[0], ended[1], 0, 10**9]
+    assert await reads.leaves_at(ledger_id, asked) == {n: lines[n] for n in asked if n in lines}
+    assert await reads.leaves_at(ledger_id, []) == await reads.leaves_at(77, [0]) == {}
+    found = [(n, lines[n]) for n in ended]
+    assert await reads.dispute_ends(ledger_id, after=0, limit=9) == found
+    assert await reads.dispute_ends(ledger_id, after=0, limit=1) == found[:1]
+    assert await reads.dispute_ends(ledger_id, after=ended[0], limit=9) == found[1:]
+    assert await reads.dispute_ends(77, after=0, limit=9) == []

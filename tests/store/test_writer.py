@@ -169,7 +169,7 @@ async def test_a_group_is_visible_at_once_and_wholly(place: Place) -> None:
     await store.commit(group)
     after = await everything(place, store, ledger_id)
     assert seen == [before]
-    leaves, rows, spent, snapshots, checkpoint, _ = after
+    leaves, rows, spent, snapshots, checkpoint, *_ = after
     assert isinstance(leaves, list)
     assert [leaf.line for leaf in leaves] == scribe.leaves
     assert [leaf.body for leaf in leaves[6:]] == [
@@ -295,6 +295,31 @@ async def test_a_batch_of_which_some_were_refused(place: Place) -> None:
     for reference, sequences in (("R-0", []), ("R-1", [1]), ("R-2", []), ("R-3", [2])):
         rows = await place.reads.by_reference(ledger_id, reference, 10)
         assert [row.sequence for row in rows] == sequences, reference
+
+
+async def test_many_batches_are_looked_up_at_once_each_with_its_own_rows(
+    place: Place,
+) -> None:
+    """One of which nothing was posted has the first sequence of the next."""
+    store = place.store()
+    scribe = await begun(store)
+    ids = [UUID(int=number) for number in range(1, 8)]
+    empty, refused = ids[2], ids[5]
+    for batch in ids:
+        if batch == refused:
+            scribe.refuse(batch)
+        elif batch == empty:
+            scribe.post(batch, transfer(1, 99, 1), mode=Mode.EACH)
+        else:
+            scribe.post(batch, *(transfer(1, 2, batch.int * 10 + i) for i in range(batch.int)))
+    await store.commit(scribe.group())
+    found = await store.lookup(scribe.head.ledger_id, [*reversed(ids), UUID(int=99)])
+    assert {batch: list(stored.amount) for batch, stored in found.items()} == {
+        batch: []
+        if batch in (empty, refused)
+        else [batch.int * 10 + i for i in range(batch.int)]
+        for batch in ids
+    }
 
 
 def _wrong_hash(group: Group) -> Group:

@@ -11,11 +11,23 @@ from ledger.core.model import DaysBy
 
 
 class DaysSettings(Answer, frozen=True, kw_only=True):
-    """How a ledger keeps its days. Without `cut_off` they begin at midnight of its zone."""
+    """How a ledger keeps its days. Without `cut_off` they begin at midnight of its zone.
+
+    With `close_after_minutes` the clock closes a day so long after it is over.
+    """
 
     days: DaysBy
     cut_off: str | UnsetType = UNSET
     value_days_back: int | UnsetType = UNSET
+    close_after_minutes: int | UnsetType = UNSET
+
+
+class ClosingAnswer(Answer, frozen=True, kw_only=True):
+    """The day that the clock closes next, and when; `code` says why it cannot, if so."""
+
+    date: date
+    at: str
+    code: str | UnsetType = UNSET
 
 
 class DayTotalAnswer(Answer, frozen=True, kw_only=True, gc=False):
@@ -32,7 +44,8 @@ class DayAnswer(Answer, frozen=True, kw_only=True):
     """A business day and what it came to, or has come to so far.
 
     Of a closed one, as its leaf says: at most 200 totals stand there, and all are in
-    `totals_hash`. `late` is what was posted on it since, while its month was reopened.
+    `totals_hash`. `late` is what was posted on it since, while its month was reopened. What the
+    clock closed has no `closed_by`.
     """
 
     date: date
@@ -59,13 +72,14 @@ class DaysPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How days are kept, and in order those that are open or have something posted on them.
 
     With `closed`, those that were closed. `current` is the day of what is posted now and
-    names none.
+    names none; `closing` the one that the clock closes next, where it closes any.
     """
 
     settings: DaysSettings
     days: list[DayAnswer]
     current: date | UnsetType = UNSET
     closed_through: date | UnsetType = UNSET
+    closing: ClosingAnswer | UnsetType = UNSET
     next: date | UnsetType = UNSET
 
 

@@ -4,7 +4,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.books import AccountAnswer, CurrencyAnswer, KeyAnswer, LedgerAnswer
 from ledger.api.answers.days import DayAnswer, DaysSettings, PeriodAnswer
-from ledger.api.answers.posting import OutcomeAnswer
+from ledger.api.answers.posting import OutcomeAnswer, WaitsAnswer
 from ledger.api.answers.rules import DemurrageAnswer, FeeAnswer, LevyAnswer, ReserveAnswer
 from ledger.api.answers.schedules import HolidaysAnswer, ScheduleAnswer
 from ledger.core.answered import RunReport
@@ -20,6 +20,7 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: CurrencyAnswer | UnsetType = UNSET
     key: KeyAnswer | UnsetType = UNSET
     outcomes: list[OutcomeAnswer] | UnsetType = UNSET
+    waits: WaitsAnswer | UnsetType = UNSET  # For others, before it is posted.
     levy: LevyAnswer | UnsetType = UNSET
     demurrage: DemurrageAnswer | UnsetType = UNSET
     fee: FeeAnswer | UnsetType = UNSET

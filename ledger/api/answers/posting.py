@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer, FractionAnswer, PhaseName
-from ledger.core.model import Flag, Mode, OneSide
+from ledger.core.model import Flag, Mode, OneSide, PayingParty
 
 
 class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
@@ -94,6 +94,16 @@ class TransferReceipt(Answer, frozen=True, kw_only=True):
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET
     last_sequence: int | UnsetType = UNSET  # Where there are several.
+
+
+class WaitsAnswer(Answer, frozen=True, kw_only=True):
+    """What a batch would wait for before it is posted, and until when."""
+
+    approvals: int = 0  # That others must give.
+    accepts: PayingParty | UnsetType = UNSET  # The party that must accept,
+    accept_at: str | UnsetType = UNSET  # or without a word does so by itself.
+    held: bool = False  # Whether the amounts are kept back meanwhile.
+    expires: str
 
 
 class TransferPosted(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ledger.api.answers.base import Answer, FractionAnswer, PhaseName
 from ledger.api.answers.rules import RateAnswer
 from ledger.core.model import Action, Flag, Nature, OneSide
+from ledger.core.resolutions import HoldStatus
 
 
 class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
@@ -18,19 +19,43 @@ class LinkAnswer(Answer, frozen=True, kw_only=True, gc=False):
 
 
 class DisputeAnswer(Answer, frozen=True, kw_only=True, gc=False):
-    """That a transfer is in dispute: since when, by whose key, why, and until when."""
+    """That a transfer is in dispute: since when, by whose key, why, and until when.
+
+    Once the day `due` is over the clock says so: `overdue_since`. With an `outcome` it ended;
+    `linked` is the later transfer that made it good.
+    """
 
     sequence: int
     since: str
     by: str
     reason: str
+    leaf_index: int  # That opened it, and of one that ended the one that says so.
     due: date | UnsetType = UNSET
+    overdue_since: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
+    linked: int | UnsetType = UNSET
+    ended_at: str | UnsetType = UNSET
+    ended_by: str | UnsetType = UNSET
+
+
+class HoldStandingAnswer(Answer, frozen=True, kw_only=True, gc=False):
+    """How a hold stands: what was posted of it, and what it still keeps back.
+
+    `by` are the rows that posted or voided it; where time was up there is none. One that was
+    posted in part may end as `posted`, `voided` or `expired`.
+    """
+
+    status: HoldStatus
+    posted: str
+    left: str
+    by: list[LinkAnswer] | UnsetType = UNSET
 
 
 class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     """A recorded transfer, with both balances after it as far as the key may read them.
 
-    Those in phase `held` or `released` moved nothing. `target` is the hold or transfer that the
+    Those in phase `held` or `released` moved nothing; what became of
+    the one, `hold` says. `target` is the hold or transfer that the
     action is about; `reversed_by` and `cleared_by` may grow. Of an exchange, `rate` is minor
     units bought for minor units sold, `fraction` what of them was not given for being less than
     one, and `residue` says that it books what bought nothing.
@@ -63,6 +88,7 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     residue: bool = False
     suspense: OneSide | UnsetType = UNSET
     flags: list[Flag] | UnsetType = UNSET
+    hold: HoldStandingAnswer | UnsetType = UNSET  # Of one in phase `held`.
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
     cleared_by: list[LinkAnswer] | UnsetType = UNSET
     dispute: DisputeAnswer | UnsetType = UNSET  # While one is open.

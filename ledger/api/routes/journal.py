@@ -3,7 +3,7 @@
 from typing import Final
 
 from ledger.api import bodies, journal
-from ledger.api.auth import READERS
+from ledger.api.auth import READERS, SECRETS
 from ledger.api.routes.route import BYTES, NOTE, L, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -24,7 +24,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Read the journal's lines, 256 at a time",
         "Leer los asientos del diario, de 256 en 256",
         BYTES,
-        READERS,
+        SECRETS,
     ),
     Route(
         "GET",

@@ -14,6 +14,7 @@ from ledger.api.answers.transfers import HoldsPage, SuspensePage, TransferAnswer
 from ledger.api.auth import EVERYBODY, POSTERS
 from ledger.api.queries import PostQuery
 from ledger.api.routes.route import ID, L, Route
+from ledger.api.waiting import ProposalPosted
 
 _TRANSFER: Final = {
     "debit_account": "caja",
@@ -38,6 +39,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.TransferRequest,),
         201,
         {"id": ID, **_TRANSFER},
+        waits=ProposalPosted,
     ),
     Route(
         "POST",
@@ -58,6 +60,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "control_sums": {"MXN": "250.00"},
             "transfers": [_TRANSFER],
         },
+        waits=ProposalPosted,
         takes_lines=True,
     ),
     Route(
@@ -95,6 +98,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.PostHoldRequest,),
         201,
         {"id": ID, "amount": "180.00", "release": True},
+        waits=ProposalPosted,
     ),
     Route(
         "POST",
@@ -109,6 +113,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.VoidRequest,),
         201,
         {"id": ID},
+        waits=ProposalPosted,
     ),
     Route(
         "GET",
@@ -135,6 +140,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.ReverseRequest,),
         201,
         {"id": ID, "amount": "50.00"},
+        waits=ProposalPosted,
     ),
     Route(
         "POST",
@@ -149,6 +155,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.ClearRequest,),
         201,
         {"id": ID, "credit_account": "socia-0001"},
+        waits=ProposalPosted,
     ),
     Route(
         "GET",
@@ -195,6 +202,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (wire.ReverseBatchRequest,),
         201,
         {"id": ID, "mode": "each", "when_spent": {"rest": "cartera-vencida"}},
+        waits=ProposalPosted,
     ),
     Route(
         "GET",

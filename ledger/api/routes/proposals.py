@@ -29,6 +29,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             "amount": "25.00",
             "currency": "HRS",
         },
+        waits=waiting.ProposalPosted,
     ),
     Route(
         "GET",
@@ -63,6 +64,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         WriteQuery,
         (wire.DecisionRequest,),
         example={"user": "u-17", "reason": "checked"},
+        waits=waiting.DecisionAnswer,
     ),
     Route(
         "POST",
@@ -76,6 +78,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         WriteQuery,
         (wire.DecisionRequest,),
         example={"user": "u-17", "reason": "checked"},
+        waits=waiting.DecisionAnswer,
     ),
     Route(
         "POST",
@@ -225,10 +228,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         f"{L}/disputes",
         disputes.get_disputes,
         "disputes",
-        "List open disputes",
-        "Listar las aclaraciones abiertas",
+        "List disputes: open, overdue or ended",
+        "Listar las aclaraciones: abiertas, vencidas o cerradas",
         disputes.DisputesPage,
         EVERYBODY,
         disputes.DisputesQuery,
+        sample="state=ended",
     ),
 )

@@ -25,7 +25,8 @@ class Route:
     """One method of one path, and all that is said of it.
 
     `answer` is a struct, or a media type where the answer is no JSON of ours; of a write
-    with `dry_run` it is DryRun instead. No roles: no key is asked for.
+    with `dry_run` it is DryRun instead. `waits` is the answer (202) where it must wait for
+    others. No roles: no key is asked for.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Route:
     status: int = 200
     example: object = None
     sample: str = ""  # A query worth trying.
+    waits: type[Struct] | None = None
     takes_lines: bool = False  # Besides JSON, by the signed door (api/lines.py).
 
     @property

@@ -121,18 +121,18 @@ TEXTS: Final[dict[str, Texts]] = {
     "proposal_pending": (
         Text(
             "Ya hay una propuesta igual en espera",
-            "Otra propuesta en espera tiene el mismo contenido o la misma referencia. "
-            "Decídala o cancélela primero.",
+            "Otra propuesta en espera tiene el mismo contenido o la misma referencia, o "
+            "cobra ya lo mismo. Decídala o cancélela primero.",
         ),
         Text(
             "Já há uma proposta igual em espera",
-            "Outra proposta em espera tem o mesmo conteúdo ou a mesma referência. "
-            "Decida-a ou cancele-a primeiro.",
+            "Outra proposta em espera tem o mesmo conteúdo ou a mesma referência, ou já "
+            "cobra o mesmo. Decida-a ou cancele-a primeiro.",
         ),
         Text(
             "The same waits already",
-            "Another open proposal has the same content or the same reference. Decide or "
-            "cancel it first.",
+            "Another open proposal has the same content or the same reference, or charges "
+            "the same. Decide or cancel it first.",
         ),
     ),
     "proposals_full": (
@@ -232,6 +232,20 @@ TEXTS: Final[dict[str, Texts]] = {
         Text(
             "No dispute is open",
             "That transfer is not in dispute.",
+        ),
+    ),
+    "dispute_not_due": (
+        Text(
+            "La aclaración aún está en plazo",
+            "El día para cerrar esa aclaración no ha pasado, o ya consta que pasó.",
+        ),
+        Text(
+            "A contestação ainda está no prazo",
+            "O dia para encerrar essa contestação não passou, ou já consta que passou.",
+        ),
+        Text(
+            "The dispute is not overdue",
+            "The day by which that dispute should end is not over, or it is said already.",
         ),
     ),
 }

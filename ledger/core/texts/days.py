@@ -40,6 +40,20 @@ TEXTS: Final[dict[str, Texts]] = {
             "A day is not closed before it has begun, nor opened more than a month ahead.",
         ),
     ),
+    "day_not_due": (
+        Text(
+            "El reloj aún no cierra ese día",
+            "El reloj sólo cierra un día cuando ya terminó y pasó el plazo que fija el libro.",
+        ),
+        Text(
+            "O relógio ainda não fecha esse dia",
+            "O relógio só fecha um dia quando ele acabou e passou o prazo fixado pelo livro.",
+        ),
+        Text(
+            "The clock does not close that day yet",
+            "The clock closes a day only when it is over, and as long ago as the ledger says.",
+        ),
+    ),
     "day_not_open": (
         Text("Ese día no está abierto", "Sólo se cierra un día que está abierto."),
         Text("Esse dia não está aberto", "Só se fecha um dia que está aberto."),
@@ -90,8 +104,38 @@ TEXTS: Final[dict[str, Texts]] = {
         ),
     ),
     "period_final": (
-        Text("El periodo está cerrado en definitiva", "Un cierre definitivo no se deshace."),
-        Text("O período está fechado em definitivo", "Um fechamento definitivo não se desfaz."),
-        Text("The period is final", "What was closed for ever is not opened again."),
+        Text(
+            "El periodo está cerrado en definitiva",
+            "Un cierre definitivo no se deshace, ni se reabre un mes anterior a uno "
+            "definitivo.",
+        ),
+        Text(
+            "O período está fechado em definitivo",
+            "Um fechamento definitivo não se desfaz, nem se reabre um mês anterior a um "
+            "definitivo.",
+        ),
+        Text(
+            "The period is final",
+            "What was closed for ever is not opened again, nor what a later month that is "
+            "final stands on.",
+        ),
+    ),
+    "period_before_is_open": (
+        Text(
+            "Un periodo anterior no está cerrado en definitiva",
+            "Cierre antes en definitiva los meses anteriores que ya se cerraron, y el mes 13 "
+            "del año que terminó: sus movimientos cambiarían los saldos con que este abre.",
+        ),
+        Text(
+            "Um período anterior não está fechado em definitivo",
+            "Feche antes em definitivo os meses anteriores já fechados, e o mês 13 do ano que "
+            "terminou: seus lançamentos mudariam os saldos com que este abre.",
+        ),
+        Text(
+            "An earlier period is not final",
+            "First make the earlier months that were closed final, and month 13 of the year "
+            "that ended: what is posted for them would change the balances this one opens "
+            "with.",
+        ),
     ),
 }

@@ -251,13 +251,13 @@ TEXTS: Final[dict[str, Texts]] = {
         Text(
             "Ese movimiento no se reversa",
             "Una retención se libera y una partida en la cuenta puente se depura; un reverso "
-            "no se reversa: registre un movimiento nuevo. Un cargo se reversa con el "
+            "no se reversa: registre un movimiento nuevo. Un cobro se reversa con el "
             "movimiento que lo causó, y un cambio de moneda con lo que se compró.",
         ),
         Text(
             "Esse movimento não se estorna",
             "Uma retenção se libera e uma partida na conta transitória se regulariza; um "
-            "estorno não se estorna: registre um movimento novo. Uma taxa se estorna com o "
+            "estorno não se estorna: registre um movimento novo. Uma cobrança se estorna com o "
             "movimento que a causou, e um câmbio com o que se comprou.",
         ),
         Text(
@@ -397,42 +397,35 @@ TEXTS: Final[dict[str, Texts]] = {
     "debit_account_frozen": (
         Text(
             "La cuenta de cargo está congelada",
-            "La cuenta que se carga está congelada y no admite cargos hasta que el operador la "
-            "libere.",
-            "La cuenta {account} está congelada y no admite cargos hasta que el operador la "
-            "libere.",
+            "La cuenta que se carga está congelada y no admite cargos hasta que se libere.",
+            "La cuenta {account} está congelada y no admite cargos hasta que se libere.",
         ),
         Text(
             "A conta de débito está bloqueada",
-            "A conta debitada está bloqueada e não aceita débitos até que o operador a libere.",
-            "A conta {account} está bloqueada e não aceita débitos até que o operador a "
-            "libere.",
+            "A conta debitada está bloqueada e não aceita débitos até que seja liberada.",
+            "A conta {account} está bloqueada e não aceita débitos até que seja liberada.",
         ),
         Text(
             "The debit account is frozen",
-            "The account to be debited is frozen: no debits until the operator releases it.",
-            "Account {account} is frozen: no debits until the operator releases it.",
+            "The account to be debited is frozen: no debits until it is released.",
+            "Account {account} is frozen: no debits until it is released.",
         ),
     ),
     "credit_account_frozen": (
         Text(
             "La cuenta de abono está congelada",
-            "La cuenta que se abona está congelada y no admite abonos hasta que el operador la "
-            "libere.",
-            "La cuenta {account} está congelada y no admite abonos hasta que el operador la "
-            "libere.",
+            "La cuenta que se abona está congelada y no admite abonos hasta que se libere.",
+            "La cuenta {account} está congelada y no admite abonos hasta que se libere.",
         ),
         Text(
             "A conta de crédito está bloqueada",
-            "A conta creditada está bloqueada e não aceita créditos até que o operador a "
-            "libere.",
-            "A conta {account} está bloqueada e não aceita créditos até que o operador a "
-            "libere.",
+            "A conta creditada está bloqueada e não aceita créditos até que seja liberada.",
+            "A conta {account} está bloqueada e não aceita créditos até que seja liberada.",
         ),
         Text(
             "The credit account is frozen",
-            "The account to be credited is frozen: no credits until the operator releases it.",
-            "Account {account} is frozen: no credits until the operator releases it.",
+            "The account to be credited is frozen: no credits until it is released.",
+            "Account {account} is frozen: no credits until it is released.",
         ),
     ),
     "exceeds_credit_limit": (

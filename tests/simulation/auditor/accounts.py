@@ -5,15 +5,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.simulation.auditor import orders, plans
-from tests.simulation.auditor.books import Books, Entry, line
+from tests.simulation.auditor.books import NEEDS, Books, Entry, line
 from tests.simulation.auditor.forms import Broken, must, place_of
-from tests.simulation.auditor.needs import why_needed
 from tests.simulation.auditor.state import Place
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedAccount, AskedCurrency
     from ledger.core.model import Account
     from ledger.core.refusals import Refusal
+
+
+# In this order; before them comes a balance that is not zero.
+WHY_NEEDED = ("account_has_holds", "account_has_suspense", "account_has_proposals")
+WHY_NEEDED += ("account_in_use",)
 
 
 @line("currency")
@@ -69,10 +73,9 @@ def _status(books: Books, entry: Entry) -> None:
     old, status = books.now(entry.fields["account"]), entry.fields["status"]
     must(old.status != "closed" or status == "open", "a closed account is only opened again")
     orders.take(books, entry, old)
-    must(status != "closed" or old.balance == 0, "closed with a balance")
     if status == "closed":
-        why = why_needed(books, old.number, entry.index)
-        must(why is None, "closed, though it is needed", why)
+        needed = why_needed(books, old.number, entry.index)
+        must(needed is None, "closed, though it is needed", needed)
         plans.give_up_begun(books, old.number, also_waiting=True)
     books.put(replace(old, status=status))
 
@@ -113,15 +116,10 @@ def refused_change(books: Books, refusal: "Refusal", codes: Sequence[str]) -> No
             must(any(place.status == "closed" for place in places), "not closed", codes)
         case "account_not_at_zero":
             must(any(place.balance for place in places), "always at zero", codes)
-        case (
-            "account_has_holds"
-            | "account_has_suspense"
-            | "account_has_proposals"
-            | "account_in_use" as code
-        ):
-            sizes = range(len(books.roots))
-            is_so = any(why_needed(books, n, size) == code for n in numbers for size in sizes)
-            must(is_so, "never needed so", code, codes)
+        case "account_has_holds" | "account_has_suspense" | "account_has_proposals":
+            must(_was_needed(books, numbers, refusal.code), "never needed so", codes)
+        case "account_in_use":
+            must(_was_needed(books, numbers, refusal.code), "never in use", codes)
         case "limit_is_earned":
             must(any(books.shelf.stood("earned", n) for n in numbers), "never earned", codes)
         case "account_frozen_by_order":
@@ -130,6 +128,21 @@ def refused_change(books: Books, refusal: "Refusal", codes: Sequence[str]) -> No
             pass
         case _:
             raise Broken(f"a change refused as {refusal.code}")
+
+
+def why_needed(books: Books, number: int, size: int, *, is_empty: bool = False) -> str | None:
+    """Why an account cannot be closed, or could not if it were empty: the first reason."""
+    place = books.at(number, size)
+    if place is not None and place.balance and not is_empty:
+        return "account_not_at_zero"
+    found = {code for code, need in NEEDS if need(books, number, size)}
+    return next((code for code in WHY_NEEDED if code in found), None)
+
+
+def _was_needed(books: Books, numbers: Sequence[int], code: str) -> bool:
+    sizes = range(len(books.entries), 0, -1)
+    checks = [need for of, need in NEEDS if of == code]
+    return any(need(books, n, size) for size in sizes for n in numbers for need in checks)
 
 
 def has_currency(books: Books, asked: "AskedCurrency", refusal: "Refusal | None") -> None:

@@ -71,6 +71,7 @@ Show = Callable[[Any], dict[Any, Any]]
 As = Callable[[dict[Any, Any]], dict[Any, Any]]
 Whole = Callable[["Books"], None]
 Due = Callable[["Books", int], None]
+Need = Callable[["Books", int, int], bool]
 
 LINES: dict[str, Line] = {}
 SHOWN: dict[str, tuple[Show, As]] = {}
@@ -78,6 +79,7 @@ ALWAYS: list[Line] = []
 DUE: list[Due] = []
 AT_REST: list[Due] = []
 COMMITTED: list[Whole] = []
+NEEDS: list[tuple[str, "Need"]] = []
 
 L = TypeVar("L", bound=Line)
 S = TypeVar("S", bound=Show)
@@ -133,6 +135,20 @@ def committed(check: W) -> W:
     return check
 
 
+def needs(code: str) -> Callable[[Need], Need]:
+    """Register what needs an account after so many leaves, so that it cannot be closed.
+
+    Args:
+        code: what closing it is refused with.
+    """
+
+    def register(need: Need) -> Need:
+        NEEDS.append((code, need))
+        return need
+
+    return register
+
+
 # ---- the books
 
 
@@ -160,6 +176,7 @@ class Books:
         self.references: dict[tuple[str, str], int] = {}  # And the leaf that took it.
         self.spent: dict[UUID, int] = {}
         self.own: set[UUID] = set()  # Batches that nobody sent: the ledger made them.
+        self.runs: dict[UUID, Any] = {}  # Batches of runs that were asked for.
         self.granted: dict[str, dict[str, Any]] = {}
         self.revoked: set[str] = set()
         self.transfers = [0]  # By size, as are these:

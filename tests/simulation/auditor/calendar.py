@@ -15,6 +15,7 @@ class Calendar:
     is_by_command: bool = False
     cut_off: int | None = None  # Minutes after midnight when the next day begins.
     value_days_back: int | None = None
+    close_after: int | None = None  # Minutes after which the clock closes a day that is over.
     closed: date = date.min  # The latest that was,
     opened: date = date.min  # and the latest that was opened by command.
     open: frozenset[date] = frozenset()  # By command.
@@ -33,6 +34,11 @@ class Calendar:
         end = time(self.cut_off // 60, self.cut_off % 60)
         first = datetime.combine(day, end, ZoneInfo(zone)).astimezone(UTC)
         return day + A_DAY if local.time() >= end or moment >= first else day
+
+    def over(self, at: int, zone: str) -> date:
+        """The last day that the clock closes by a time: so long ago it was a later one."""
+        assert self.close_after is not None
+        return self.today(at - self.close_after * 60_000_000, zone) - A_DAY
 
     def current(self, today: date) -> date:
         """The day of what names none."""
@@ -59,7 +65,18 @@ class Calendar:
         """Whether the thirteenth month of the year that ends on a day is open."""
         is_closed = day <= self.closed and day not in self.open
         mark = self.marks.get((day.year, 13))
-        return (day.month, day.day) == (12, 31) and is_closed and mark in (None, "reopened")
+        is_last = (day.month, day.day) == (12, 31) and not self.fixes((day.year, 13))
+        return is_last and is_closed and mark in (None, "reopened")
+
+    def fixes(self, month: tuple[int, int]) -> bool:
+        """Whether a later month is final, which stands on what this one came to."""
+        return "final" in [mark for one, mark in self.marks.items() if one > month]
+
+    def before(self, month: tuple[int, int]) -> list[tuple[int, int]]:
+        """The months before one that were ever marked, and the thirteenths of their years."""
+        marked = [one for one in self.marks if one < month]
+        ended = [(year, 13) for year, one in marked if one == 12 and year != month[0]]
+        return [*marked, *ended]
 
     def allows_value(self, value: date, day: date) -> bool:
         """Whether interest may run from a date."""

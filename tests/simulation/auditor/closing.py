@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from tests.simulation.auditor.accounts import why_needed
 from tests.simulation.auditor.asked import decide
 from tests.simulation.auditor.books import Books, Entry, always, committed
 from tests.simulation.auditor.forms import must, or_none
-from tests.simulation.auditor.needs import why_needed
 from tests.simulation.auditor.policies import needs_of
 from tests.simulation.auditor.state import Asked, Moment, Place, Wanted
 from tests.simulation.auditor.told import When, changed
@@ -83,9 +83,10 @@ def _why_not(books: Books, code: str, asked: "AskedChange", size: int) -> str | 
         return None  # It is so already.
     if books.shelf.at("order", number, size) and or_none(asked.order) is None:
         return "account_frozen_by_order"
-    needed = why_needed(books, number, size)
-    if place.balance == 0 or needed == "account_has_holds":
-        return needed
+    if place.pending_debits or place.pending_credits:
+        return "account_has_holds"
+    if place.balance == 0:
+        return why_needed(books, number, size)
     if place.currency != to.currency:
         return "accounts_of_different_currencies"
     is_debt = place.nature == "credit" and place.balance < 0
@@ -100,4 +101,4 @@ def _why_not(books: Books, code: str, asked: "AskedChange", size: int) -> str | 
     if needs_of(books, [wanted], "operator", size).approvals:
         return "approval_needed"
     refused = decide(books, Asked([wanted], "atomic"), moment, size).refused
-    return refused[0].code if refused else needed
+    return refused[0].code if refused else why_needed(books, number, size, is_empty=True)

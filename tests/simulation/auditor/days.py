@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.auditor.books import Books, Entry, line, shown
+from tests.simulation.auditor.books import Books, Entry, due, line, shown
 from tests.simulation.auditor.calendar import Calendar
 from tests.simulation.auditor.forms import canonical, in_base64, must
 from tests.simulation.auditor.state import POSTED, Leg
@@ -31,6 +31,7 @@ def _settings(books: Books, entry: Entry) -> None:
         is_by_command=is_by_command,
         cut_off=fields.get("cut_off"),
         value_days_back=fields.get("value_days_back"),
+        close_after=fields.get("close_after"),
     )
     if is_by_command and not old.is_by_command:  # What was begun by the clock stays open.
         new = replace(
@@ -38,6 +39,7 @@ def _settings(books: Books, entry: Entry) -> None:
         )
         new = replace(new, opened=max(new.opened, *new.open, date.min))
     books.shelve("calendar", "", new)
+    books.shelve("days kept so", "", entry.fields["recorded_at"])
 
 
 @line("day_opened")
@@ -48,6 +50,7 @@ def _day_opened(books: Books, entry: Entry) -> None:
     ahead = day - books.today(entry.fields["recorded_at"], entry.index)
     must(ahead <= timedelta(days=DAYS_AHEAD_MAX), "opened long before it comes", day)
     books.shelve("calendar", "", replace(calendar, open=calendar.open | {day}, opened=day))
+    books.shelve("days kept so", "", entry.fields["recorded_at"])
 
 
 @line("day_closed")
@@ -63,10 +66,32 @@ def _day_closed(books: Books, entry: Entry) -> None:
         must(day <= today, "closed before it began", day)
         before = [one for one in books.all_now("total") if calendar.closed < one < day]
         must(not before, "closed while one before it is open", day, before)
+    if "by" not in entry.fields:
+        must(calendar.close_after is not None, "closed by a clock that closes none", day)
+        over = _over(books, calendar, entry.fields["recorded_at"])
+        must(day <= over, "closed by the clock too early", day, over)
+        is_first = not calendar.open or day == min(calendar.open)
+        must(is_first, "closed by the clock before one that was open longer", day)
     _check_totals(books, entry, day)
     books.shelve("total", day, None)
     closed = max(calendar.closed, day)
     books.shelve("calendar", "", replace(calendar, open=calendar.open - {day}, closed=closed))
+
+
+@due
+def _closed_in_time(books: Books, at: int) -> None:
+    """The clock closed what it had to, but for what it has to since then only."""
+    calendar = books.calendar(len(books.entries))
+    if calendar.close_after is None or books.get("days kept so", "") > at:
+        return
+    over = _over(books, calendar, at)
+    is_closed = calendar.is_by_command or calendar.closed >= over
+    is_closed = is_closed and not any(day <= over for day in calendar.open)
+    must(is_closed, "a day that the clock should have closed is open", over)
+
+
+def _over(books: Books, calendar: Calendar, at: int) -> date:
+    return calendar.over(at, str(books.entries[0].fields["time_zone"]))
 
 
 @line("period")
@@ -83,6 +108,9 @@ def _period(books: Books, entry: Entry) -> None:
     is_over = calendar.is_over(*month)
     must(mark != "preliminary" or is_over, "closed while days of it are open", month)
     must(mark != "reopened" or "act" in entry.fields, "reopened by nobody's decision", month)
+    must(mark != "reopened" or not calendar.fixes(month), "reopened under a final month", month)
+    changeable = [one for one in calendar.before(month) if calendar.marks.get(one) != "final"]
+    must(mark != "final" or not changeable, "final, though one before it is not", changeable)
     if mark != "reopened":
         for day in [one for one in books.all_now("total") if (one.year, one.month) == month]:
             if day <= calendar.closed:
@@ -148,11 +176,13 @@ def _totals(book: Any) -> dict[Any, Any]:
 def _calendar(book: Any) -> dict[Any, Any]:
     days = book.days
     settings = days.settings
-    cut_off, back = (getattr(settings, name, None) for name in ("cut_off", "value_days_back"))
+    names = ("cut_off", "value_days_back", "close_after")
+    cut_off, back, after = (getattr(settings, name, None) for name in names)
     calendar = Calendar(
         is_by_command=settings is not None and settings.days == "command",
         cut_off=cut_off if isinstance(cut_off, int) else None,
         value_days_back=back if isinstance(back, int) else None,
+        close_after=after if isinstance(after, int) else None,
         closed=days.closed_through,
         opened=days.opened_through,
         open=frozenset(days.open),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.simulation.auditor.books import Books, Entry, always, due, line, shown
+from tests.simulation.auditor.books import Books, Entry, always, due, line, needs, shown
 from tests.simulation.auditor.forms import must
 from tests.simulation.auditor.rules import keep_back
 from tests.simulation.auditor.state import Hold, Item
@@ -37,6 +37,17 @@ def _items(book: Any) -> dict[Any, Any]:
         n: Item(one.account, one.side, one.left, one.since)
         for n, one in book.suspense.open.items()
     }
+
+
+@needs("account_has_holds")
+def _is_held(books: Books, number: int, size: int) -> bool:
+    place = books.at(number, size)
+    return place is not None and bool(place.pending_debits or place.pending_credits)
+
+
+@needs("account_has_suspense")
+def _is_in_suspense(books: Books, number: int, size: int) -> bool:
+    return any(item.account == number for item in books.shelf.all_at("item", size).values())
 
 
 @always

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.auditor.books import Books, Entry, line, shown
+from tests.simulation.auditor.books import Books, Entry, line, needs, shown
 from tests.simulation.auditor.forms import NONE, Broken, must
-from tests.simulation.auditor.needs import is_closed
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.refusals import Refusal
@@ -17,11 +16,15 @@ def _levy(books: Books, entry: Entry) -> None:
     if levy is None:
         must(books.shelf.at("levy", code, entry.index), "no such levy to remove", code)
     else:
-        is_gone = is_closed(books, levy["treasury"], entry.index)
-        must(not is_gone, "the treasury of a levy is closed", levy)
+        must(books.now(levy["treasury"]).status != "closed", "paid to a closed account", levy)
         must(levy["n"] <= levy["d"], "a levy of more than there is")
         must(levy.get("minimum", 0) <= levy.get("maximum", NONE), "bounds are crossed")
     books.shelve("levy", code, levy)
+
+
+@needs("account_in_use")
+def _is_treasury(books: Books, number: int, size: int) -> bool:
+    return any(one["treasury"] == number for one in books.shelf.all_at("levy", size).values())
 
 
 @shown("levy")
@@ -68,9 +71,8 @@ def levied(
         case "account_not_found":
             pass  # It may have been opened since.
         case "account_closed":
-            number, sizes = books.numbers[fund], range(len(books.roots))
-            is_so = any(is_closed(books, number, size) for size in sizes)
-            must(rule and is_so, "never closed", fund)
+            closed = (one.status == "closed" for _, one in books.ever(books.numbers[fund]))
+            must(any(closed), "never closed", fund)
         case "bounds_crossed":
             must(rule and rule["minimum"] > rule["maximum"], "bounds not crossed", rule)
         case "rate_above_one":

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.auditor.asked import WAITS, asked_of, misnamed, refusal_of
 from tests.simulation.auditor.books import Books
-from tests.simulation.auditor.needs import is_closed
 from tests.simulation.auditor.policies import needs_of, workflow_of
 from tests.simulation.auditor.rules import keep_more, refuse_accounts
 from tests.simulation.auditor.state import Draft, Moment, Place, Wanted, Why
@@ -49,6 +48,7 @@ def offer_of(books: Books, asked: "AskedBatch", size: int, key: str, workflow: s
     rule = (workflow_of(books, workflow, size) if workflow else None) or {}
     ends = {needs.seconds, rule.get("expires_after")} - {None}
     is_held = needs.hold or rule.get("hold", False)
+    is_held = is_held and rule.get("accepts") != "payer"  # Who did not say yet that it pays.
     return Offer(
         approvals=needs.approvals,
         seconds=min(end for end in ends if end is not None),
@@ -85,11 +85,12 @@ def why_new(
         why = why or refuse_accounts(0, first, lambda number: books.at(number, size)) or WAITS
     if why != WAITS:
         return why
-    if workflow:
-        first = asked_of(books, asked, size).wanted[0]
-        for number, code in ((first.debit, "debit"), (first.credit, "credit")):
-            if is_closed(books, number, size):
-                return Why(None, f"{code}_account_closed", number)
+    if rule is not None:  # A payment names its accounts as long as it waits.
+        one = asked_of(books, asked, size).wanted[0]
+        for number, side in ((one.debit, "debit"), (one.credit, "credit")):
+            place = books.at(number, size)
+            if place is not None and place.status == "closed":
+                return Why(None, f"{side}_account_closed", number)
     return _why_not_kept(books, offer_of(books, asked, size, key, workflow), size) or WAITS
 
 

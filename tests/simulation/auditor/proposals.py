@@ -25,6 +25,7 @@ from tests.simulation.auditor.books import (
     committed,
     due,
     line,
+    needs,
     shown,
 )
 from tests.simulation.auditor.forms import SCHEDULER, digest_of, legs_of, must, why_in, why_of
@@ -35,7 +36,13 @@ from tests.simulation.auditor.schedules import attempt_asked, whose
 from tests.simulation.auditor.state import Draft, Moment, Place, Stand, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.answered import ProposalReceipt, ProposalView, Receipt, RefusedReceipt
+    from ledger.core.answered import (
+        PostOutcome,
+        ProposalReceipt,
+        ProposalView,
+        Receipt,
+        RefusedReceipt,
+    )
     from ledger.core.asked import AskedBatch, AskedDecision
     from ledger.core.book import Posted
     from ledger.core.refusals import Refusal
@@ -44,6 +51,7 @@ ENDS = ("declined", "cancelled", "expired")
 # Why something may not be said of a proposal.
 SAID = ("proposal_not_open", "proposal_not_due", "decision_not_needed")
 SAID += ("approver_is_maker", "approved_already")
+NOT_FOUND = "workflow_not_found"
 OPEN_MAX = 10_000  # That wait in a ledger.
 
 
@@ -118,6 +126,12 @@ class Ending:
 
     proposal: Proposal
     decision: str
+
+
+@needs("account_has_proposals")
+def _waits(books: Books, number: int, size: int) -> bool:
+    waiting = books.shelf.all_at("proposal", size).values()
+    return any(number in (one.fields.get("payer"), one.fields.get("payee")) for one in waiting)
 
 
 @shown("proposal")
@@ -419,6 +433,48 @@ def not_said(
                 is_trusted = _is_trusted(books, one, size)
                 found.add(one.why_not(said.decision, key, user, at, is_trusted) or "")
     must(refusal.code in found, "refused without reason", refusal.code, found)
+
+
+def looked(
+    books: Books,
+    asked: "AskedBatch",
+    outcome: "PostOutcome",
+    since: int,
+    times: set[int],
+    key: str,
+    workflow: str = "",
+) -> None:
+    """A dry run says what a batch would wait for, and what would come of it after that.
+
+    Where a party must accept, what it has is not asked: the other could find it out.
+    """
+    books.read()
+    told: Any = outcome
+    line, then = getattr(told, "line", None), getattr(told, "outcome", told)
+    why = why_of(then)
+    if line is None and why is not None and why.code in ("proposal_pending", NOT_FOUND):
+        not_proposed(books, asked, key, workflow, then, since)
+        return
+    found: list[object] = []
+    for size in books.sizes(since):
+        recorded_at = books.entries[size - 1].fields["recorded_at"]
+        for at in sorted({max(time, recorded_at) for time in times}):
+            found.append(
+                why_new(books, asked, Moment(at, books.day(at, size)), size, key, workflow)
+            )
+            if line is not None and found[-1] == WAITS:
+                offer = offer_of(books, asked, size, key, workflow)
+                found[-1] = (offer.approvals, offer.accepts, bool(offer.holds))
+    if line is not None:
+        waits = (line.approvals, line.accepts or "", bool(line.holds))
+        must(waits in found, "a dry run that would wait otherwise", waits, found)
+    elif why is not None and why in found:
+        return
+    if line is None or not line.accepts:
+        previewed(books, asked, then, since, times, key=None if line or workflow else key)
+    elif why is not None:
+        other = line.payer if line.accepts == "payer" else line.payee
+        must(why.account != other or not why.available, "a dry run tells a balance", why)
 
 
 def tried(

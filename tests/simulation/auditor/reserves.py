@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.auditor.books import Books, Entry, always, line, shown
+from tests.simulation.auditor.books import Books, Entry, always, line, needs, shown
 from tests.simulation.auditor.forms import must, rule_of
-from tests.simulation.auditor.needs import is_closed
 from tests.simulation.auditor.state import HELD, Place, Stand
 from tests.simulation.auditor.told import When, changed
 
@@ -23,12 +22,18 @@ def _reserve(books: Books, entry: Entry) -> None:
     else:
         must(books.currencies[code][1] == "backed", "not a currency that is backed", code)
         issuer, reserve = books.now(rule["issuer"]), books.now(rule["reserve"])
-        are_open = "closed" not in (issuer.status, reserve.status)
-        must(are_open, "backed by what is closed", rule)
         must(issuer.currency == code, "issued from an account of another currency", rule)
         must(issuer.number != reserve.number, "backed by itself", rule)
+        statuses = (issuer.status, reserve.status)
+        must("closed" not in statuses, "backed by a closed account", rule)
         must(books.get("reserve", code) != rule, "a line that changes nothing")
     books.shelve("reserve", code, rule)
+
+
+@needs("account_in_use")
+def _is_backing(books: Books, number: int, size: int) -> bool:
+    rules = books.shelf.all_at("reserve", size).values()
+    return any(number in (rule["issuer"], rule["reserve"]) for rule in rules)
 
 
 class Backing:
@@ -133,7 +138,8 @@ def backed(
 
     def is_shut(size: int) -> bool:
         numbers = [books.number_at(asked[name], size) for name in ends] if asked else []
-        return any(is_closed(books, number, size) for number in numbers)
+        places = (books.at(number, size) for number in numbers)
+        return any(place is not None and place.status == "closed" for place in places)
 
     def is_of_another(size: int) -> bool:
         place = books.at(books.number_at(asked["issuer"], size), size) if asked else None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tests.simulation.auditor.asked import is_same
-from tests.simulation.auditor.books import Books, Entry, always, at_rest, line, shown
+from tests.simulation.auditor.books import Books, Entry, always, at_rest, line, needs, shown
 from tests.simulation.auditor.dates import A_DAY, day_of, moment_of, moved, number_from
 from tests.simulation.auditor.forms import SCHEDULER, digest_of, must
 
@@ -159,6 +159,7 @@ def _schedule(books: Books, entry: Entry) -> None:
         return
     payer, payee = books.now(rule["debit_account"]), books.now(rule["credit_account"])
     must(payer != payee, "to and from one account", rule)
+    must("closed" not in (payer.status, payee.status), "of a closed account", rule)
     must(payer.currency == payee.currency, "between two currencies", rule)
     since = _today(books, entry.fields["recorded_at"])
     since = min(since, there.day) if there is not None and there.day else since
@@ -260,6 +261,16 @@ def is_open(books: Books, batch: UUID, size: int) -> bool:
     return books.shelf.at("proposal", batch, size) is not None
 
 
+@needs("account_in_use")
+def _is_planned(books: Books, number: int, size: int) -> bool:
+    """Whether a date to come is paid by it, or to it."""
+    return any(
+        one.day is not None
+        and number in (one.rule["debit_account"], one.rule["credit_account"])
+        for one in books.shelf.all_at("schedule", size).values()
+    )
+
+
 @shown("schedule")
 def _schedules(book: Any) -> dict[Any, Any]:
     return {
@@ -351,6 +362,11 @@ def schedule_told(
             must(number_from(rule, over) is None, "it has dates", code, rule)
         case "accounts_must_differ":
             must(rule and rule["debit_account"] == rule["credit_account"], "they differ", rule)
+        case "account_closed":
+            assert rule is not None
+            sides = [books.numbers[rule[f"{side}_account"]] for side in ("debit", "credit")]
+            stood = [one.status for side in sides for _, one in books.ever(side)]
+            must("closed" in stood, "never closed", rule)
         case other:
             names = ("account_not_found", "currency_not_found", "currency_must_match_accounts")
             names += ("accounts_of_different_currencies", "account_closed")

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from ledger.core import deadlines
 from ledger.core.disputes import Disputes
 from ledger.core.leaves import DisputeEnded
 from tests.simulation.damage.damage import Patch, damage
+
+A_DAY_US = 86_400_000_000
 
 
 @damage("a dispute (while one|about nothing)|the end of no dispute|without reason|by nothing")
@@ -21,3 +26,24 @@ def end_no_dispute(patch: Patch) -> None:
             apply(self, line)
 
     patch.setattr(Disputes, "apply", keep)
+
+
+@damage("overdue before its day was over")
+def lose_patience(patch: Patch) -> None:
+    overdue = deadlines.next_overdue
+
+    def early(*asked: Any) -> Any:
+        found = overdue(*asked)
+        return found and (replace(found[0], at=found[0].at - A_DAY_US), found[1])
+
+    patch.setattr(deadlines, "next_overdue", early)
+
+
+@damage("overdue, and nobody says so")
+def say_nothing(patch: Patch) -> None:
+    patch.setattr(deadlines, "next_overdue", lambda *_: None)
+
+
+@damage("live book differs: dispute|shown otherwise: dispute|live state|without reason")
+def forget_them_at_a_restart(patch: Patch) -> None:
+    patch.setattr(Disputes, "state", lambda _: [])

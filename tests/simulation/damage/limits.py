@@ -14,7 +14,7 @@ def begin_no_plan(patch: Patch) -> None:
     patch.setattr(Plans, "due_line", lambda *_: None)
 
 
-@damage("a plan that begins early")
+@damage("a plan that begins early|neither begun nor ended in time")
 def begin_plans_early(patch: Patch) -> None:
     line_of = Plans.line_of
 

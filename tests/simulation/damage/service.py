@@ -28,7 +28,7 @@ def lose_a_batch(patch: Patch) -> None:
     patch.setattr(KeptLedger, "record", lose)
 
 
-@damage("a leaf is missing, or another than it was")
+@damage("a leaf is missing, or another than it was|numbered in order")
 def lose_a_leaf_later(patch: Patch) -> None:
     keep = KeptLedger.keep_checkpoint
 

@@ -215,7 +215,7 @@ def preview(client: Client) -> Request:
     def tell(outcome: Any, signed: int) -> str:
         books = world.auditor.books(ledger)
         key = OPERATOR.key
-        audit.previewed(books, asked, outcome, since, client.times(began), key=key)
+        proposals.looked(books, asked, outcome, since, client.times(began), key)
         return "seen"
 
     def malformed() -> None:

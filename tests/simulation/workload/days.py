@@ -20,6 +20,7 @@ def set_days(client: Client) -> Request:
         days=chance.choice([DaysBy.CLOCK] * 3 + [DaysBy.COMMAND]),
         cut_off=chance.choice(["16:30", "23:45", "00:15", "02:30", UNSET, UNSET]),
         value_days_back=chance.choice([0, 3, UNSET]),
+        close_after_minutes=chance.choice([0, 90, 1_440, 4_000, UNSET, UNSET]),
     )
 
     async def ask(desk: Sequencer) -> Any:
@@ -152,7 +153,13 @@ def mark_period(client: Client) -> Request:
             signed,
             lambda days: days.marks.get(month) == mark,
             {
-                "period_final": lambda days: days.marks.get(month) == "final",
+                "period_final": lambda days: (
+                    days.marks.get(month) == "final"
+                    or (mark == "reopened" and days.fixes(month))
+                ),
+                "period_before_is_open": lambda days: any(
+                    days.marks.get(one) != "final" for one in days.before(month)
+                ),
                 "period_not_marked_so": lambda days: days.marks.get(month) != mark,
                 "day_before_is_open": lambda days: not days.is_over(*month),
                 "act_missing": lambda _: asked.act is UNSET,

@@ -105,9 +105,9 @@ def earned(client: Client, codes: list[str]) -> dict[str, Any]:
     if chance.random() < 0.25:
         return {"earned": "none"}
     kinds: Any = chance.choice([UNSET, UNSET, ["payment"]])
-    n, d = chance.choice([(1, 2), (1, 3), (2, 1)])
+    n, d = chance.choice([(1, 2), (2, 1), (3, 1)])
     base = chance.choice(["0", "0", "10", "50"])
-    rule = AskedEarned(n=n, d=d, cap=chance.choice(["30", "100"]), base=base, kinds=kinds)
+    rule = AskedEarned(n=n, d=d, cap=chance.choice(["12", "30", "100"]), base=base, kinds=kinds)
     return {"earned": rule}
 
 

@@ -93,7 +93,7 @@ def _covered(client: Client, rule: Mapping[str, Any]) -> AskedTransfer:
 
 @command(0.5)
 def try_to_pay(client: Client) -> Request:
-    """A payment that is only tried: as if nobody had to agree."""
+    """A payment that is only tried: as if all had agreed who must."""
     world, ledger = client.world, client.ledger
     asked, code = replace(_payment(client), id=UUID(int=0)), _workflow(client)
     since, began = 0, world.now()
@@ -105,7 +105,8 @@ def try_to_pay(client: Client) -> Request:
 
     def tell(outcome: Any, signed: int) -> str:
         books = world.auditor.books(ledger)
-        batches.previewed(books, asked, outcome, since, client.times(began), key=None)
+        times = client.times(began)
+        proposals.looked(books, asked, outcome, since, times, OPERATOR.key, code)
         return "seen"
 
     def malformed() -> None:

@@ -13,13 +13,14 @@ from tests.simulation.workload import (
     proposals,
     reads,
     reserves,
+    runs,
     schedules,
 )
 from tests.simulation.workload.client import COMMANDS, Command
 
 THEMES = (
     *(batches, accounts, levies, days, keys, reads, limits, orders, reserves),
-    *(policies, proposals, disputes, schedules),
+    *(policies, proposals, disputes, schedules, runs),
 )
 
 FOCUS = 4  # Times as often is that asked for which a history is about.

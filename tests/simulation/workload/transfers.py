@@ -48,7 +48,7 @@ def transfer(client: Client, currency: str) -> AskedTransfer:
         kind=chance.choice(["payment", "payment", "fee"]),
         reference=f"R-{chance.randint(1, 12)}" if chance.random() < 0.2 else "",
         description=chance.choice(["renta", "pan"]) if chance.random() < 0.1 else "",
-        business_date=client.business_date() if chance.random() < 0.1 else UNSET,
+        business_date=client.business_date() if chance.random() < 0.15 else UNSET,
         value_date=client.day([-400, -3, 0, 2]) if chance.random() < 0.03 else UNSET,
     )
 
@@ -279,7 +279,7 @@ def batch(client: Client, batch_id: UUID) -> AskedBatch:
         id=batch_id,
         transfers=transfers,
         mode=chance.choice([Mode.ATOMIC, Mode.EACH]),
-        late=chance.choice([Late.REFUSE, Late.NEXT_OPEN_DAY, UNSET, UNSET]),
+        late=chance.choice([Late.REFUSE, Late.NEXT_OPEN_DAY, Late.NEXT_OPEN_DAY, UNSET]),
         source=chance.choice(["till", "door", UNSET]),
         count=chance.choice([count, count, count, 9]) if chance.random() < 0.1 else UNSET,
         control_sums=sums,
