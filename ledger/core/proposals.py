@@ -211,11 +211,6 @@ class Proposals(Part):
             is_payment = UNSET not in (line.payer, line.payee)
             if rule.accepts != line.accepts or line.count != 1 or not is_payment:
                 return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
-            if max(line.payer or 0, line.payee or 0) > self._state.accounts:
-                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-            shut = self._state.why_shut(0, line.payer or 0, line.payee or 0)
-            if shut is not None and shut.code in _FOR_GOOD:  # A freeze may be lifted.
-                return Refusal(code=shut.code, account=shut.account)
         needs_nothing = line.approvals == 0 and line.accepts is UNSET
         if needs_nothing or (line.workflow is UNSET and line.accepts is not UNSET):
             return Refusal(code=RefusalCode.DECISION_NOT_NEEDED)
@@ -230,9 +225,12 @@ class Proposals(Part):
     def _refuse_accounts(self, line: BatchProposed) -> Refusal | None:
         """Why it cannot wait for these accounts: one is not there, or a party is closed."""
         held = [n for one in line.holds or () for n in (one.debit_account, one.credit_account)]
-        if max(held, default=0) > self._state.accounts:
+        if max(line.payer or 0, line.payee or 0, *held) > self._state.accounts:
             return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
-        return self._state.why_gone(line.payer or 0, line.payee or 0)
+        shut = self._state.why_shut(0, line.payer or 0, line.payee or 0)
+        if shut is not None and shut.code in _FOR_GOOD:  # A freeze may be lifted.
+            return Refusal(code=shut.code, account=shut.account)
+        return None
 
     def _refuse_holds(self, line: BatchProposed) -> Refusal | None:
         """Why the amounts cannot be kept back as the accounts stand."""

@@ -11,7 +11,7 @@ unknown, the memory is thrown away, read again, and what waited is decided again
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -39,30 +39,23 @@ from ledger.core.faults import (
 )
 from ledger.core.frozen import Frozen
 from ledger.core.leaves import (
-    BatchPosted,
-    ProposalDecided,
     Snapshot,
 )
 from ledger.core.ports import Notary, Unless
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.store import Head, Store, StoredBatch
-from ledger.core.terms import targets_of
+from ledger.core.store import Head, Store
 from ledger.core.undo import Undo
 from ledger.core.written import AnyBatch
-from ledger.journal.canonical import decode_leaf
 from ledger.journal.tiles import Edge
 from ledger.sequencer.clock import LedgerClock
 from ledger.sequencer.deciding import Decider
 from ledger.sequencer.group import OpenGroup
 from ledger.sequencer.loading import load
+from ledger.sequencer.lookups import Lookups
 from ledger.sequencer.pending import Built, Change, Look, Pending, Post
 from ledger.sequencer.posting import (
-    Reference,
     check_form,
-    has_descriptions,
     preview,
-    receipt_again,
-    references_of,
 )
 from ledger.sequencer.proposing import waiting
 from ledger.sequencer.signed import SignedLog
@@ -74,7 +67,6 @@ QUEUE_MAX = 20_000  # Requests that may wait.
 QUEUE_TRANSFERS_MAX = 262_080  # Transfers that may wait: 32 full batches.
 AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer wait for it.
 SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
-EVER = 2**62  # Above every sequence.
 ALARM_S_MAX = 3600  # A clock may be set meanwhile.
 CLOCK_REST_S = 5.0  # Before what time asks for is tried again by a clock that is ahead.
 RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
@@ -102,6 +94,7 @@ class Writer:
         self.stopped: LedgerFault | None = None
         self.decider = Decider(code, LedgerClock(now_us), chance)
         self.signed = SignedLog(store, notary, ledger_id)
+        self._lookups = Lookups(store, ledger_id, self.decider, self.signed)
         self.committed_sequence = 0
         self._store = store
         self._owner = owner
@@ -240,26 +233,8 @@ class Writer:
         """Say something of a proposal; said again, it is answered again."""
         outcome = await self.submit(self.decider.decision(asked, caller))
         if outcome == Refusal(code=RefusalCode.PROPOSAL_NOT_OPEN):
-            return await self._decided_so(asked, caller) or outcome
+            return await self._lookups.decided_so(asked, caller) or outcome
         return outcome
-
-    async def _decided_so(
-        self, asked: AskedDecision, caller: Caller
-    ) -> Receipt | RefusedReceipt | None:
-        """The receipt of a batch whose proposal this caller ended so before."""
-        stored = (await self._store.lookup(self.ledger_id, [asked.batch])).get(asked.batch)
-        if stored is None:
-            return None
-        index = stored.leaf_index
-        (line,) = await self._store.lines(self.ledger_id, index - 1, index)
-        last = decode_leaf(line)
-        is_mine = isinstance(last, ProposalDecided) and (
-            (last.batch, last.by, last.decision) == (asked.batch, caller.key, asked.decision)
-        )
-        if not is_mine:
-            return None
-        self._check_signed(stored)
-        return receipt_again(stored)
 
     async def preview(self, asked: AnyBatch, caller: Caller, workflow: str = "") -> PostOutcome:
         """What posting would do, or starting a payment, once what it stands on is committed.
@@ -268,7 +243,9 @@ class Writer:
         """
         look = await self._preview(asked, caller)
         post = Post(asked, caller, workflow)
-        stored = await self._spent(post)
+        while (first := self._in_flight.get(asked.id)) is not None:
+            await first.answered()
+        stored = await self._lookups.of_one(post)
 
         def ahead(book: Book) -> PostOutcome:
             again = post.again(self.decider, stored)
@@ -303,35 +280,15 @@ class Writer:
         """Look up what a preview needs of the past."""
         check_form(asked)
         post = Post(asked, caller)
-        await self._find_used([post])
-        past = await self._store.past(self.ledger_id, targets_of(asked.transfers), EVER)
+        await self._lookups.of_preview(post)
 
         def look(book: Book, is_trial: bool) -> Posted | Refusal:
             moment, key = self.decider.moment(asked), caller.key
-            return preview(book, asked, moment, post.used, past, key=key, is_trial=is_trial)
+            return preview(
+                book, asked, moment, post.used, post.past, key=key, is_trial=is_trial
+            )
 
         return look
-
-    async def _spent(self, post: Post) -> StoredBatch | None:
-        """What has the id of a batch, once all that is on its way with it is answered."""
-        batch = post.asked.id
-        while (first := self._in_flight.get(batch)) is not None:
-            await first.answered()
-        stored = (await self._store.lookup(self.ledger_id, [batch])).get(batch)
-        if stored is not None:
-            if self.decider.ended(batch) is None:  # Else it is ours, and signed by the answer.
-                self._check_signed(stored)
-            post.salts = await self._salts(post, stored)
-        return stored
-
-    def _check_signed(self, stored: StoredBatch) -> None:
-        """What is ours is signed before anybody asks for it again.
-
-        Another wrote what is not, and nobody here knows whether it is signed: taking the
-        ledger again will tell.
-        """
-        if stored.leaf_index >= self.signed.size:
-            raise StoreUnavailable("a batch is there that this writer did not sign")
 
     async def wait_for(self, sequence: int, seconds: float) -> None:
         """Return when a transfer with a higher sequence is committed, or the time is up."""
@@ -499,7 +456,11 @@ class Writer:
             transfers += pending.transfers
             taken.append(pending)
         self._deciding = taken  # From here a failure puts them back.
-        known = await self._look_up(taken)
+        posts = [pending.batch for pending in taken if pending.batch is not None]
+        assert self._is_settled() or not any(post.targets for post in posts), (
+            "what a batch names of the past is committed"
+        )
+        known = await self._lookups.of_all(posts)
         self._deciding = []
         self._open_pending += taken
         for place, pending in enumerate(taken):
@@ -517,46 +478,6 @@ class Writer:
         del self._open_pending[-len(rest) :]
         self._queue.extendleft(reversed(rest))
         self._queued_transfers += sum(pending.transfers for pending in rest)
-
-    async def _look_up(self, taken: Collection[Pending[Any]]) -> Mapping[UUID, StoredBatch]:
-        posts = [pending.batch for pending in taken if pending.batch is not None]
-        if not posts:
-            return {}
-        self.decider.forget_committed()
-        found = await self._store.lookup(self.ledger_id, [post.asked.id for post in posts])
-        # What others decided just now is perhaps not signed yet: Post.again knows of it.
-        ended = self.decider.ended
-        known = {batch: stored for batch, stored in found.items() if ended(batch) is None}
-        for each in known.values():
-            self._check_signed(each)
-        await self._find_used([post for post in posts if post.asked.id not in known])
-        for post in posts:
-            there = known.get(post.asked.id)
-            if there is not None:
-                post.salts = await self._salts(post, there)
-            elif post.targets:
-                assert self._is_settled(), "what a batch names of the past is committed"
-                post.past = await self._store.past(self.ledger_id, post.targets, EVER)
-        return known
-
-    async def _salts(self, post: Post, stored: StoredBatch) -> Mapping[int, bytes]:
-        if not stored.amount or not has_descriptions(post.asked):
-            return {}
-        leaf = receipt_again(stored).leaf
-        assert isinstance(leaf, BatchPosted)
-        sequences = range(leaf.first_sequence, leaf.first_sequence + leaf.posted)
-        return await self._store.detail_salts(self.ledger_id, sequences)
-
-    async def _find_used(self, posts: Sequence[Post]) -> None:
-        """Which references of some batches were used before: asked once for all of them."""
-        opening = self.book.opening
-        if opening is None or not opening.unique_references:
-            return
-        named = [references_of(post.asked.source, post.asked.transfers) for post in posts]
-        all_named = frozenset[Reference]().union(*named)
-        used = await self._store.used_references(self.ledger_id, all_named, EVER)
-        for post, own in zip(posts, named, strict=True):
-            post.used = own & used
 
     # ---- committing
 

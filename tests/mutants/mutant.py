@@ -20,7 +20,9 @@ CORE = (
     "tests/core/test_changes.py",
     "tests/core/test_proposals.py",
     "tests/core/test_reserves.py",
+    "tests/core/test_room.py",
     "tests/core/test_closing.py",
+    "tests/core/test_exchange.py",
     "tests/core/test_levies.py",
     "tests/core/test_histories.py",
 )

@@ -457,6 +457,7 @@ MUTANTS = (
             "and sells.rate is UNSET",
             "",
         ),
+        tests=("tests/core/test_exchange.py",),
     ),
     *of(
         "ledger/journal/past.py",
@@ -475,6 +476,7 @@ MUTANTS = (
             "(*levies, *sold, *more)",
             "(*levies, *sold)",
         ),
+        tests=("tests/core/test_exchange.py",),
     ),
     *of(
         "ledger/core/suspense.py",
@@ -483,6 +485,7 @@ MUTANTS = (
             "item.account == account for item",
             "item.account == -1 for item",
         ),
+        tests=("tests/core/test_terms.py", "tests/core/test_closing.py"),
     ),
     *of(
         "ledger/core/holds.py",
@@ -557,6 +560,7 @@ MUTANTS = (
         "ledger/core/suspense.py",
         ("what is cleared stays", "left=item.left - amount", "left=item.left"),
         ("a restart forgets since when", "since=line.since", "since=0"),
+        tests=("tests/core/test_terms.py", "tests/core/test_closing.py"),
     ),
     *of(
         "ledger/core/undo.py",

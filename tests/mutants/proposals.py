@@ -425,6 +425,10 @@ MUTANTS = (
             "            book.proposals.free(freed, asked.id)\n",
             "",
         ),
+        tests=("tests/sequencer/test_proposals.py",),
+    ),
+    *of(
+        "ledger/sequencer/lookups.py",
         (
             "a receipt is shown that this writer did not sign",
             "        self._check_signed(stored)\n        return receipt_again(stored)\n",

@@ -347,7 +347,7 @@ MUTANTS = (
             "self.accounts[c] == account and self.rule(c)",
             "False and self.rule(c)",
         ),
-        tests=("tests/core/test_demurrage.py",),
+        tests=("tests/core/test_demurrage.py", "tests/core/test_closing.py"),
     ),
     *of(
         "ledger/core/fees.py",
@@ -381,7 +381,11 @@ MUTANTS = (
             "assert isinstance(line, StateFee)\n        self.rules[line.code] = line.fee",
             "assert isinstance(line, StateFee)",
         ),
-        tests=("tests/core/test_demurrage.py", "tests/services/test_runs.py"),
+        tests=(
+            "tests/core/test_demurrage.py",
+            "tests/core/test_closing.py",
+            "tests/services/test_runs.py",
+        ),
     ),
     *of(
         "ledger/core/reserves.py",
@@ -466,7 +470,7 @@ MUTANTS = (
             ),
             "return bool(watched) and not watched.isdisjoint(debit)",
         ),
-        tests=("tests/core/test_reserves.py",),
+        tests=("tests/core/test_reserves.py", "tests/core/test_closing.py"),
     ),
     *of(
         "ledger/services/runs.py",

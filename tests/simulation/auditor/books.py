@@ -235,6 +235,11 @@ class Books:
         """How it stood after `size` leaves; None when it was not there."""
         return cast(Place | None, self.shelf.at("place", number, size))
 
+    def is_closed(self, number: int, size: int) -> bool:
+        """Whether an account was there and closed."""
+        place = self.at(number, size)
+        return place is not None and place.status == "closed"
+
     def ever(self, number: int) -> list[tuple[int, Place]]:
         """All ways in which it ever stood, with the size from which it did."""
         return self.shelf.stood("place", number)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.auditor.books import Books, Entry, line, shown
+from tests.simulation.auditor.books import Books, Entry, line, needs, shown
 from tests.simulation.auditor.forms import must, rule_of
 from tests.simulation.auditor.told import When, changed
 
@@ -32,12 +32,23 @@ def _demurrage(books: Books, entry: Entry) -> None:
     else:
         collector = books.get("collector", code)
         must(rule["n"] <= rule["d"], "more is charged than there is", rule)
-        must(books.now(rule["account"]).currency == code, "collected in another currency")
+        account = books.now(rule["account"])
+        must(account.currency == code, "collected in another currency")
+        must(account.status != "closed", "collected by a closed account", rule)
         must(collector in (None, rule["account"]), "collected by another than before", rule)
         must(last != (since, rule), "a line that changes nothing")
         books.shelve("collector", code, rule["account"])
     kept = tuple(each for each in history if each[0] < since)
     books.shelve("demurrage", code, (*kept, (since, rule)))
+
+
+@needs("account_in_use")
+def _collects(books: Books, number: int, size: int) -> bool:
+    """As long as there is demurrage."""
+    return any(
+        collector == number and books.shelf.at("demurrage", code, size)[-1][1]
+        for code, collector in books.shelf.all_at("collector", size).items()
+    )
 
 
 def _day(text: str) -> date:
@@ -177,6 +188,9 @@ def charged(
         "currency_not_found": lambda size: books.scale(code, size) is None,
         "account_not_found": lambda size: bool(
             asked and not books.number_at(asked["account"], size)
+        ),
+        "account_closed": lambda size: bool(
+            asked and books.is_closed(books.numbers[asked["account"]], size)
         ),
         "currency_must_match_accounts": is_of_another,
         "demurrage_account_differs": differs,

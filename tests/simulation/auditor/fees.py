@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.auditor.books import Books, Entry, line, shown
+from tests.simulation.auditor.books import Books, Entry, line, needs, shown
 from tests.simulation.auditor.forms import must, rule_of
 from tests.simulation.auditor.told import When, changed
 
@@ -19,8 +19,14 @@ def _fee(books: Books, entry: Entry) -> None:
     else:
         treasury = books.now(fee["treasury"])
         must(treasury.currency == fee["currency"], "paid to one of another currency", fee)
+        must(treasury.status != "closed", "paid to a closed account", fee)
         must(books.get("fee", code) != fee, "a line that changes nothing")
     books.shelve("fee", code, fee)
+
+
+@needs("account_in_use")
+def _is_treasury(books: Books, number: int, size: int) -> bool:
+    return any(one["treasury"] == number for one in books.shelf.all_at("fee", size).values())
 
 
 @shown("fee")
@@ -56,6 +62,9 @@ def set_so(
     excuses: dict[str, When] = {
         "account_not_found": lambda size: bool(
             asked and not books.number_at(asked["treasury"], size)
+        ),
+        "account_closed": lambda size: bool(
+            asked and books.is_closed(books.numbers[asked["treasury"]], size)
         ),
         "currency_not_found": lambda size: bool(
             asked and books.scale(asked["currency"], size) is None
