@@ -220,12 +220,11 @@ def _check_once(books: Books, run: Run) -> None:
             must(amount <= most, "a fee that was paid twice", run, number, amount)
         return
     paid: dict[int, int] = {}
-    runs = {other for other in books.runs.values() if other.code == run.code}
-    for other in runs:
-        if (other.kind, other.stage) == ("demurrage", "charge"):
-            for number, amount in _paid(books, other, size).items():
-                paid[number] = paid.get(number, 0) + amount
-    through = max(other.end for other in runs)
+    known = {other.end for other in books.runs.values() if other.code == run.code}
+    for end in known:
+        for number, amount in _paid(books, Run(run.kind, run.code, end), size).items():
+            paid[number] = paid.get(number, 0) + amount
+    through = max(known)
     ever = [_charged_at(books, run.code, before, through) for before in range(1, size + 1)]
     for number, amount in paid.items():
         most = max(one.get(number, 0) for one in ever)
