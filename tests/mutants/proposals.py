@@ -225,8 +225,8 @@ MUTANTS = (
         ),
         (
             "the service's own key is a poster's",
-            "role = self.roles.get(key, Role.OPERATOR)",
-            "role = self.roles.get(key, Role.POSTER)",
+            "role = self.roles.get(maker, Role.OPERATOR)",
+            "role = self.roles.get(maker, Role.POSTER)",
         ),
         (
             "the least of several rules counts",

@@ -305,8 +305,8 @@ MUTANTS = (
         "ledger/services/scheduler.py",
         (
             "it is posted though it was cancelled meanwhile",
-            "ledger, asked, CALLER, unless=lambda book, now: no_more_due(book, due, now)",
-            "ledger, asked, CALLER",
+            "self._desk.post(ledger, asked, CALLER, unless=unless)",
+            "self._desk.post(ledger, asked, CALLER)",
         ),
         (
             "an id that another spent stops a schedule",

@@ -54,7 +54,7 @@ def skip_a_bound(patch: Patch) -> None:
     patch.setattr(Book, "post", skip)
 
 
-@damage("the live book differs|not as it stood|live state|the rows are not")
+@damage("the live book differs|not as it stood|live state|the rows are not|as they never were")
 def create_money(patch: Patch) -> None:
     posted = Book._posted
 
@@ -88,7 +88,7 @@ def answer_at_once(patch: Patch) -> None:
     patch.setattr(Decider, "post", at_once)
 
 
-@damage("before it was signed|a path that is too long|never stood")
+@damage("before it was signed|a path that is too long|never stood|never were")
 def answer_unsigned(patch: Patch) -> None:
     sign = SignedLog.sign
 
@@ -149,7 +149,7 @@ def say_that_nothing_was_recorded(patch: Patch) -> None:
     patch.setattr(pending.Pending, "fail_truly", pending.Pending.fail)
 
 
-@damage("without reason|not seen|in order|twice|missing|others expired")
+@damage("without reason|not seen|in order|twice|missing|others expired|no lines at all")
 def let_two_write(patch: Patch) -> None:
     async def commit(self: MemoryStore, ledger: Any, group: Any) -> None:
         await asyncio.sleep(0)
@@ -165,7 +165,7 @@ def record_twice(patch: Patch) -> None:
     patch.setattr(KeptLedger, "check", lambda *_: None)
 
 
-@damage("the live book|live state|not as it stood")
+@damage("the live book|live state|not as it stood|the rows are not")
 def believe_a_snapshot(patch: Patch) -> None:
     def believe(book: Book, chunk: Any) -> None:
         book.restore(decode_state(chunk.data))
