@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
+from ledger.core import running
 from ledger.core.asked import AskedAccount, AskedCurrency, AskedLedger
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, LedgerFault, SignerStopped, WriterReplaced
@@ -32,6 +33,7 @@ from ledger.journal.replay import References, replay
 from ledger.sequencer import deciding, writer
 from ledger.services import scheduler
 from tests.simulation.auditor.batches import not_recorded
+from tests.simulation.auditor.forms import Broken
 from tests.simulation.auditor.reads import listed
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.troubles import trouble
@@ -51,11 +53,13 @@ QUIET_S = 60  # After which every fault that was on its way has happened.
 LATE_MAX = 300  # Duplicates of what was sent, at the end.
 ALARM_S = 3700  # After which time was asked for whatever it asks for.
 SOON_US = 1_000_000  # Until what is due is in the journal, at the latest.
+COMPLAINTS_MAX = 20  # Of the service; one is one too many, but more may be seen by then.
 PATIENCE = 100  # Attempts of a request when nothing goes wrong any more.
 
 CALM_POLL_S = 60.0  # Between looks at what is due of schedules.
 
-# Limits of writer and scheduler are sometimes so low that they are reached.
+# Limits of writer and scheduler are sometimes so low that they are reached, as are batches
+# for which it is worth it to post all rows at once.
 LIMITS: dict[str, list[Any]] = {
     "GROUP_TRANSFERS_MAX": [1, 5, 16_380],
     "GROUP_LEAVES_MAX": [1, 3, 8_190],
@@ -65,6 +69,7 @@ LIMITS: dict[str, list[Any]] = {
     "REFUSED_BURST": [2, 2_000, 2_000],
     "SNAPSHOT_WEIGHT": [30, 200, 1_000_000],
     "TURN_MAX": [1, 3, 256],
+    "ROWS_MIN": [1, 128],
     "WAVE_MAX": [1, 64],
     "FAULT_S": [(0.02, 0.1), (1.0, 2.0, 5.0, 15.0, 60.0)],
 }
@@ -381,7 +386,7 @@ def _limits(world: World) -> Iterator[None]:
     before: list[tuple[Any, str, Any]] = []
     for name, values in LIMITS.items():
         value = world.random.choice(values)
-        modules = [one for one in (deciding, writer, scheduler) if hasattr(one, name)]
+        modules = [one for one in (deciding, writer, scheduler, running) if hasattr(one, name)]
         before.append((modules[0], name, getattr(modules[0], name)))
         setattr(modules[0], name, value)
     try:
@@ -402,7 +407,11 @@ class _Listener(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         is_own = record.name == scheduler.__name__  # What it made up itself is malformed.
         if is_own or (error is not None and not isinstance(error, OSError)):
-            self._world.complaints.append(f"{record.getMessage()} {error!r}")
+            complaints = self._world.complaints
+            complaints.append(f"{record.getMessage()} {error!r}")
+            if len(complaints) > COMPLAINTS_MAX:  # It would go on for ever.
+                self._world.broken = self._world.broken or Broken(complaints[-1])
+                raise self._world.broken
 
 
 @contextmanager

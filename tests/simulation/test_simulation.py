@@ -22,8 +22,9 @@ from tests.simulation.auditor.books import LINES
 from tests.simulation.auditor.terms import GOES_WITH
 from tests.simulation.history import run
 from tests.simulation.loop import Life, SimulatedLoop, Stuck
+from tests.simulation.outside import Fault
 from tests.simulation.workload.themes import COMMANDS
-from tests.simulation.world import Fault, Rates
+from tests.simulation.world import Rates
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = 200

@@ -3,8 +3,8 @@
 What the auditor knows besides is what clients asked and what they were answered. It looks at
 every answer when it is given, and after every step at all that was committed since.
 
-A theme of the ledger (days, levies, keys) is a file beside this one, named in auditor.py, with
-what it needs of these, each of which a reader finds by its decorator or its name:
+A theme of the ledger (days, levies, keys) is a file beside this one, with what it needs of
+these, each of which a reader finds by its decorator or its name:
 
 1.  Its lines in the journal: a function under `@line("name")`. It checks that the line may
     follow, with `must`, and moves the books: an account with `books.put`, anything else with
@@ -16,9 +16,10 @@ what it needs of these, each of which a reader finds by its decorator or its nam
     leaves by halves: under `@committed`. What must be in the journal when its time has come:
     under `@due`; no batch may be decided while it is not, once others knew of that time. What
     others may hinder for a while: under `@at_rest`.
-4.  Its answers: functions which the workload calls with what was asked and answered.
+4.  Its answers: functions which the workload calls with what was asked and answered. Whether a
+    change is so, or was refused for a reason that there was, says told.py.
 5.  What it changes about posting: in rules.py, which see. What it changes about business days
-    is in calendar.py.
+    is in calendar.py. For what it needs an account, which then is not closed: `@needs`.
 """
 
 import base64

@@ -37,7 +37,7 @@ def end_holds_early(patch: Patch) -> None:
     patch.setattr(Holds, "refuse", lambda *_: None)
 
 
-@damage(DECIDED)
+@damage(f"{DECIDED}|The writer failed")
 def resolve_a_hold_again(patch: Patch) -> None:
     resolve = Holds.resolve
 
