@@ -304,12 +304,16 @@ async def post_key(call: Call) -> web.Response:
     asked = await call.asked(AskedKey)
     dry_run = call.query(WriteQuery).dry_run
     check_asked(asked)
+    holder = b"" if asked.holder is UNSET else bytes.fromhex(asked.holder)
+    if holder and not await call.desk.read(call.ledger, lambda book: book.is_holder(holder)):
+        raise Problem("malformed_request", field="holder", reason="nobody's of an account")
     new = make_key(
         call.service.draw,
         asked.role,
         ledger=call.ledger,
         poster=asked.poster,
         accounts=asked.accounts,
+        holder=holder,
     )
     given = key_answer(new.caller)
     if dry_run:

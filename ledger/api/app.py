@@ -64,6 +64,8 @@ def make_app(
         clock: seconds that never go back, for how long a key is remembered.
         now: seconds since 1970, for how old something is.
         runs: what charges demurrage and fees; without it, that is answered as not ready.
+            So is a run of schedules, until `app[SERVICE].schedule_runs` is there: the
+            scheduler has its metrics among those made here.
     """
     service = Service(
         desk=desk,
@@ -128,17 +130,18 @@ class Gate:
         async def handler(request: web.Request) -> web.StreamResponse:
             started = time.perf_counter()
             request_id = self._request_id()
-            ledger, bearer = "", _PUBLIC
+            ledger, bearer, reach = "", _PUBLIC, _PUBLIC.reach
             response: web.StreamResponse
             try:
                 if request.version.major != 1:  # The parser lets HTTP/0.9 through.
                     raise Problem("malformed_http")
                 if roles:
                     bearer = await ring.bearer(request.headers.get("Authorization"))
+                    reach = bearer.reach
                 if names_ledger:
                     asked = request.match_info["ledger"]
                     try:
-                        facts(asked)
+                        reach = reach.within(facts(asked))
                     except KeyError:
                         raise Problem("ledger_not_found") from None
                     if bearer.caller.ledger not in ("", asked):
@@ -146,7 +149,7 @@ class Gate:
                     ledger = asked
                 if roles and bearer.caller.role not in roles:
                     raise Problem("role_not_allowed")
-                call = Call(request, service, request_id, ledger, bearer.caller, bearer.reach)
+                call = Call(request, service, request_id, ledger, bearer.caller, reach)
                 response = await handle(call)
             except Exception as error:
                 response = self._problem(error, request, request_id)

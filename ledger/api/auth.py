@@ -7,7 +7,8 @@ A key is `tq_` and 43 characters; the service keeps only its SHA-256. Its role d
     poster     posts, debiting only accounts that match its patterns; reads those accounts,
                the transfers that touch them and the batches it posted
     member     starts payments and accepts or declines them, by the workflows of the ledger,
-               for accounts that match its patterns; reads what a poster would
+               for accounts that match its patterns and those of its holder; reads what a
+               poster would
     approver   reads as an operator does; approves or declines what others proposed
     auditor    reads everything of its ledger, the lines of the journal included; writes nothing
     compliance reads as an auditor does; changes the status of accounts by an order
@@ -22,10 +23,11 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from ledger.api.problems import Problem
 from ledger.core.asked import AskedKey, Caller
+from ledger.core.book import Book
 from ledger.core.model import Role
 from ledger.core.ports import Keys
 
@@ -66,6 +68,7 @@ def make_key(
     ledger: str = "",
     poster: str = "",
     accounts: Iterable[str] = (),
+    holder: bytes = b"",
 ) -> NewKey:
     """A new key. Of no ledger and with the operator's role it is the service's own.
 
@@ -80,6 +83,7 @@ def make_key(
         ledger=ledger,
         poster=poster or (name if role in NAMED else ""),
         accounts=tuple(accounts),
+        holder=holder,
     )
     return NewKey(secret, digest_of(secret), caller)
 
@@ -94,8 +98,14 @@ def digest_of(secret: str) -> bytes:
 
 
 def check_asked(asked: AskedKey) -> None:
-    """Accounts belong to posters and members, who without them could do nothing."""
-    if (asked.role in NAMED) is not bool(asked.accounts):
+    """Accounts belong to posters and members, who without them could do nothing.
+
+    A member may have those of a holder instead, or both.
+    """
+    is_held = asked.holder is not UNSET
+    if is_held and asked.role is not Role.MEMBER:
+        raise Problem("malformed_request", field="holder", reason="for the role member only")
+    if (asked.role in NAMED) is not (bool(asked.accounts) or is_held):
         reason = "for the roles poster and member, and only for them"
         raise Problem("malformed_request", field="accounts", reason=reason)
     if len(asked.accounts) > PATTERNS_MAX:
@@ -172,19 +182,34 @@ class KeyRing:
 class Reach:
     """Which accounts a caller may debit and read."""
 
-    __slots__ = ("_codes", "_prefixes", "all")
+    __slots__ = ("_book", "_caller", "_codes", "_prefixes", "all")
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, book: Book | None = None) -> None:
         patterns = caller.accounts
+        self._caller, self._book = caller, book
         self.all = caller.role in READERS or "*" in patterns
         self._codes = frozenset(p for p in patterns if not p.endswith("*"))
         self._prefixes = tuple(p[:-1] for p in patterns if p.endswith("*"))
 
+    def within(self, book: Book) -> "Reach":
+        """The same in a ledger whose book knows whose accounts are."""
+        return Reach(self._caller, book) if self._caller.holder else self
+
     def __contains__(self, code: str) -> bool:
-        return self.all or code in self._codes or code.startswith(self._prefixes)
+        return (
+            self.all
+            or code in self._codes
+            or code.startswith(self._prefixes)
+            or (self._book is not None and self._is_held(self._book, code))
+        )
+
+    def _is_held(self, book: Book, code: str) -> bool:
+        """Whether an account is the holder's."""
+        number = book.numbers.get(code)
+        return number is not None and book.holder_of(number) == self._caller.holder
 
     def outside(self, codes: Iterable[str]) -> set[str]:
-        """Those codes that are out of reach."""
+        """Those codes that are out of reach of a poster, who has no holder."""
         if self.all:
             return set()
         prefixes = self._prefixes

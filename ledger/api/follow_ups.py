@@ -3,8 +3,9 @@
     post or void a hold; take back a transfer, or a whole batch; clear what is in suspense
 
 Each is a transfer, or a batch, that could be sent with `terms` as well: the accounts and,
-where none is given, the amount are filled in from what was recorded. That never changes,
-so the same request with the same id is the same transfer, however often it is sent.
+where none is given, the amount are filled in from what was recorded. The amount is what is
+left of it; under an id that was used before the one it was used for, so that the same request
+with the same id is the same transfer, however often it is sent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from ledger.api.batches import find_batch
 from ledger.api.posting import answer_batch, answer_transfer
 from ledger.api.problems import Problem
 from ledger.api.queries import PostQuery
+from ledger.api.receipts import refused
 from ledger.api.service import Call
 from ledger.api.transfers import Told, find_transfer
 from ledger.api.wire import (
@@ -31,6 +33,7 @@ from ledger.api.wire import (
     idempotency_id,
 )
 from ledger.core.amounts import show_amount
+from ledger.core.answered import RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer
 from ledger.core.book import Posted
 from ledger.core.leaves import BatchRefused
@@ -40,6 +43,7 @@ from ledger.core.refusals import RefusalCode
 from ledger.core.store import StoredBatch
 from ledger.journal.batches import read_body as read_batch_body
 from ledger.journal.batches import read_posted
+from ledger.journal.canonical import decode_leaf
 from ledger.journal.past import tell
 
 REVERSAL: Final = "reversal"  # The kind of what is taken back, where no other is given.
@@ -52,7 +56,8 @@ async def post_hold(call: Call) -> web.Response:
     asked = await call.asked(PostHoldRequest)
     told = await find_transfer(call)
     terms = AskedTerms(action=Action.POST, target=told.row.sequence, release=asked.release)
-    return await _send(call, asked, _about(call, told, asked, terms, amount=asked.amount))
+    amount = await _amount(call, told, asked, asked.amount)
+    return await _send(call, asked, _about(call, told, asked, terms, amount=amount))
 
 
 async def void_hold(call: Call) -> web.Response:
@@ -73,10 +78,8 @@ async def reverse_transfer(call: Call) -> web.Response:
         up_to=asked.up_to,
         rest=asked.rest,
     )
-    sides = _sides(call, told)
-    back = _about(
-        call, told, asked, terms, Sides(sides.credit, sides.debit), asked.amount, REVERSAL
-    )
+    sides, amount = _sides(call, told), await _amount(call, told, asked, asked.amount)
+    back = _about(call, told, asked, terms, Sides(sides.credit, sides.debit), amount, REVERSAL)
     return await _send(call, asked, back)
 
 
@@ -102,7 +105,8 @@ async def clear_suspense(call: Call) -> web.Response:
         owner = asked.debit_account or faces[told.line.debit_account].code
         sides = Sides(owner, sides.debit)
     terms = AskedTerms(action=Action.CLEAR, target=told.row.sequence)
-    return await _send(call, asked, _about(call, told, asked, terms, sides, asked.amount))
+    amount = await _amount(call, told, asked, asked.amount)
+    return await _send(call, asked, _about(call, told, asked, terms, sides, amount))
 
 
 # ---- of one transfer
@@ -139,6 +143,41 @@ def _about(
         face.currency,
         kind or told.kind,
     )
+
+
+async def _amount(call: Call, told: Told, asked: FollowUp, amount: str | UnsetType) -> str:
+    """The amount that is given; or that of the same request before; or what is left."""
+    if amount is not UNSET:
+        return amount
+    sent_id = idempotency_id(call.request, asked.id, call.caller.poster)
+    left = await _left(call, told)  # First: what comes meanwhile is then found below.
+    waits = await call.desk.proposal(call.ledger, sent_id)
+    if waits is not None:
+        return waits.asked.transfers[0].amount
+    stored = await call.reads.batch(await call.service.ledger_id(call.ledger), sent_id)
+    if stored is not None:
+        leaf = decode_leaf(stored.line)
+        if isinstance(leaf, BatchRefused) and leaf.poster == call.caller.posts_as:
+            no = RefusedReceipt(leaf_index=stored.leaf_index, leaf=leaf, replayed=True)
+            raise refused(call, AskedBatch(id=sent_id, transfers=[]), no)
+        if stored.body:
+            left = read_batch_body(stored.body)[1][0].amount
+    return show_amount(left, call.faces()[told.row.debit_account].scale)
+
+
+async def _left(call: Call, told: Told) -> int:
+    """What nobody posted, took back or cleared yet, in minor units; all, where that is nothing.
+
+    More than is left is refused, with the reason.
+    """
+    row = told.row
+    hold = await call.desk.read(call.ledger, lambda book: book.holds.open.get(row.sequence))
+    if hold is not None:
+        return hold.left
+    ledger_id = await call.service.ledger_id(call.ledger)
+    links = (await call.reads.links(ledger_id, [row.sequence])).get(row.sequence, ())
+    taken = sum(link.amount for link in links if link.target == row.sequence)
+    return row.amount - taken or row.amount
 
 
 def _written(

@@ -43,6 +43,7 @@ from ledger.core.book import Book, Posted
 from ledger.core.model import Decision, Role
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
+from ledger.core.schedules import SCHEDULER
 
 READ_AT_ONCE: Final = 500  # Transfers of a proposal; after more, others get their turn.
 
@@ -284,7 +285,11 @@ def _id(call: Call) -> UUID:
 
 
 def _is_mine(call: Call, view: ProposalView) -> bool:
-    return view.proposal.line.poster == call.caller.posts_as
+    """Whether this caller made a proposal, or set the schedule whose attempt it is."""
+    line = view.proposal.line
+    if line.key == SCHEDULER:
+        return line.made_by == [call.caller.key]
+    return line.poster == call.caller.posts_as
 
 
 def _is_seen(call: Call, view: ProposalView) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from itertools import islice
 from typing import Annotated, Final, TypeVar
 
@@ -10,7 +11,10 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.answers.base import show_time
+from ledger.api.answers.dry_run import DryRun
 from ledger.api.answers.schedules import (
+    AttemptAnswer,
+    AttemptsAnswer,
     ComingAnswer,
     DoneAnswer,
     HolidaysAnswer,
@@ -19,16 +23,20 @@ from ledger.api.answers.schedules import (
     ScheduleAnswer,
     SchedulesPage,
 )
+from ledger.api.auth import POSTERS
 from ledger.api.changing import changed, was_removed, was_set
 from ledger.api.problems import Problem
 from ledger.api.queries import PAGE, Limit, NoQuery, RemoveQuery, WriteQuery
 from ledger.api.service import Call, answer, zone_of
 from ledger.core import scheduling
 from ledger.core.amounts import show_amount
+from ledger.core.answered import Attempted
 from ledger.core.book import Book
+from ledger.core.faults import MalformedRequest
 from ledger.core.leaves import AnyLeaf
-from ledger.core.model import OpaqueId
+from ledger.core.model import OpaqueId, Party, Role
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.rule_leaves import Schedule
 from ledger.core.schedules import Standing
 from ledger.core.scheduling import AskedHolidays, AskedSchedule, Coming, coming
 from ledger.core.state_lines import Done
@@ -106,14 +114,27 @@ async def put_schedule(call: Call) -> web.Response:
     """Set a schedule, or change it. What is so already is not written again.
 
     Dates before today are over, but for one that was not tried to its end. Dates that were
-    posted under this code are never posted again by a change.
+    posted under this code are never posted again by a change. Who may not post transfers
+    names a workflow; the account is then that of the side that starts it.
     """
     code, asked = _code_of(call), await call.asked(AskedSchedule)
     dry_run = call.query(WriteQuery).dry_run
+    starts = await _check_may(call, asked)
 
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], ScheduleAnswer] | Refusal:
+        if _starts(book, asked.workflow) != starts:
+            raise MalformedRequest("was changed meanwhile", field="workflow")
+        unsigned = book.posters.why_unsigned(call.caller.posts_as, UNSET, book.size)
+        if unsigned is not None:
+            return unsigned
         built = scheduling.set_schedule(
-            book, code, asked, zone=zone_of(book), recorded_at=now, by=call.caller.key
+            book,
+            code,
+            asked,
+            may=partial(_may, call, book),
+            zone=zone_of(book),
+            recorded_at=now,
+            by=call.caller.key,
         )
         if isinstance(built, Refusal):
             return built
@@ -130,7 +151,12 @@ async def delete_schedule(call: Call) -> web.Response:
 
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], ScheduleAnswer] | Refusal:
         built = scheduling.cancel_schedule(
-            book, code, query.reason, recorded_at=now, by=call.caller.key
+            book,
+            code,
+            query.reason,
+            may=partial(_may, call, book),
+            recorded_at=now,
+            by=call.caller.key,
         )
         if isinstance(built, Refusal):
             return built
@@ -139,6 +165,67 @@ async def delete_schedule(call: Call) -> web.Response:
 
     shown = await changed(call, build, query.dry_run)
     return was_removed("schedule", shown, query.dry_run)
+
+
+async def post_run(call: Call) -> web.Response:
+    """Attempt what is due now, and whatever was put off; dry, say what that is.
+
+    The service does so by itself. Each date is posted once, whoever asks for it.
+    """
+    runs = call.service.schedule_runs
+    if runs is None:
+        raise Problem("not_ready")
+    dry_run = call.query(WriteQuery).dry_run
+    work = runs.run_due(call.ledger, dry_run=dry_run)
+    tried, more = await call.service.undisturbed(work)
+    found = AttemptsAnswer(attempts=list(map(_attempt_answer, tried)), more=more)
+    return answer(DryRun(dry_run=True, due=found) if dry_run else found)
+
+
+def _attempt_answer(one: Attempted) -> AttemptAnswer:
+    return AttemptAnswer(
+        code=one.code,
+        date=one.date,
+        attempt=one.attempt,
+        at=show_time(one.at),
+        outcome=UNSET if one.outcome is None else one.outcome,
+        leaf_index=UNSET if one.leaf is None else one.leaf,
+        why=UNSET if one.why is None else one.why,
+    )
+
+
+# ---- who may
+
+
+async def _check_may(call: Call, asked: AskedSchedule) -> Party | None:
+    """Raise Problem unless this caller may make such a transfer, or start such a payment.
+
+    Answers who starts it by its workflow; None where it has none.
+    """
+    starts = await call.desk.read(call.ledger, lambda book: _starts(book, asked.workflow))
+    if asked.workflow is not UNSET and starts is None:
+        raise Problem(RefusalCode.WORKFLOW_NOT_FOUND)
+    if call.caller.role is not Role.OPERATOR:
+        if starts == "third" or (starts is None and call.caller.role not in POSTERS):
+            raise Problem("role_not_allowed")
+        call.check_reach(asked.credit_account if starts == "payee" else asked.debit_account)
+    return starts
+
+
+def _may(call: Call, book: Book, schedule: Schedule) -> bool:
+    """Whether this caller might have set a schedule that is there."""
+    if call.caller.role is Role.OPERATOR:
+        return True
+    starts = _starts(book, schedule.workflow)
+    if starts == "third" or (starts is None and call.caller.role not in POSTERS):
+        return False
+    number = schedule.credit_account if starts == "payee" else schedule.debit_account
+    return book.codes[number] in call.reach
+
+
+def _starts(book: Book, workflow: str | UnsetType) -> Party | None:
+    rule = None if workflow is UNSET else book.workflows.get(workflow)
+    return None if rule is None else rule.starts
 
 
 # ---- holidays
@@ -234,6 +321,7 @@ def schedule_answer(book: Book, code: str, standing: Standing) -> ScheduleAnswer
         retry_minutes=rule.retry_minutes,
         miss_after_minutes=rule.miss_after,
         up_to=rule.up_to,
+        workflow=rule.workflow,
         reference=rule.reference or UNSET,
         attempt=standing.attempt if following is not None else UNSET,
         next=UNSET if following is None else coming_answer(following),

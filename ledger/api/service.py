@@ -24,7 +24,7 @@ from ledger.api.problems import Problem, language_of, shown
 from ledger.api.wire import decode, read_body, read_query
 from ledger.core.asked import Caller
 from ledger.core.book import Book
-from ledger.core.ports import Desk, Keys, Reads, Runs
+from ledger.core.ports import Desk, Keys, Reads, Runs, ScheduleRuns
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -62,6 +62,7 @@ class Service:
     page: bytes = b""
     feed_waiting: int = 0  # Long polls at this moment.
     runs: Runs | None = None  # Of demurrage and fees.
+    schedule_runs: ScheduleRuns | None = None
     _ids: dict[str, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

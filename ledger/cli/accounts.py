@@ -107,11 +107,22 @@ def account_group() -> None:
         "Take a code that looks like a CURP or RFC.", "Admite un código que parece CURP o RFC."
     ),
 )
+@click.option(
+    "--holder-of",
+    help=t("They belong to whom this account does.", "Son del mismo titular que esta cuenta."),
+)
 @dry_run_option
 @speaks_to_service
 async def create_accounts(
-    place: Place, codes: tuple[str, ...], ledger: str, dry_run: bool, **given: Any
+    place: Place,
+    codes: tuple[str, ...],
+    ledger: str,
+    holder_of: str | None,
+    dry_run: bool,
+    **given: Any,
 ) -> None:
+    if holder_of is not None:
+        given["holder_of"] = holder_of
     asked = {"accounts": [{"code": code, **given} for code in codes]}
     path = path_of("ledgers", ledger, "accounts")
     async with place.client() as client:

@@ -30,7 +30,7 @@ LEDGER: Final = (
 )
 LEDGERS: Final = ("code", "name", "accounts", "transfers", "size", "time_zone")
 CURRENCY: Final = ("code", "kind", "scale")
-KEY: Final = ("key", "role", "poster", "accounts")
+KEY: Final = ("key", "role", "poster", "accounts", "holder")
 
 # ---- ledgers
 
@@ -181,6 +181,13 @@ def key_group() -> None:
         "Una cuenta de la que puede cargar; socio:* son todas las que empiezan así. Se repite.",
     ),
 )
+@click.option(
+    "--holder-of",
+    help=t(
+        "Of a member: all accounts of whom this one belongs to, later ones too.",
+        "De un socio: todas las cuentas del titular de esta, también las que abra después.",
+    ),
+)
 @dry_run_option
 @speaks_to_service
 async def create_key(
@@ -189,6 +196,7 @@ async def create_key(
     role: str,
     poster: str,
     accounts: tuple[str, ...],
+    holder_of: str | None,
     dry_run: bool,
 ) -> None:
     asked: dict[str, Any] = {"role": role}
@@ -198,6 +206,9 @@ async def create_key(
         asked["accounts"] = list(accounts)
     path = path_of("ledgers", ledger, "keys")
     async with place.client() as client:
+        if holder_of is not None:
+            account = await client.get(path_of("ledgers", ledger, "accounts", holder_of))
+            asked["holder"] = account["holder"]
         answer, _ = await client.send("POST", path, asked, query=dry_query(dry_run))
     if dry_run:
         place.dry(answer, "key", KEY)

@@ -23,7 +23,9 @@ HOLD: Final = (
 SUSPENSE: Final = ("sequence", "account", "side", "left", "currency", "since", "age_days")
 
 sequence_argument = click.argument("sequence", type=click.IntRange(1))
-amount_option = click.option("--amount", help=t("Less than all of it.", "Menos que el total."))
+amount_option = click.option(
+    "--amount", help=t("Less than what is left of it.", "Menos de lo que queda.")
+)
 kind_option = click.option("--kind", help=t("Such as purchase.", "Por ejemplo compra."))
 account_option = click.option(
     "--account", help=t("Only those of this account.", "Sólo los de esta cuenta.")

@@ -157,6 +157,10 @@ COMMANDS = {
         "schedules:schedule_group",
         t("Transfers on dates to come.", "Movimientos programados."),
     ),
+    "schedules": (
+        "schedules:schedules_group",
+        t("What is due of all schedules.", "Lo que toca de lo programado."),
+    ),
     "holidays": (
         "schedules:holidays_group",
         t("Holidays of a ledger.", "Días inhábiles de un libro."),

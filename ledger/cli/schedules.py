@@ -31,6 +31,7 @@ LIST: Final = (
 )
 DONE: Final = ("date", "outcome", "attempts", "sequence", "leaf_index", "code")
 COMING: Final = ("date", "posted_on", "at")
+ATTEMPT: Final = ("code", "date", "attempt", "at", "outcome", "leaf_index", "why")
 
 
 def _row(schedule: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +112,10 @@ def schedule_group() -> None:
 @click.option(
     "--reference",
     help=t("Its date follows it, as in RENT-2026-12-31.", "Le sigue la fecha."),
+)
+@click.option(
+    "--workflow",
+    help=t("Start each as a payment by it.", "Iniciar cada uno como pago de ese flujo."),
 )
 @reason_option
 @dry_run_option
@@ -199,6 +204,48 @@ async def cancel_schedule(
         place.dry(answer, "schedule")
     elif not place.json:
         place.console.print(t("Cancelled.", "Cancelado."))
+
+
+# ---- what is due
+
+
+@click.group(help=t("What is due of all schedules.", "Lo que toca de lo programado."))
+def schedules_group() -> None:
+    pass
+
+
+@schedules_group.command(
+    "run",
+    help=t(
+        "Do now what is due, and say what became of it. The service does so by itself within "
+        "seconds; this does not wait for it, nor for what it put off. A date is posted once.",
+        "Hace ahora lo que toca, y dice qué fue de cada cosa. El servicio lo hace solo en "
+        "segundos; esto no lo espera, ni a lo que aplazó. Cada fecha se registra una vez.",
+    ),
+)
+@click.option(
+    "--once",
+    is_flag=True,
+    required=True,
+    help=t("What is due now, and no more.", "Lo que toca ahora, y nada más."),
+)
+@ledger_option
+@dry_run_option
+@speaks_to_service
+async def run_schedules(place: Place, once: bool, ledger: str, dry_run: bool) -> None:
+    path = path_of("ledgers", ledger, "schedules", "runs")
+    found: list[dict[str, Any]] = []
+    async with place.client() as client:
+        while True:
+            answer, _ = await client.send("POST", path, query=dry_query(dry_run))
+            part = answer["due"] if dry_run else answer
+            found += part["attempts"]
+            if dry_run or not part.get("more"):
+                break
+    if not found and not place.json:
+        place.console.print(t("Nothing is due.", "No toca nada."))
+    else:
+        place.rows(found, ATTEMPT)
 
 
 # ---- holidays

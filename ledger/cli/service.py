@@ -148,6 +148,7 @@ async def running_service(
             ),
         )
         scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
+        app[api.SERVICE].schedule_runs = scheduler
         run_beside(stack, scheduler.run(), "scheduler")
         address = await _listen(stack, app, settings, listener)
         if origin_is_new:

@@ -174,6 +174,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "mark": ("mark", "cierre"),
     "name": ("name", "nombre"),
     "nature": ("nature", "naturaleza"),
+    "holder": ("holder", "titular"),
     "on": ("at the end of", "al cierre de"),
     "only_accounts": ("accounts", "cuentas"),
     "opening_balance": ("opening", "saldo inicial"),

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+<<<<<<< HEAD
 from uuid import UUID
+=======
+from typing import Literal
+>>>>>>> main
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -102,6 +106,26 @@ class Standing(Struct, frozen=True, kw_only=True):
     earned: EarnedRule | None
     received: int
     plans: Sequence[tuple[int, LimitPlanned, bool]]  # With their leaves, and whether begun.
+
+
+AttemptOutcome = Literal[
+    "posted", "refused", "proposed", "skipped", "missed", "id_used", "put_off"
+]
+
+
+class Attempted(Struct, frozen=True, kw_only=True):
+    """An attempt at a date of a schedule and what became of it; without `outcome`, it is due.
+
+    `proposed`: it waits for others. `put_off`: no leaf says so, and it is tried again soon.
+    """
+
+    code: str
+    date: date
+    attempt: int
+    at: int  # When it was due, in microseconds since 1970.
+    outcome: AttemptOutcome | None = None
+    leaf: int | None = None
+    why: str | None = None  # A code.
 
 
 # Posted and WouldWait: of a dry run.

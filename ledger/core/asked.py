@@ -143,7 +143,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     """Whose key came with a request.
 
     `ledger` is the code of the only ledger the key opens, or "" for all. `accounts` are
-    the codes a poster may debit; one that ends in * stands for all that begin so.
+    the codes a poster may debit; one that ends in * stands for all that begin so. A member
+    may name a `holder` besides, and then all of its accounts are meant, also later ones.
     """
 
     key: str
@@ -151,6 +152,7 @@ class Caller(Struct, frozen=True, kw_only=True):
     ledger: str = ""
     poster: str = ""
     accounts: tuple[str, ...] = ()
+    holder: bytes = b""
 
     @property
     def posts_as(self) -> str:
@@ -176,7 +178,10 @@ class AskedCurrency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class AskedAccount(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
 ):
-    """A new account. Bounds are decimals of its own nature's balance, or "none"."""
+    """A new account. Bounds are decimals of its own nature's balance, or "none".
+
+    With `holder_of` it belongs to whom that account does, else to somebody new.
+    """
 
     code: AccountCode
     currency: CurrencyCode
@@ -185,6 +190,7 @@ class AskedAccount(
     lower_bound: BoundText = "0"
     upper_bound: BoundText = "none"
     confirm_personal_code: bool = False
+    holder_of: AccountCode | UnsetType = UNSET
 
 
 class AskedAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -291,11 +297,12 @@ class AskedMark(
 
 
 class AskedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new API key of a ledger."""
+    """A new API key of a ledger. A `holder` is that of accounts, in hexadecimal."""
 
     role: Role
     poster: OpaqueId = ""
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] = []
+    holder: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")] | UnsetType = UNSET
 
 
 class AskedRun(

@@ -154,6 +154,12 @@ def open_accounts(
         if currency is None:
             return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND, position=position)
         lower, upper = _inside(one.nature, _bounds(one, currency.scale))
+        holder = holders[HOLDER * position : HOLDER * (position + 1)]
+        if one.holder_of is not UNSET:
+            other = _there(book, lines, one.holder_of)
+            if other is None:
+                return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND, position=position)
+            holder = other.holder
         line = AccountOpened(
             recorded_at=recorded_at,
             number=book.accounts + len(lines) + 1,
@@ -161,7 +167,7 @@ def open_accounts(
             currency=one.currency,
             nature=one.nature,
             kind=one.kind,
-            holder=holders[HOLDER * position : HOLDER * (position + 1)],
+            holder=holder,
             by=by,
             lower=lower,
             upper=upper,
@@ -172,7 +178,7 @@ def open_accounts(
             if refusal is not None:
                 return replace(refusal, position=position)
             lines[one.code] = line
-        elif not _is_same(there, line):
+        elif not _is_same(there, line, is_holder_meant=one.holder_of is not UNSET):
             return Refusal(code=RefusalCode.ACCOUNT_CODE_USED, position=position)
     return list(lines.values())
 
@@ -200,8 +206,10 @@ def _there(book: Book, lines: dict[str, AccountOpened], code: str) -> Account | 
     return book.account(book.numbers[code]) if code in book.numbers else None
 
 
-def _is_same(there: Account, line: AccountOpened) -> bool:
+def _is_same(there: Account, line: AccountOpened, *, is_holder_meant: bool) -> bool:
     asked = as_opened(line)
+    if is_holder_meant and there.holder != asked.holder:
+        return False
     return (there.currency, there.nature, there.kind, there.lower, there.upper) == (
         asked.currency,
         asked.nature,

@@ -257,13 +257,13 @@ class Days(Part):
             return Refusal(code=RefusalCode.PERIOD_NOT_MARKED_SO)
         if line.mark == "preliminary" and not self._is_over(line.year, line.month):
             return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
-        if line.mark == "reopened" and line.act is UNSET:
-            return Refusal(code=RefusalCode.ACT_MISSING)
         period = (line.year, line.month)
         if line.mark == "reopened" and self._is_final_after(period):
             return Refusal(code=RefusalCode.PERIOD_FINAL)
         if line.mark == "final" and not self._is_all_final_before(period):
             return Refusal(code=RefusalCode.PERIOD_BEFORE_IS_OPEN)
+        if line.mark == "reopened" and line.act is UNSET:
+            return Refusal(code=RefusalCode.ACT_MISSING)
         return None
 
     def _is_final_after(self, period: tuple[int, int]) -> bool:

@@ -82,6 +82,7 @@ class KeyGrant(Leaf, frozen=True, kw_only=True, tag="key"):
     role: Role | UnsetType = UNSET
     poster: OpaqueId | UnsetType = UNSET
     accounts: list[Annotated[str, Meta(min_length=1, max_length=65)]] | UnsetType = UNSET
+    holder: Salt | UnsetType = UNSET  # All accounts of this one, besides.
 
 
 class PosterKey(Leaf, frozen=True, kw_only=True, tag="poster_key"):

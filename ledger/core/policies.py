@@ -11,6 +11,7 @@ from ledger.core.model import Role
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, PolicySet
+from ledger.core.schedules import SCHEDULER
 from ledger.core.state_lines import AnyState, StateKey, StatePolicy
 
 if TYPE_CHECKING:
@@ -57,8 +58,10 @@ class Policies(Part):
         """What the rules ask of a batch that a key made; those set `before` a leaf.
 
         A transfer between accounts of which one is not there asks for nothing: it is refused.
+        What is posted for a schedule is made by who set that, whose key its transfer names.
         """
-        role = self.roles.get(key, Role.OPERATOR)
+        maker = transfers[0].entered_by if key == SCHEDULER else key
+        role = self.roles.get(maker, Role.OPERATOR)
         matching = [
             rule
             for code, rule in self.rules.items()

@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, UnsetType
 
 from ledger.core.answered import (
+    Attempted,
     ClosedDay,
     DecisionOutcome,
     LedgerView,
@@ -84,6 +85,16 @@ class Runs(Protocol):
         *,
         dry_run: bool = False,
     ) -> RunReport | Refusal: ...
+
+
+class ScheduleRuns(Protocol):
+    """What is due of schedules (services/scheduler.py). Faults are the desk's."""
+
+    async def run_due(
+        self, ledger: str, *, dry_run: bool = False
+    ) -> tuple[Sequence[Attempted], bool]:
+        """Attempt what is due now, and whether more is; a dry run says what would be."""
+        ...
 
 
 class Desk(Protocol):
@@ -224,8 +235,12 @@ class Desk(Protocol):
         caller: Caller,
         *,
         dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
-        """Start a payment, a batch of one, by a workflow: posted, or proposed to the other."""
+        """Start a payment, a batch of one, by a workflow: posted, or proposed to the other.
+
+        `unless` is as in `post`.
+        """
         ...
 
     async def proposals(self, ledger: str) -> list[ProposalView]:

@@ -43,8 +43,7 @@ ENDED: Final = {
     "expired": RefusalCode.PROPOSAL_EXPIRED,
 }
 
-
-_FOR_GOOD: Final = {RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED}
+_CLOSED: Final = (RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED)
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -201,9 +200,9 @@ class Proposals(Part):
         return None
 
     def _refuse_proposed(self, line: BatchProposed) -> Refusal | None:
-        refusal = self._refuse_accounts(line)
-        if refusal is not None:
-            return refusal
+        named = [n for one in line.holds or () for n in (one.debit_account, one.credit_account)]
+        if max(line.payer or 0, line.payee or 0, *named) > self._state.accounts:
+            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
         if line.workflow is not UNSET:
             rule = self._state.workflows.get(line.workflow)
             if rule is None:
@@ -220,32 +219,30 @@ class Proposals(Part):
             return Refusal(code=RefusalCode.PROPOSALS_FULL)
         if line.expires <= line.recorded_at:
             return Refusal(code=RefusalCode.PROPOSAL_EXPIRED)
-        return self._refuse_holds(line)
+        refusal = self._refuse_sides(line) or self._refuse_holds(line)
+        return None if refusal is None else replace(refusal, position=None)
 
-    def _refuse_accounts(self, line: BatchProposed) -> Refusal | None:
-        """Why it cannot wait for these accounts: one is not there, or a party is closed."""
-        held = [n for one in line.holds or () for n in (one.debit_account, one.credit_account)]
-        if max(line.payer or 0, line.payee or 0, *held) > self._state.accounts:
-            return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
+    def _refuse_sides(self, line: BatchProposed) -> Refusal | None:
+        """Why nothing could ever be kept back between two accounts, or a party is closed."""
+        for one in line.holds or ():
+            never = self._state.why_never(0, one.debit_account, one.credit_account)
+            if never is not None:
+                return never
         shut = self._state.why_shut(0, line.payer or 0, line.payee or 0)
-        if shut is not None and shut.code in _FOR_GOOD:  # A freeze may be lifted.
-            return Refusal(code=shut.code, account=shut.account)
-        return None
+        # A freeze may be lifted until it is decided.
+        return shut if shut is not None and shut.code in _CLOSED else None
 
     def _refuse_holds(self, line: BatchProposed) -> Refusal | None:
         """Why the amounts cannot be kept back as the accounts stand."""
-        if line.holds is UNSET:
-            return None
         undo, refusal = Undo(), None
-        for one in line.holds:
+        for one in line.holds or ():
             d, c = one.debit_account, one.credit_account
-            refusal = self._state.why_never(0, d, c)
-            refusal = refusal or self._state.why_not(0, d, c, one.amount)
+            refusal = self._state.why_not(0, d, c, one.amount)
             if refusal is not None:
                 break
             self._reserve(undo, one, 1)
         undo.back_to(0)
-        return None if refusal is None else replace(refusal, position=None)
+        return refusal
 
     def _refuse_decided(self, line: ProposalDecided, proposal: Proposal) -> Refusal | None:
         is_over = proposal.line.expires <= line.recorded_at

@@ -39,12 +39,14 @@ class RefusalCode(StrEnum):
     PERIOD_NOT_BEGUN = "period_not_begun"
     PERIOD_NOT_OVER = "period_not_over"
     SCHEDULE_NOT_FOUND = "schedule_not_found"
+    SCHEDULE_CODE_USED = "schedule_code_used"  # By another, whose it is.
     SCHEDULE_EMPTY = "schedule_empty"
     OCCURRENCE_NOT_DUE = "occurrence_not_due"
     HOLIDAYS_NOT_OF_YEAR = "holidays_not_of_year"
     POLICY_NOT_FOUND = "policy_not_found"
     WORKFLOW_NOT_FOUND = "workflow_not_found"
     WORKFLOW_NOT_POSSIBLE = "workflow_not_possible"
+    WORKFLOW_IN_USE = "workflow_in_use"
     PROPOSAL_NOT_OPEN = "proposal_not_open"
     PROPOSAL_NOT_DUE = "proposal_not_due"  # Of a line that says it is over, or accepted.
     DECISION_NOT_NEEDED = "decision_not_needed"

@@ -161,6 +161,7 @@ class Schedule(
     retry_minutes: Annotated[int, Meta(ge=1, le=44_640)] = 60
     step: Annotated[int, Meta(ge=1, le=1000)] = 1
     up_to: Side | UnsetType = UNSET
+    workflow: Word | UnsetType = UNSET  # By which each is started as a payment.
 
 
 class ScheduleSet(Leaf, frozen=True, kw_only=True, tag="schedule"):

@@ -107,9 +107,13 @@ class Schedules(Part):
         return attempt_id(origin, code, standing.leaf, day, standing.attempt)
 
     def waits(self, code: str) -> bool:
-        """Whether the next attempt of a schedule was made, and waits for approval."""
+        """Whether the next attempt of a schedule was made, and waits for others."""
         waiting = self._state.proposals.open
         return bool(waiting) and code in self._places and self.id_of(code) in waiting
+
+    def go_by(self, workflow: str) -> bool:
+        """Whether a schedule with a date to come starts its payments by this workflow."""
+        return any(self.by_code[code].schedule.workflow == workflow for code in self._places)
 
     def begins(self, line: ScheduleSet) -> int:
         """The number of the first date that a schedule has from now on.
@@ -150,6 +154,9 @@ class Schedules(Part):
                 return refusal
             if date_of(schedule, self.begins(line)) is None:
                 return Refusal(code=RefusalCode.SCHEDULE_EMPTY)
+            workflow = schedule.workflow
+            if workflow is not UNSET and state.workflows.get(workflow) is None:
+                return Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
             refusal = state.why_never(0, *sides)
         if self.waits(line.code):
             return Refusal(code=RefusalCode.PROPOSAL_PENDING)

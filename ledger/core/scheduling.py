@@ -3,7 +3,7 @@
 The zone is an argument: with it days and minutes become moments.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, tzinfo
 from typing import Annotated, Final
 
@@ -40,8 +40,9 @@ class AskedSchedule(
     It ends after `count` dates, or with `last`. A date on a holiday or a weekend is kept, moved
     or skipped. `at` is a time of the ledger's zone. When funds or limits do not allow it, it is
     tried `retries` times again, after `retry_minutes` each; with `up_to` it posts what they do
-    allow. With `miss_after_minutes` it is given up when it could not be tried for so long. The
-    date follows on `reference`. The reason is a code.
+    allow. With `miss_after_minutes` it is given up when it could not be tried for so long. With
+    `workflow` each is started as a payment by it, which may wait until it is accepted. The date
+    follows on `reference`. The reason is a code.
     """
 
     debit_account: AccountCode
@@ -62,6 +63,7 @@ class AskedSchedule(
     retry_minutes: Annotated[int, Meta(ge=1, le=44_640)] = 60
     miss_after_minutes: Annotated[int, Meta(ge=1, le=527_040)] | UnsetType = UNSET
     up_to: Side | UnsetType = UNSET
+    workflow: Word | UnsetType = UNSET
     reference: Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9./_:#+-]{0,23})?\Z")] = ""
 
 
@@ -72,6 +74,8 @@ class AskedHolidays(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: Word
 
 
+May = Callable[[Schedule], bool]
+
 BODIES: Final[tuple[type[Struct], ...]] = (AskedSchedule, AskedHolidays)
 
 
@@ -79,11 +83,21 @@ BODIES: Final[tuple[type[Struct], ...]] = (AskedSchedule, AskedHolidays)
 
 
 def set_schedule(
-    book: Book, code: str, asked: AskedSchedule, *, zone: tzinfo, recorded_at: int, by: str
+    book: Book,
+    code: str,
+    asked: AskedSchedule,
+    *,
+    may: May,
+    zone: tzinfo,
+    recorded_at: int,
+    by: str,
 ) -> tuple[Sequence[AnyLeaf], Standing] | Refusal:
     """A schedule from now on, unless it is so already; and how it stands then.
 
     Dates before today are over, but for one that was not tried to its end.
+
+    Args:
+        may: whether who asks may change the one that is there under this code.
 
     Raises:
         MalformedRequest: a field that cannot be meant.
@@ -97,6 +111,8 @@ def set_schedule(
     if isinstance(schedule, Refusal):
         return schedule
     there = book.schedules.by_code.get(code)
+    if there is not None and not may(there.schedule):
+        return Refusal(code=RefusalCode.SCHEDULE_CODE_USED)
     if there is not None and there.schedule == schedule:
         return [], there
     since = day_at(recorded_at, zone)
@@ -152,13 +168,20 @@ def _rule(book: Book, asked: AskedSchedule) -> Schedule | Refusal:
         retry_minutes=asked.retry_minutes,
         step=asked.step,
         up_to=asked.up_to,
+        workflow=asked.workflow,
     )
 
 
 def cancel_schedule(
-    book: Book, code: str, reason: str, *, recorded_at: int, by: str
+    book: Book, code: str, reason: str, *, may: May, recorded_at: int, by: str
 ) -> tuple[Sequence[AnyLeaf], Standing] | Refusal:
-    """No such schedule from now on; beside the line, how it stood."""
+    """No such schedule from now on; beside the line, how it stood.
+
+    One that who asks may not cancel is as if it were not there.
+    """
+    there = book.schedules.by_code.get(code)
+    if there is not None and not may(there.schedule):
+        return Refusal(code=RefusalCode.SCHEDULE_NOT_FOUND)
     line = ScheduleSet(recorded_at=recorded_at, code=code, by=by, reason=reason)
     return book.refuse(line) or ([line], book.schedules.by_code[code])
 

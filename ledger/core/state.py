@@ -162,7 +162,7 @@ class State:
             currency=self._currency_codes[self._currency[number]],
             nature=NATURES[self._nature[number]],
             kind=self._kinds[self._kind[number]],
-            holder=bytes(self._holders[16 * number : 16 * number + 16]),
+            holder=self.holder_of(number),
             status=STATUSES[self._status[number]],
             lower=self._lower[number],
             upper=self._upper[number],
@@ -467,6 +467,17 @@ class State:
         floor, ceiling = self._folded(number)
         undo.put(self.floor, number, floor)
         undo.put(self.ceiling, number, ceiling)
+
+    def holder_of(self, number: int) -> bytes:
+        """Whose an account is."""
+        return bytes(self._holders[16 * number : 16 * number + 16])
+
+    def is_holder(self, holder: bytes) -> bool:
+        """Whether anybody of that name has an account."""
+        at = self._holders.find(holder, 16)
+        while at > 0 and at % 16:  # The end of one, and the beginning of the next.
+            at = self._holders.find(holder, at + 1)
+        return at > 0
 
     def unbind(self, undo: Undo, number: int) -> None:
         """Let any amount pass an account, as far as its bounds and limits go."""

@@ -50,13 +50,24 @@ class Workflows(Part):
             case WorkflowSet() if line.rule is UNSET:
                 if self.get(line.code) is None:
                     return Refusal(code=RefusalCode.WORKFLOW_NOT_FOUND)
-            case WorkflowSet(rule=Workflow() as rule) if not _is_possible(rule):
-                return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
+                return self._refuse_other(line.code, None)
+            case WorkflowSet(rule=Workflow() as rule):
+                if not _is_possible(rule):
+                    return Refusal(code=RefusalCode.WORKFLOW_NOT_POSSIBLE)
+                return self._refuse_other(line.code, rule)
             case WhitelistSet() if max(line.account, line.partner) > self._state.accounts:
                 return Refusal(code=RefusalCode.ACCOUNT_NOT_FOUND)
             case WhitelistSet() if line.account == line.partner:
                 return Refusal(code=RefusalCode.ACCOUNTS_MUST_DIFFER)
         return None
+
+    def _refuse_other(self, code: str, rule: Workflow | None) -> Refusal | None:
+        """Why a workflow cannot end, or be started by another side: a schedule goes by it."""
+        there = self.get(code)
+        if there is None or (rule is not None and rule.starts == there.starts):
+            return None
+        is_used = self._state.schedules.go_by(code)
+        return Refusal(code=RefusalCode.WORKFLOW_IN_USE) if is_used else None
 
     def apply(self, line: AnyLeaf) -> None:
         """Take a workflow, or who is whitelisted."""

@@ -24,10 +24,9 @@ class PgKeys:
         return None if row is None else _caller(row)
 
     async def add(self, digest: bytes, caller: Caller) -> None:
-        accounts = list(caller.accounts)
-        await self._database.fetch(
-            ADD, digest, caller.ledger, caller.key, caller.role.value, caller.poster, accounts
-        )
+        accounts, role = list(caller.accounts), caller.role.value
+        row = (caller.ledger, caller.key, role, caller.poster, accounts, caller.holder)
+        await self._database.fetch(ADD, digest, *row)
 
     async def revoke(self, ledger: str, key: str) -> bool:
         return await self._database.fetchval(REVOKE, ledger, key) is not None
@@ -43,4 +42,5 @@ def _caller(row: "asyncpg.Record") -> Caller:
         ledger=row["ledger"],
         poster=row["poster"],
         accounts=tuple(row["accounts"]),
+        holder=row["holder"],
     )

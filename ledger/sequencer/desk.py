@@ -430,6 +430,9 @@ class Sequencer:
                 role=UNSET if asked is None else asked.role,
                 poster=asked.poster if asked is not None and asked.poster else UNSET,
                 accounts=UNSET if asked is None or not asked.accounts else asked.accounts,
+                holder=UNSET
+                if asked is None or asked.holder is UNSET
+                else bytes.fromhex(asked.holder),
             )
             return Built([line], lambda _: None)
 
@@ -483,12 +486,13 @@ class Sequencer:
         caller: Caller,
         *,
         dry_run: bool = False,
+        unless: Unless | None = None,
     ) -> PostOutcome:
         """Start a payment by a workflow."""
         writer = self._writers[ledger]
         if dry_run:
             return await writer.preview(asked, caller, workflow)
-        return await writer.submit_post(asked, caller, workflow)
+        return await writer.submit_post(asked, caller, workflow, unless)
 
     async def proposals(self, ledger: str) -> list[ProposalView]:
         """The open proposals, the oldest first."""

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.answered import Receipt, RefusedReceipt, WouldWait
 from ledger.core.asked import AskedBatch, Caller
 from ledger.core.book import Book, Posted
@@ -201,6 +202,8 @@ def _reserved(
 ) -> list[Reserved] | UnsetType:
     """What is kept back meanwhile, by pairs of accounts; nothing where they are too many.
 
+    A pair whose sum is more than an amount can be stands there more than once.
+
     Of what is simply posted: what a transfer under terms will move, its terms say later. Of a
     transfer that can never be, nothing; in an `each` batch it is refused alone.
     """
@@ -209,12 +212,12 @@ def _reserved(
     for under, d, c, amount in zip(terms, *columns, strict=True):
         if under is UNSET and book.why_never(0, d, c) is None:
             sums[d, c] = sums.get((d, c), 0) + amount
-    if not 0 < len(sums) <= RESERVED_MAX:
-        return UNSET
-    return [
-        Reserved(amount=amount, credit_account=c, debit_account=d)
-        for (d, c), amount in sorted(sums.items())
+    kept = [
+        Reserved(amount=min(AMOUNT_MAX, total - at), credit_account=c, debit_account=d)
+        for (d, c), total in sorted(sums.items())
+        for at in range(0, total, AMOUNT_MAX)
     ]
+    return kept if 0 < len(kept) <= RESERVED_MAX else UNSET
 
 
 def pending_alike(

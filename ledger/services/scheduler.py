@@ -14,10 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from msgspec import UNSET
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ledger.core.answered import ProposalReceipt, Receipt, RefusedReceipt
+from ledger.core.answered import (
+    Attempted,
+    AttemptOutcome,
+    ProposalReceipt,
+    Receipt,
+    RefusedReceipt,
+)
 from ledger.core.asked import Caller
 from ledger.core.book import Book
 from ledger.core.faults import LedgerFault, MalformedRequest
@@ -81,6 +88,7 @@ class Scheduler:
         self._poll_s = poll_s
         self._metrics = SchedulerMetrics(registry)
         self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}  # By ledger: one turn at a time.
         self._later: dict[str, dict[str, int]] = {}  # By ledger and code, until when.
         self._due: dict[str, int] = {}  # By ledger, as the gauge has them in all.
 
@@ -129,19 +137,40 @@ class Scheduler:
         if not self._desk.facts(ledger).schedules.queue:
             self._count_due(ledger, 0)
             return self._poll_s  # Most ledgers have none; it is not worth a wait in the queue.
-        now = self._clock()
-        found = await self._desk.read(ledger, lambda book: self._look(ledger, book, now))
-        self._count_due(ledger, len(found.due))
-        for wave in waves(found.due):
-            outcomes = await asyncio.gather(
-                *(self._attempt(ledger, each) for each in wave), return_exceptions=True
-            )
-            for outcome in outcomes:
-                if isinstance(outcome, BaseException):
-                    raise outcome
+        async with self._turn(ledger):
+            now = self._clock()
+            found = await self._desk.read(ledger, lambda book: self._look(ledger, book, now))
+            self._count_due(ledger, len(found.due))
+            await self._attempt_all(ledger, found.due)
         if found.due or found.next is None:
             return 0.0 if found.due else self._poll_s
         return min(self._poll_s, max(0, found.next - self._clock()) / 1e6)
+
+    async def run_due(
+        self, ledger: str, *, dry_run: bool = False
+    ) -> tuple[Sequence[Attempted], bool]:
+        """Attempt what is due of a ledger now, up to a turn's, and whether more is.
+
+        What was put off is tried again at once. A dry run says what would be attempted.
+
+        Raises:
+            LedgerFault: something could not be done, or nobody knows whether it was.
+        """
+        async with self._turn(ledger):
+            if not dry_run:
+                self._later.pop(ledger, None)
+            now = self._clock()
+            found = await self._desk.read(ledger, lambda book: self._look(ledger, book, now))
+            if dry_run:
+                is_more = found.next is not None and found.next <= now
+                return [_attempted(due) for due in found.due], is_more
+            tried = await self._attempt_all(ledger, found.due)
+            now = self._clock()
+            rest = await self._desk.read(ledger, lambda book: self._look(ledger, book, now))
+        return tried, bool(rest.due)
+
+    def _turn(self, ledger: str) -> asyncio.Lock:
+        return self._turns.setdefault(ledger, asyncio.Lock())
 
     def _count_due(self, ledger: str, count: int) -> None:
         self._metrics.due.inc(count - self._due.get(ledger, 0))
@@ -157,55 +186,82 @@ class Scheduler:
 
     # ---- one attempt
 
-    async def _attempt(self, ledger: str, due: Due) -> None:
+    async def _attempt_all(self, ledger: str, found: Sequence[Due]) -> list[Attempted]:
+        """Attempt each; of one that was cancelled or changed meanwhile nothing is told."""
+        tried: list[Attempted] = []
+        for wave in waves(found):
+            outcomes = await asyncio.gather(
+                *(self._attempt(ledger, each) for each in wave), return_exceptions=True
+            )
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                if outcome is not None:
+                    tried.append(outcome)
+        return tried
+
+    async def _attempt(self, ledger: str, due: Due) -> Attempted | None:
         try:
             if due.line is not None:
-                await self._note(ledger, due, due.line)
-            else:
-                await self._post(ledger, due)
+                return await self._note(ledger, due, due.line)
+            return await self._post(ledger, due)
         except MalformedRequest as fault:  # Nobody asked for it, so it is a fault of ours.
             self._put_off(ledger, due, 60)
             self._tell(ledger, due, "faulted", logging.ERROR, why=str(fault))
+            return _attempted(due, "put_off")
         except LedgerFault as fault:
             self._tell(ledger, due, "faulted", logging.WARNING, why=str(fault))
             raise
 
-    async def _post(self, ledger: str, due: Due) -> None:
+    async def _post(self, ledger: str, due: Due) -> Attempted | None:
         asked = batch_of(self._desk.facts(ledger), due)
-        outcome = await self._desk.post(
-            ledger, asked, CALLER, unless=lambda book, now: no_more_due(book, due, now)
-        )
+        workflow = due.standing.schedule.workflow
+
+        def unless(book: Book, now: int) -> Refusal | None:
+            return no_more_due(book, due, now)
+
+        if workflow is UNSET:
+            outcome = await self._desk.post(ledger, asked, CALLER, unless=unless)
+        else:
+            outcome = await self._desk.pay(ledger, asked, workflow, CALLER, unless=unless)
         late = max(0, self._clock() - due.at) / 1e6
         match outcome:
             case Receipt():
                 self._metrics.late_seconds.observe(late)
                 self._tell(ledger, due, "posted", leaf=outcome.leaf_index, late=late)
+                return _attempted(due, "posted", outcome.leaf_index)
             case RefusedReceipt():
                 self._metrics.late_seconds.observe(late)
                 why = outcome.leaf.code
                 self._tell(ledger, due, "refused", leaf=outcome.leaf_index, late=late, why=why)
+                return _attempted(due, "refused", outcome.leaf_index, why)
             case Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH):
-                await self._note(ledger, due, id_used(due, self._clock()))
-            case ProposalReceipt():  # Once it is approved or declined, its leaf moves it on.
+                return await self._note(ledger, due, id_used(due, self._clock()))
+            case ProposalReceipt():  # Once the others have decided, its leaf moves it on.
                 self._tell(ledger, due, "proposed", leaf=outcome.leaf_index, late=late)
+                return _attempted(due, "proposed", outcome.leaf_index)
             case Refusal(code=RefusalCode.OCCURRENCE_NOT_DUE):
-                pass  # It was cancelled or changed meanwhile; there is nothing to tell.
-            case Refusal(code=code):  # No leaf says so: too much waits for approval already.
+                return None  # It was cancelled or changed meanwhile; there is nothing to tell.
+            case Refusal(code=code):  # No leaf says so: too much waits for others already.
                 self._put_off(ledger, due, 1)
                 self._tell(ledger, due, "put_off", logging.WARNING, why=code.value)
+                return _attempted(due, "put_off", why=code.value)
+        raise AssertionError("it was no dry run")
 
     def _put_off(self, ledger: str, due: Due, minutes: int) -> None:
         self._later.setdefault(ledger, {})[due.code] = self._clock() + minutes * MINUTE_US
 
-    async def _note(self, ledger: str, due: Due, line: Occurrence) -> None:
+    async def _note(self, ledger: str, due: Due, line: Occurrence) -> Attempted | None:
         """Record what became of a date without a batch."""
 
         def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], bool] | Refusal:
             refusal = no_more_due(book, due, now)
             return refusal or ([replace(line, recorded_at=now)], True)
 
-        if await self._desk.change_rule(ledger, build) is True:
-            self._tell(ledger, due, line.outcome)
+        if await self._desk.change_rule(ledger, build) is not True:
+            return None
+        self._tell(ledger, due, line.outcome)
+        return _attempted(due, line.outcome)
 
     def _tell(
         self, ledger: str, due: Due, outcome: str, level: int = logging.INFO, **facts: object
@@ -223,6 +279,23 @@ class Scheduler:
                 **facts,
             },
         )
+
+
+def _attempted(
+    due: Due,
+    outcome: AttemptOutcome | None = None,
+    leaf: int | None = None,
+    why: str | None = None,
+) -> Attempted:
+    return Attempted(
+        code=due.code,
+        date=due.date,
+        attempt=due.standing.attempt,
+        at=due.at,
+        outcome=outcome,
+        leaf=leaf,
+        why=why,
+    )
 
 
 def waves(found: Iterable[Due]) -> Iterator[list[Due]]:

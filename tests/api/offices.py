@@ -19,7 +19,7 @@ from aiohttp import web
 from yarl import URL
 
 from ledger.api.answers.dry_run import DryRun
-from ledger.api.app import make_app
+from ledger.api.app import SERVICE, make_app
 from ledger.api.auth import make_key
 from ledger.api.routes import ROUTES
 from ledger.api.server import Runner, make_runner
@@ -31,6 +31,7 @@ from ledger.memory.reads import MemoryReads
 from ledger.memory.store import MemoryStore
 from ledger.sequencer.desk import Sequencer
 from ledger.services.runs import Runs
+from ledger.services.scheduler import Scheduler
 from tests.sequencer.houses import House, furnish
 
 CAJA = "/v1/ledgers/caja"
@@ -180,6 +181,9 @@ async def open_office(
             draw=house.random.randbytes,
             now=lambda: house.now / 1e6,
             runs=Runs(sequencer, MemoryReads(house.database)),
+        )
+        app[SERVICE].schedule_runs = Scheduler(
+            sequencer, registry=app[SERVICE].metrics.registry, clock=house.clock
         )
         runner = make_runner(app)
         await runner.setup()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.offices import CAJA, Office, pay, uid
+from tests.api.offices import CAJA, Answered, Office, pay, uid
 
 TRANSFERS = f"{CAJA}/transfers"
 PAYMENTS = f"{CAJA}/payments"
@@ -94,3 +94,66 @@ async def test_a_look_at_up_to_needs_both_accounts(members: Office) -> None:
     ).status == 200
     body["terms"] = {"up_to": "credit"}
     assert (await members.ask("POST", TRANSFERS, body, who="eva")).status == 201
+
+
+# ---- the accounts of a holder
+
+
+async def open_for(office: Office, code: str, other: str) -> Answered:
+    asked = {"code": code, "currency": "MXN", "holder_of": other}
+    return await office.ask("POST", f"{CAJA}/accounts", asked)
+
+
+async def test_a_member_reaches_all_accounts_of_its_holder(members: Office) -> None:
+    """Two people of an organisation, each with a key; and what is opened for it later."""
+    holder = (await members.ask("GET", f"{CAJA}/accounts/ana")).body["holder"]
+    for person in ("luz", "sol"):
+        key = {"role": "member", "holder": holder, "poster": "shop"}
+        made = await members.ask("POST", f"{CAJA}/keys", key)
+        assert (made.status, made.body["key"]["holder"]) == (201, holder)
+        members.secrets[person] = made.body["secret"]
+    assert (await members.ask("GET", f"{CAJA}/accounts/till", who="luz")).status == 403
+    opened = await open_for(members, "till", "ana")
+    assert opened.body["accounts"][0]["holder"] == holder
+    for person in ("luz", "sol"):
+        page = (await members.ask("GET", f"{CAJA}/accounts", who=person)).body["accounts"]
+        assert [one["code"] for one in page] == ["ana", "till"]
+    other = payment("bill", "1.00", payer="eva", payee="till", id=uid(7))
+    assert (await members.ask("POST", PAYMENTS, other, who="luz")).status == 202
+    path = f"{PROPOSALS}/{uid(7)}/cancel"
+    assert (await members.ask("POST", path, {}, who="sol")).status == 200
+    mine = payment("credit", "1.00", id=uid(8))
+    assert (await members.ask("POST", PAYMENTS, mine, who="sol")).status == 202
+    foreign = payment("credit", "1.00", payer="eva", id=uid(9))
+    assert (await members.ask("POST", PAYMENTS, foreign, who="sol")).code == "account_not_yours"
+    assert members.house.book().is_holder(bytes.fromhex(holder))  # After a replay, too.
+
+
+async def test_whose_an_account_is_stays_so(members: Office) -> None:
+    assert (await open_for(members, "till", "ana")).status == 201
+    assert (await open_for(members, "till", "ana")).status == 201  # As it is there.
+    assert (await open_for(members, "till", "eva")).code == "account_code_used"
+    assert (await open_for(members, "shop", "nobody")).code == "account_not_found"
+    both = [
+        {"code": "one", "currency": "MXN"},
+        {"code": "two", "currency": "MXN", "holder_of": "one"},
+        {"code": "three", "currency": "MXN"},
+    ]
+    opened = await members.ask("POST", f"{CAJA}/accounts", {"accounts": both})
+    one, two, three = (account["holder"] for account in opened.body["accounts"])
+    assert (one == two, one == three) == (True, False)
+
+
+async def test_a_key_of_a_holder_is_a_member_s(members: Office) -> None:
+    holder = (await members.ask("GET", f"{CAJA}/accounts/ana")).body["holder"]
+    within = holder[2:] + (await members.ask("GET", f"{CAJA}/accounts/ben")).body["holder"][:2]
+    for key in (
+        {"role": "poster", "accounts": ["ana"], "holder": holder},
+        {"role": "auditor", "holder": holder},
+        {"role": "member", "holder": "00" * 16},
+        {"role": "member", "holder": within},
+        {"role": "member", "holder": holder[:-1]},
+        {"role": "member"},
+    ):
+        made = await members.ask("POST", f"{CAJA}/keys", key)
+        assert made.code == "malformed_request", key

@@ -58,6 +58,7 @@ NOT_OVER_HTTP = {
     RefusalCode.LIMIT_NOT_DUE,
     RefusalCode.OCCURRENCE_NOT_DUE,
     RefusalCode.ENTRY_REFUSED,
+    RefusalCode.SCHEDULE_CODE_USED,  # No operator's: test_schedules.py.
     # Of lines and keys: test_lines.py.
     RefusalCode.POSTER_KEY_USED,
     RefusalCode.POSTER_KEY_NOT_FOUND,

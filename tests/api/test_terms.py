@@ -109,7 +109,7 @@ async def test_a_hold_is_posted_in_a_word(office: Office) -> None:
     assert "phase" not in first.body["receipt"]
     listed = (await office.ask("GET", f"{CAJA}/holds")).body["holds"]
     assert [(one["amount"], one["left"]) for one in listed] == [("60.00", "40.00")]
-    too_much = await follow(office, 2, "post", 4)
+    too_much = await follow(office, 2, "post", 4, amount="60.00")
     assert (too_much.code, too_much.body["available"]) == ("exceeds_target", "40.00")
     last = await follow(office, 2, "post", 5, amount="30.00", release=True)
     assert last.status == 201
@@ -280,7 +280,7 @@ async def test_a_transfer_is_taken_back_in_parts(office: Office) -> None:
     assert first.body["receipt"] == again.body["receipt"]
     sides = first.body["receipt"]["debit_account"], first.body["receipt"]["credit_account"]
     assert sides == ("eva", "ana")
-    too_much = await follow(office, 2, "reverse", 4)
+    too_much = await follow(office, 2, "reverse", 4, amount="60.00")
     assert (too_much.code, too_much.body["available"]) == ("exceeds_target", "40.00")
     assert "40.00 MXN would be accepted" in too_much.body["detail"]
     assert (await follow(office, 2, "reverse", 5, amount="40.00")).status == 201
@@ -466,7 +466,7 @@ async def test_cash_that_changed_hands_waits_until_it_is_cleared(office: Office)
     part = await follow(office, 2, "clear", 4, amount="2.00")
     assert part.body["receipt"]["debit_account"] == "bridge"
     assert part.body["receipt"]["credit_account"] == "ana"
-    too_much = await follow(office, 2, "clear", 5)
+    too_much = await follow(office, 2, "clear", 5, amount="5.00")
     assert (too_much.code, too_much.body["available"]) == ("exceeds_target", "3.00")
     other = await follow(office, 2, "clear", 6, amount="3.00", credit_account="eva")
     assert other.body["receipt"]["credit_account"] == "eva"
@@ -776,3 +776,61 @@ async def test_plain_receipts_say_nothing_of_terms(office: Office) -> None:
     assert [list(one) for one in posted.body["receipt"]["outcomes"]] == [
         ["position", "sequence", "debit_balance", "credit_balance"]
     ]
+
+
+# ---- what is left, where no amount is given
+
+
+async def test_without_an_amount_it_is_what_is_left(office: Office) -> None:
+    """Of what was taken back in part, posted in part, or cleared in part; sent again, too."""
+    await receipt(office, 2, "ana", "eva", "60.00")
+    await receipt(office, 3, "cash", "ana", "60.00")
+    held = await hold(office, 4, "ana", "eva", "50.00")
+    await freeze(office, "ben")
+    stranded = await receipt(office, 5, "cash", "ben", "40.00", suspense="bridge")
+    await office.ask("PATCH", f"{ACCOUNTS}/ben", {"reason": "court", "status": "open"})
+    for sequence, what in (
+        (2, "reverse"),
+        (held["sequence"], "post"),
+        (stranded["sequence"], "clear"),
+    ):
+        part = await follow(office, sequence, what, 100 + sequence, amount="15.00")
+        assert part.status == 201, part.body
+        tried = await follow(office, sequence, what, 200 + sequence, dry=True)
+        rest = await follow(office, sequence, what, 200 + sequence)
+        again = await follow(office, sequence, what, 200 + sequence)
+        assert rest.body["receipt"] == again.body["receipt"]
+        assert tried.status == 200
+        left = {"reverse": "45.00", "post": "35.00", "clear": "25.00"}[what]
+        assert rest.body["receipt"]["amount"] == left
+        none = await follow(office, sequence, what, 300 + sequence)
+        assert none.code in ("exceeds_target", "hold_not_open", "target_not_in_suspense")
+        assert (await follow(office, sequence, what, 300 + sequence)).body["leaf_index"] == (
+            none.body["leaf_index"]
+        )
+
+
+async def test_a_refused_rest_stays_refused(office: Office) -> None:
+    """Though less is left by now, the same request is what it was."""
+    await receipt(office, 2, "ana", "eva", "60.00")
+    await receipt(office, 3, "eva", "cash", "60.00")
+    refused = await follow(office, 2, "reverse", 4)
+    assert refused.code == "exceeds_credit_limit"
+    await receipt(office, 5, "cash", "eva", "20.00")
+    assert (await follow(office, 2, "reverse", 6, amount="20.00")).status == 201
+    again = await follow(office, 2, "reverse", 4)
+    assert (again.code, again.body["leaf_index"]) == (refused.code, refused.body["leaf_index"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+async def test_a_rest_that_waits_is_the_same_rest(office: Office) -> None:
+    await receipt(office, 2, "ana", "eva", "60.00")
+    rule = {"kinds": ["reversal"], "approvals": 1, "expires_after": 3600}
+    policy = {"code": "back", "reason": "board", "rule": rule}
+    assert (await office.ask("POST", f"{CAJA}/policies", policy)).status == 200
+    waits = await follow(office, 2, "reverse", 4)
+    assert (waits.status, waits.body["proposal"]["sums"]) == (202, {"MXN": "60.00"})
+    await office.ask("POST", f"{CAJA}/policies", {"code": "back", "reason": "board"})
+    assert (await follow(office, 2, "reverse", 5, amount="10.00")).status == 201
+    again = await follow(office, 2, "reverse", 4)
+    assert (again.status, again.body["proposal"]) == (202, waits.body["proposal"])

@@ -50,3 +50,19 @@ def test_the_service_posts_what_is_due(caja: Tequio) -> None:
         time.sleep(0.2)
     assert shown["last_outcome"]["outcome"] == "posted"
     assert caja("account", "show", "ana", "--json").json()["balance"] in ("5.00", "10.00")
+
+
+def test_what_is_due_is_done_at_once(caja: Tequio) -> None:
+    """The service may have been quicker. What waits for funds is due later, not now."""
+    today = date.today()  # noqa: DTZ011 - Within a day of the ledger's.
+    rule = ("schedule", "set", "now", *RULE, *WHY, "--every", "day", "--workflow", "credit")
+    first = ("--first", str(today - timedelta(days=1)), "--at", "00:00")
+    assert caja(*rule, *first, "--count", "9").code == 0
+    assert caja("schedules", "run", "--once", "--dry-run").code == 0
+    done = caja("schedules", "run", "--once", "--json").json()
+    assert [one["outcome"] for one in done] in (["proposed"], [])
+    assert "Nothing is due" in caja("schedules", "run", "--once", LANG="en_US.UTF-8").out
+    assert caja("schedules", "run", "--once", "--json").json() == []
+    (waits,) = caja("proposals", "--json").json()
+    assert waits["workflow"] == "credit"
+    assert caja("schedules", "run").code == 2

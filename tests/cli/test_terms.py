@@ -133,3 +133,13 @@ def test_a_soft_limit_is_passed_and_told(caja: Tequio) -> None:
     assert "Besides:" in rest.out
     wrong = caja(*post("ana", "ben", "4", "--rest", "cash"))
     assert (wrong.code, "malformed_request" in wrong.err) == (1, True)
+
+
+def test_a_key_of_whom_an_account_belongs_to(caja: Tequio) -> None:
+    opened = ("account", "create", "till", "--currency", "MXN", "--holder-of", "ana", "--json")
+    (till,) = caja(*opened).json()
+    key = ("key", "create", "--role", "member", "--holder-of", "till", "--json")
+    made = caja(*key).json()
+    assert made["key"]["holder"] == till["holder"]
+    seen = caja("account", "list", "--json", TEQUIO_KEY=made["secret"]).json()
+    assert [one["code"] for one in seen] == ["ana", "till"]

@@ -31,6 +31,7 @@ from ledger.core.moments import SLACK
 from ledger.core.proposals import OPEN_TRANSFERS_MAX
 from ledger.core.refusals import Refusal
 from ledger.core.rule_leaves import ApprovalRule, PolicySet, WhitelistSet, Workflow, WorkflowSet
+from ledger.core.schedules import SCHEDULER
 from tests.core.books import EACH, NOW, TODAY, add, batch, opened, pay, post, set_status
 from tests.core.test_demurrage import restored
 
@@ -165,6 +166,18 @@ def test_a_role_is_that_of_the_key_also_once_it_is_revoked(book: Book) -> None:
     assert book.policies.wanted(lines, [ANA], [BEN], "teller").approvals == 1
     assert book.policies.wanted(lines, [ANA], [BEN], "service").approvals == 0
     assert book.policies.wanted(lines, [ANA], [BEN], "teller", before=0).approvals == 0
+
+
+def test_what_is_posted_for_a_schedule_is_made_by_who_set_it(book: Book) -> None:
+    line = KeyGrant(recorded_at=NOW, action="grant", key="ana", by="x", role=Role.MEMBER)
+    book.apply(line)
+    rule(book, makers=["member"])
+    for setter, approvals in (("ana", 1), ("service", 0)):
+        transfer = Transfer(
+            amount=1, debit_account=ANA, credit_account=BEN, kind="rent", entered_by=setter
+        )
+        wanted = book.policies.wanted([transfer], [ANA], [BEN], SCHEDULER)
+        assert wanted.approvals == approvals
 
 
 def test_a_rule_is_not_for_what_was_proposed_before_it(book: Book) -> None:

@@ -4,16 +4,24 @@ from datetime import date
 from uuid import UUID
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
 from ledger.core.leaves import BatchRefused, Occurrence
 from ledger.core.refusals import RefusalCode
-from ledger.core.rule_leaves import HolidaysSet, Schedule, ScheduleSet
+from ledger.core.rule_leaves import (
+    HolidaysSet,
+    Schedule,
+    ScheduleSet,
+    Workflow,
+    WorkflowSet,
+)
 from ledger.core.schedules import DONE_KEPT, SCHEDULER, attempt_id
 from ledger.journal.snapshots import chunks_of, restore_chunk
 from tests.core.books import NOW, ORIGIN, add, opened
+from tests.core.test_demurrage import restored
 
 FIRST = date(2023, 11, 30)
 A_MINUTE = 60_000_000
@@ -123,6 +131,34 @@ def test_what_is_not_there_cannot_be_cancelled(book: Book) -> None:
     assert not book.schedules.queue
     with pytest.raises(JournalBroken):
         book.apply(cancel)
+
+
+def test_a_schedule_goes_by_a_workflow_that_is_there(book: Book) -> None:
+    """While it has a date to come, that stays, and the same side starts it."""
+
+    def change(starts: str | None = None, accepts: str = "payee", code: str = "credit") -> str:
+        rule = UNSET
+        if starts is not None:
+            rule = Workflow(starts=starts, accepts=accepts, expires_after=60)  # type: ignore[arg-type]
+        line = WorkflowSet(recorded_at=NOW, code=code, by="op", reason="x", rule=rule)
+        refusal = book.refuse(line)
+        return "" if refusal is None else refusal.code.value
+
+    line = ScheduleSet(
+        recorded_at=NOW, code="rent", by="op", reason="x", schedule=rule(workflow="none")
+    )
+    assert refusal_of(book, line) is RefusalCode.WORKFLOW_NOT_FOUND
+    assert change() == ""
+    put(book, every="once", workflow="credit")
+    assert change() == "workflow_in_use"
+    assert change("payee", "payer") == "workflow_in_use"
+    assert change("payee") == "workflow_not_possible"
+    assert change("payer") == ""
+    assert change(code="bill") == ""
+    assert not restored(book).schedules.go_by("bill")
+    assert restored(book).schedules.go_by("credit")
+    refused_as(book, book.schedules.id_of("rent"), "proposal_declined")
+    assert change() == ""  # Its only date is over.
 
 
 def test_dates_before_it_was_set_are_over(book: Book) -> None:

@@ -126,6 +126,22 @@ async def test_a_large_batch_waits_and_is_posted_when_approved(house: House) -> 
     assert house.book().proposals.open == {}
 
 
+async def test_what_is_kept_back_may_be_more_than_a_line_can_say_at_once(house: House) -> None:
+    """Three of the largest amounts there are, between the same two accounts."""
+    most = "90071992547409.91"
+    async with house.serving() as desk:
+        await ruled(desk)
+        asked = batch(10, *(pay("cash", "ana", most) for _ in range(3)))
+        waits = await desk.post("caja", asked, TELLER)
+        assert isinstance(waits, ProposalReceipt)
+        held = 3 * (2**53 - 1)
+        assert sum(one.amount for one in waits.leaf.holds or ()) == held
+        assert house.book().holds.pending_debits[1] == held
+        assert decode_leaf(house.database.ledgers[1].lines[-1]) == waits.leaf
+        assert isinstance(await desk.decide("caja", say("approved"), BOSS), Receipt)
+        assert house.book().holds.pending_debits == {}
+
+
 async def test_who_the_request_names_as_approver_stays(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.core import proposals
-from ledger.core.answered import Receipt
+from ledger.core.answered import Attempted, Receipt
 from ledger.core.asked import AskedChange, AskedDecision, Caller
 from ledger.core.book import Book
 from ledger.core.dates import moment_of
@@ -28,7 +29,7 @@ from ledger.core.leaves import (
     Occurrence,
     SettingsChanged,
 )
-from ledger.core.model import DaysBy, Role, Status
+from ledger.core.model import DaysBy, Decision, Role, Status
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, PolicySet, Schedule, ScheduleSet
 from ledger.core.schedules import SCHEDULER, Standing
@@ -51,6 +52,7 @@ from tests.sequencer.houses import OPERATOR, START, House, balance, batch, furni
 ZONE = ZoneInfo("America/Mexico_City")
 TODAY = date(2023, 11, 14)  # At START it is thirteen past four in the afternoon.
 TOMORROW = TODAY + timedelta(days=1)
+OP_7: dict[str, Any] = {"by": "op-7", "may": lambda _: True}  # Who may change any schedule.
 MINUTE = 60_000_000
 DAY = 1440 * MINUTE
 
@@ -79,14 +81,14 @@ async def plan(desk: Sequencer, code: str = "rent", **more: object) -> None:
     asked = AskedSchedule(**fields)  # type: ignore[arg-type]
 
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], object] | Refusal:
-        return set_schedule(book, code, asked, zone=ZONE, recorded_at=now, by="op-7")
+        return set_schedule(book, code, asked, zone=ZONE, recorded_at=now, **OP_7)
 
     assert not isinstance(await desk.change_rule("caja", build), Refusal)
 
 
 async def cancel(desk: Sequencer, code: str = "rent") -> None:
     def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], object] | Refusal:
-        return cancel_schedule(book, code, "asked", recorded_at=now, by="op-7")
+        return cancel_schedule(book, code, "asked", recorded_at=now, **OP_7)
 
     assert not isinstance(await desk.change_rule("caja", build), Refusal)
 
@@ -448,6 +450,32 @@ async def test_a_date_that_others_must_approve_waits_for_them(house: House) -> N
     assert len(found) > 1
 
 
+@pytest.mark.parametrize("decision", ["accepted", "declined"])
+async def test_a_payment_by_a_workflow_waits_for_the_other(
+    house: House, decision: Decision
+) -> None:
+    """It is started once; accepted it is the date's, declined it ends the date."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, workflow="credit", every="day", count=2)
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        tried, more = await scheduler.run_due("caja")
+        assert [(one.outcome, one.date) for one in tried] == [("proposed", TOMORROW)]
+        assert not more
+        (line,) = [leaf for leaf in leaves(house) if isinstance(leaf, BatchProposed)]
+        assert (line.workflow, line.accepts, line.made_by) == ("credit", "payee", ["op-7"])
+        assert await scheduler.run_due("caja") == ([], False)
+        asked = AskedDecision(batch=line.batch, decision=decision)
+        await desk.decide("caja", asked, OPERATOR)
+        await settle(desk, scheduler)
+        assert await balance(desk, "ana") == (500 if decision == "accepted" else 0)
+    is_paid = decision == "accepted"
+    expected = [("2023-11-15", "posted" if is_paid else "refused", 1)]
+    assert outcomes(house.book()) == expected
+    assert house.book().schedules.by_code["rent"].date == TOMORROW + timedelta(days=1)
+
+
 async def test_what_cannot_be_kept_back_for_approval_ends_like_any_other(house: House) -> None:
     """Tried again as the rule says, then over; and not offered every minute for ever."""
     async with house.serving() as desk:
@@ -687,6 +715,81 @@ async def test_where_too_much_waits_for_approval_it_is_tried_a_minute_later(
         house.now += MINUTE // 2
         await settle(desk, scheduler)
         assert len([leaf for leaf in leaves(house) if isinstance(leaf, BatchProposed)]) == 1
+
+
+# ---- at once, when somebody asks for it
+
+
+async def test_a_run_does_what_is_due_and_says_what_became_of_it(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, "a", every="day", count=2)
+        await plan(desk, "b", debit_account="eva", retries=1)
+        await plan(desk, "c", on_weekend="skip", first=date(2023, 11, 18))
+        await plan(desk, "d", first=date(2023, 11, 16), miss_after_minutes=1)
+        scheduler = scheduler_of(desk, house)
+        assert await scheduler.run_due("caja") == ([], False)
+        at(house, date(2023, 11, 19))
+        size = desk.facts("caja").size
+        dry = await scheduler.run_due("caja", dry_run=True)
+        assert ([one.code for one in dry[0]], dry[1]) == (["a", "b"], True)
+        assert {one.outcome for one in dry[0]} == {None}
+        assert (desk.facts("caja").size, own(house)) == (size, [])
+        found: list[Attempted] = []
+        for _ in range(9):
+            tried, more = await scheduler.run_due("caja")
+            found += tried
+            if not more:
+                break
+        told = [(one.code, one.date.day, one.attempt, one.outcome, one.why) for one in found]
+        assert told == [
+            ("a", 15, 1, "posted", None),
+            ("b", 15, 1, "refused", "exceeds_credit_limit"),
+            ("a", 16, 1, "posted", None),
+            ("d", 16, 1, "missed", None),
+            ("c", 18, 1, "skipped", None),
+        ]
+        assert [one.at for one in found[:1]] == [moment_of(TOMORROW, 360, ZONE)]
+        batches = [one.leaf for one in found if one.leaf is not None]
+        assert [leaves(house)[n] for n in batches] == own(house)
+        assert await scheduler.run_due("caja") == ([], False)  # The second try is due later.
+
+
+async def test_a_run_beside_the_schedulers_own_turn_does_nothing_twice(house: House) -> None:
+    registry = CollectorRegistry()
+    async with house.serving() as desk:
+        await furnish(desk)
+        for n in range(20):
+            await plan(desk, f"rent-{n}")
+        at(house, TOMORROW)
+        scheduler = Scheduler(desk, registry=registry, clock=house.clock)
+        runs = await asyncio.gather(
+            scheduler.run_due("caja"), scheduler.turn("caja"), scheduler.run_due("caja")
+        )
+        assert runs[0][1:] == runs[2][1:] == (False,)  # type: ignore[index]
+        tried = [one for run in (runs[0], runs[2]) for one in run[0]]  # type: ignore[index]
+        assert len(tried) == len(own(house)) == 20
+        labels = {"outcome": "posted"}
+        assert registry.get_sample_value("ledger_schedule_attempts_total", labels) == 20
+
+
+async def test_a_run_does_not_wait_for_what_was_put_off(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await plan(desk, workflow="credit")
+        at(house, TOMORROW)
+        scheduler = scheduler_of(desk, house)
+        monkeypatch.setattr(proposals, "OPEN_MAX", 0)
+        for _ in range(2):
+            (one,) = (await scheduler.run_due("caja"))[0]
+            assert (one.outcome, one.why, one.leaf) == ("put_off", "proposals_full", None)
+        monkeypatch.undo()
+        await settle(desk, scheduler)
+        assert not [leaf for leaf in leaves(house) if isinstance(leaf, BatchProposed)]
+        (one,) = (await scheduler.run_due("caja"))[0]
+        assert one.outcome == "proposed"
 
 
 async def test_its_key_is_nobody_elses(house: House) -> None:

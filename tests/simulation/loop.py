@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 END_S = 10_000_000.0  # Of simulated time; who waits still will wait for ever.
+TICKS_MAX = 5_000  # Of what ticks for ever, while nothing else happens.
 CLOSINGS_MAX = 10  # Of a coroutine; each passes one `finally` that waits for something.
 
 
@@ -38,12 +39,19 @@ class Life:
         self.context = copy_context()
         self.context.run(LIFE.set, self)
 
-    def begin(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Run something in this life."""
-        return self.context.run(asyncio.get_running_loop().create_task, work)
+    def begin(self, work: Coroutine[Any, Any, T], *, ticks: bool = False) -> "asyncio.Task[T]":
+        """Run something in this life.
+
+        Args:
+            ticks: whether it looks for work from time to time, for ever: nobody waits for it.
+        """
+        context = self.context.copy()
+        context.run(TICKS.set, ticks)
+        return context.run(asyncio.get_running_loop().create_task, work)
 
 
 LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
+TICKS: ContextVar[bool] = ContextVar("ticks", default=False)
 
 
 class AtOnce(Executor):
@@ -66,7 +74,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._now = 0.0
         self._numbers = itertools.count()
         self._ready: deque[tuple[asyncio.Handle, Life | None]] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle, Life | None]] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle, Context]] = []
+        self._ticks = 0  # Since anything else was due.
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._is_over = False
 
@@ -90,9 +99,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._now = max(self._now, self._timers[0][0])
             if self._now > END_S:
                 raise Stuck("only alarms ring")
+            self._ticks += 1
             while self._timers and self._timers[0][0] <= self._now:
-                _, _, timer, life = heapq.heappop(self._timers)
-                self._ready.append((timer, life))
+                _, _, timer, context = heapq.heappop(self._timers)
+                self._ready.append((timer, context.get(LIFE)))
+                if not (context.get(TICKS) or timer.cancelled()):
+                    self._ticks = 0
+            if self._ticks > TICKS_MAX:
+                raise Stuck("only what ticks for ever goes on")
         handle, life = self._ready.popleft()
         if not handle.cancelled() and (life is None or not life.has_ended):
             handle._run()
@@ -130,7 +144,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.TimerHandle:
         context = copy_context() if context is None else context
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        entry = (when, next(self._numbers), handle, context.get(LIFE))
+        entry = (when, next(self._numbers), handle, context)
         heapq.heappush(self._timers, entry)
         return handle
 

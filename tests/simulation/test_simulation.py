@@ -148,6 +148,19 @@ def test_who_waits_for_nothing_is_told() -> None:
         SimulatedLoop().run(work())
 
 
+def test_who_waits_while_something_ticks_is_told_too() -> None:
+    async def tick() -> None:
+        while True:  # noqa: ASYNC110 - As a scheduler does.
+            await asyncio.sleep(0.1)
+
+    async def work() -> None:
+        Life().begin(tick(), ticks=True)
+        await asyncio.Event().wait()
+
+    with pytest.raises(Stuck):
+        SimulatedLoop().run(work())
+
+
 def test_a_life_that_ended_does_nothing_more() -> None:
     """No `except` and no `finally` of it, as long as anything else runs."""
     seen: list[str] = []

@@ -301,7 +301,7 @@ class Process(Life):
         )
         if self.scheduling is not None:
             self.scheduling.cancel()
-        self.scheduling = self.begin(scheduler.run())
+        self.scheduling = self.begin(scheduler.run(), ticks=True)
 
     async def stop(self) -> None:
         """What runs beside the desk first, as the service does it."""

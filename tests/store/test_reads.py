@@ -403,12 +403,15 @@ CASHIER = Caller(
 async def test_keys_are_found_until_they_are_revoked(place: Place) -> None:
     keys = place.keys
     service = Caller(key="k-1", role=Role.OPERATOR)
+    member = Caller(key="k-3", role=Role.MEMBER, ledger="red", holder=b"h" * 16)
+    await keys.add(b"3" * 32, member)
+    assert (await keys.find(b"3" * 32), await keys.all_of("red")) == (member, [member])
     await keys.add(b"1" * 32, CASHIER)
     await keys.add(b"1" * 32, CASHIER)
     await keys.add(b"2" * 32, service)
     assert await keys.find(b"1" * 32) == CASHIER
     assert await keys.find(b"2" * 32) == service
-    assert await keys.find(b"3" * 32) is None
+    assert await keys.find(b"4" * 32) is None
     assert (await keys.all_of("caja"), await keys.all_of("")) == ([CASHIER], [service])
     assert await keys.revoke("caja", "k-1") is True
     assert await keys.revoke("caja", "k-1") is False

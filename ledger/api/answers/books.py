@@ -141,6 +141,7 @@ class KeyAnswer(Answer, frozen=True, kw_only=True):
     role: Role
     poster: str | UnsetType = UNSET
     accounts: list[str] | UnsetType = UNSET
+    holder: str | UnsetType = UNSET  # As accounts show it: all of them are meant.
 
 
 class KeysAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -220,6 +221,7 @@ def key_answer(caller: Caller) -> KeyAnswer:
         role=caller.role,
         poster=caller.poster or UNSET,
         accounts=list(caller.accounts) or UNSET,
+        holder=caller.holder.hex() or UNSET,
     )
 
 

@@ -6,7 +6,7 @@ from ledger.api.answers.books import AccountAnswer, CurrencyAnswer, KeyAnswer, L
 from ledger.api.answers.days import DayAnswer, DaysSettings, PeriodAnswer
 from ledger.api.answers.posting import OutcomeAnswer, WaitsAnswer
 from ledger.api.answers.rules import DemurrageAnswer, FeeAnswer, LevyAnswer, ReserveAnswer
-from ledger.api.answers.schedules import HolidaysAnswer, ScheduleAnswer
+from ledger.api.answers.schedules import AttemptsAnswer, HolidaysAnswer, ScheduleAnswer
 from ledger.core.answered import RunReport
 
 
@@ -27,6 +27,7 @@ class DryRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reserve: ReserveAnswer | UnsetType = UNSET
     run: RunReport | UnsetType = UNSET
     schedule: ScheduleAnswer | UnsetType = UNSET
+    due: AttemptsAnswer | UnsetType = UNSET
     holidays: HolidaysAnswer | UnsetType = UNSET
     settings: DaysSettings | UnsetType = UNSET
     day: DayAnswer | UnsetType = UNSET

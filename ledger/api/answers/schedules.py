@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer
+from ledger.core.answered import AttemptOutcome
 from ledger.core.model import Side
 from ledger.core.rule_leaves import Every, Shift
 
@@ -58,6 +59,7 @@ class ScheduleAnswer(Answer, frozen=True, kw_only=True):
     last: date | UnsetType = UNSET
     miss_after_minutes: int | UnsetType = UNSET
     up_to: Side | UnsetType = UNSET
+    workflow: str | UnsetType = UNSET
     reference: str | UnsetType = UNSET
     attempt: int | UnsetType = UNSET
     next: ComingAnswer | UnsetType = UNSET
@@ -72,6 +74,29 @@ class SchedulesPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class OccurrencesAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     past: list[DoneAnswer]
     coming: list[ComingAnswer]
+
+
+class AttemptAnswer(Answer, frozen=True, kw_only=True):
+    """An attempt at a date of a schedule, and what became of it; without that, it is due.
+
+    `proposed`: it waits for others. `put_off`: no leaf says so, and it is tried again soon.
+    `why` is why it was refused or put off.
+    """
+
+    code: str
+    date: date
+    attempt: int
+    at: str
+    outcome: AttemptOutcome | UnsetType = UNSET
+    leaf_index: int | UnsetType = UNSET
+    why: str | UnsetType = UNSET
+
+
+class AttemptsAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was attempted, or is due; with `more`, there is more that is due now."""
+
+    attempts: list[AttemptAnswer]
+    more: bool = False
 
 
 class HolidaysAnswer(Answer, frozen=True, kw_only=True):

@@ -4,13 +4,14 @@ from typing import Final
 
 from ledger.api import schedules
 from ledger.api.answers.schedules import (
+    AttemptsAnswer,
     HolidaysAnswer,
     HolidaysPage,
     OccurrencesAnswer,
     ScheduleAnswer,
     SchedulesPage,
 )
-from ledger.api.auth import EVERYBODY, OPERATORS
+from ledger.api.auth import EVERYBODY, MEMBERS, OPERATORS
 from ledger.api.queries import RemoveQuery, WriteQuery
 from ledger.api.routes.route import L, Route
 from ledger.core import scheduling
@@ -57,7 +58,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Schedule a transfer, once or again and again",
         "Programar un movimiento, una vez o periódico",
         ScheduleAnswer,
-        OPERATORS,
+        MEMBERS,
         WriteQuery,
         (scheduling.AskedSchedule,),
         example={
@@ -84,9 +85,20 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Cancel a scheduled transfer",
         "Cancelar un movimiento programado",
         None,
-        OPERATORS,
+        MEMBERS,
         RemoveQuery,
         status=204,
+    ),
+    Route(
+        "POST",
+        f"{L}/schedules/runs",
+        schedules.post_run,
+        "schedules",
+        "Do now what is due of schedules",
+        "Hacer ahora lo que toca de lo programado",
+        AttemptsAnswer,
+        OPERATORS,
+        WriteQuery,
     ),
     Route(
         "GET",

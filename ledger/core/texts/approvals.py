@@ -47,6 +47,20 @@ TEXTS: Final[dict[str, Texts]] = {
             "Nobody accepts what they started, and only what a payer starts is held.",
         ),
     ),
+    "workflow_in_use": (
+        Text(
+            "Ese flujo está en uso",
+            "Un movimiento programado va por ese flujo: no se quita, ni lo inicia otra parte.",
+        ),
+        Text(
+            "Esse fluxo está em uso",
+            "Um lançamento programado o segue: não se remove, nem o inicia outra parte.",
+        ),
+        Text(
+            "That workflow is in use",
+            "A scheduled transfer goes by it: it cannot end, or be started by another side.",
+        ),
+    ),
     "proposal_not_open": (
         Text(
             "La propuesta ya no está en espera",

@@ -20,6 +20,20 @@ TEXTS: Final[dict[str, Texts]] = {
         Text("Esse lançamento programado não existe", "O livro não tem um com esse código."),
         Text("No such schedule", "The ledger has no scheduled transfer with that code."),
     ),
+    "schedule_code_used": (
+        Text(
+            "Ese código ya es de otro movimiento programado",
+            "Tu clave no puede cambiar el que hay. Usa otro código.",
+        ),
+        Text(
+            "Esse código já é de outro lançamento programado",
+            "Sua chave não pode mudar o que existe. Use outro código.",
+        ),
+        Text(
+            "Another scheduled transfer has that code",
+            "Your key may not change the one that is there. Choose another code.",
+        ),
+    ),
     "schedule_empty": (
         Text("No le queda ninguna fecha", "La regla no da ninguna fecha de hoy en adelante."),
         Text("Não lhe resta nenhuma data", "A regra não dá nenhuma data de hoje em diante."),

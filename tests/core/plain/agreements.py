@@ -253,7 +253,12 @@ class Agreements:
                 yield No("workflow_not_possible")
             if line["count"] != 1 or len(parties) != 2:
                 yield No("workflow_not_possible")
-        yield from self.plain.against_naming(*parties)
+        for name, code in (("payer", "debit"), ("payee", "credit")):
+            party = line.get(name)
+            if party is not None and party not in self.plain.accounts:
+                yield No("account_not_found")
+            elif party is not None and self.plain.status(party) == "closed":
+                yield No(f"{code}_account_closed", party)
         if line.get("approvals", 0) == 0 and "accepts" not in line:
             yield No("decision_not_needed")
         if "accepts" in line and "workflow" not in line:

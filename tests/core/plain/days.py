@@ -67,7 +67,18 @@ class Calendar:
         """Whether it ends a year that is over, but not its thirteenth month."""
         is_last = (day.month, day.day) == (12, 31)
         is_over = day <= self.closed_through and day not in self.open
-        return is_last and is_over and self.marks.get((day.year, 13)) in (None, "reopened")
+        is_open = self.marks.get((day.year, 13)) in (None, "reopened")
+        return is_last and is_over and is_open and not self.is_final_after((day.year, 13))
+
+    def is_final_after(self, month: tuple[int, int]) -> bool:
+        """Whether a later month is final."""
+        return any(other > month for other, mark in self.marks.items() if mark == "final")
+
+    def is_final_before(self, month: tuple[int, int]) -> bool:
+        """Whether every earlier month that was marked is, and month 13 of years that ended."""
+        before = [other for other in self.marks if other < month]
+        before += [(year, 13) for year, other in before if other == 12 and year < month[0]]
+        return all(self.marks.get(other) == "final" for other in before)
 
     def allows_value(self, value: date, day: date) -> bool:
         back = self.settings.get("value_days_back")
@@ -200,6 +211,10 @@ class Days:
             yield No("period_final")
         elif mark not in may_follow[last]:
             yield No("period_not_marked_so")
+        if mark == "reopened" and told.is_final_after((year, month)):
+            yield No("period_final")
+        if mark == "final" and not told.is_final_before((year, month)):
+            yield No("period_before_is_open")
         if mark == "preliminary":
             day = date(year, min(month, 12), 28)
             while (day + A_DAY).month == day.month:

@@ -146,6 +146,8 @@ class Plain:
     def holds(self) -> dict[int, Row]:
         """Those of which something remains."""
         held = [row for row in self.rows if row.phase == "held"]
+        if not held:
+            return {}
         return {row.sequence: row for row in held if self.left(row.sequence) > 0}
 
     def pending_debits(self, code: str) -> int:
@@ -205,8 +207,8 @@ class Plain:
         """How much it may be debited; never below zero."""
         if not self.may_pay(code):
             return 0
-        soft = self.limits.soft(code) in ("debit", "both")
-        lower = -NO_BOUND if soft else self.limits.lower(code)
+        lower, _, soft = self.limits.bounds(code)
+        lower = -NO_BOUND if soft in ("debit", "both") else lower
         return max(0, self.balance(code) - self.pending_debits(code) - lower)
 
     def beyond_lower(self, code: str) -> int:
@@ -220,8 +222,8 @@ class Plain:
         """How much it may be credited; never below zero."""
         if not self.may_be_paid(code):
             return 0
-        soft = self.limits.soft(code) in ("credit", "both")
-        upper = NO_BOUND if soft else self.limits.upper(code)
+        _, upper, soft = self.limits.told(code).bounds
+        upper = NO_BOUND if soft in ("credit", "both") else upper
         return max(0, upper - self.pending_credits(code) - self.balance(code))
 
     def why_never(self, debit: str, credit: str) -> No | None:

@@ -71,9 +71,15 @@ class Limits:
             told.begun, told.before = {}, None
         told.bounds = bounds_in(line)
 
-    def lower(self, code: str) -> int:
+    def bounds(self, code: str) -> Bounds:
+        """As they are now: the lower one may be earned."""
         told = self.told(code)
-        return told.bounds[0] if told.rule is None else self._earned(code, told.rule)
+        if told.rule is None:
+            return told.bounds
+        return self._earned(code, told.rule), *told.bounds[1:]
+
+    def lower(self, code: str) -> int:
+        return self.bounds(code)[0]
 
     def upper(self, code: str) -> int:
         return self.told(code).bounds[1]

@@ -25,6 +25,9 @@ SIDE_THAT_REFUSES = {
 }
 
 
+FEW = 3_000  # Amounts up to it are tried one by one.
+
+
 class Posting:
     """One batch, and the ledger it is posted to."""
 
@@ -154,11 +157,11 @@ class Posting:
         """What the credited account gets besides."""
         return sum(row[3] for row in self.besides(line, amount) if row[2] == line.credit)
 
-    def allowed(self, line: Line, up_to: str = "") -> int:
+    def allowed(self, line: Line, up_to: str = "", most: int = 0) -> int:
         """The amount, or with `up_to` what the bounds allow of it."""
-        plain, side = self.plain, up_to or line.up_to
+        plain, side, most = self.plain, up_to or line.up_to, most or line.amount
         if not side:
-            return line.amount
+            return most
         pays, is_paid = side in ("debit", "both"), side in ("credit", "both")
         room, space = plain.room_to_pay(line.debit), plain.room_to_be_paid(line.credit)
         # Rooms end at 0, but what comes back may still make up for being beyond a bound.
@@ -173,15 +176,10 @@ class Posting:
                 return False
             return not is_paid or amount + self.into(line, amount) <= space
 
-        if line.action != "reverse":
-            return largest(line.amount, fits)
+        if line.action != "reverse" or most > FEW or fits(most):
+            return largest(most, fits)
         # What comes back grows with the amount, so that more may fit where less does not.
-        most = line.amount
-        if pays:
-            most = min(most, room - beyond - min(0, self.out(line, most)))
-        while most > 0 and not fits(most):
-            most -= 1
-        return max(0, most)
+        return next(amount for amount in range(most, -1, -1) if not amount or fits(amount))
 
     def standing(self, line: Line, amount: int) -> No | None:
         """Why an own amount cannot move with what goes besides; where it is 0, not even 1."""
@@ -198,7 +196,7 @@ class Posting:
         if no is None and not amount:
             return No("exceeds_balance_limit", line.credit, 0)
         if no and no.code == "exceeds_credit_limit" and out:
-            return replace(no, available=self.allowed(replace(line, amount=least), "debit"))
+            return replace(no, available=self.allowed(line, "debit", least))
         return no
 
     def why_not(

@@ -91,14 +91,13 @@ def currencies(plain: Plain) -> list[Leaf]:
 
 def accounts(plain: Plain) -> list[Leaf]:
     kept = ("code", "currency", "holder", "kind", "nature", "number")
-    limits = plain.limits
     return [
         {
             "line": "state_account",
             "balance": str(plain.balance(code)),
             "status": plain.status(code),
             **{name: line[name] for name in kept},
-            **bounds((limits.lower(code), limits.upper(code), limits.soft(code))),
+            **bounds(plain.limits.bounds(code)),
         }
         for code, line in plain.accounts.items()
     ]

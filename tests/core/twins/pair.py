@@ -127,9 +127,7 @@ class Twins:
         assert batch.mode == "each" or not outcome.refused
         assert {r.position: self._no(r) for r in posted.refused} == outcome.refused
         self.met.update(no.code for no in outcome.refused.values())
-        self.met.update(f"asked {row.action}" for row in self.plain.rows[first:] if row.action)
-        self.met.update(row.part + " row" for row in self.plain.rows[first:])
-        self.met.update(row.phase + " row" for row in self.plain.rows[first:])
+        self.met.update(word for row in self.plain.rows[first:] for word in words_about(row))
         self._compare_rows(posted, batch, first)
         index = None if ending is None else ending.line["place"]
         self._record(batch, batch_id, write_body(manifest, lines), posted, index)
@@ -494,3 +492,20 @@ class Twins:
         with suppress(AssertionError):  # Between a decision and its batch there is none.
             state = list(book.state())
         return state, [*book.balance], [*book.floor], [*book.ceiling], book.due()
+
+
+def words_about(row: Row) -> list[str]:
+    """What there is to count of a row."""
+    is_exchange = row.part == "back" and row.kind == "exchange"
+    words = {
+        f"asked {row.action}": row.action,
+        f"row {row.part}": True,
+        f"row {row.phase}": True,
+        "row sold": row.sold_for,
+        "row residue": row.residue_of,
+        "row exchanged back": is_exchange,
+        "row levied back": row.part == "back" and not is_exchange,
+        "row in suspense": row.stands_in,
+        **{f"row {flag}": True for flag in row.flags},
+    }
+    return [word for word, is_so in words.items() if is_so]

@@ -11,7 +11,7 @@ from tests.core.wishes.dice import Dice
 from tests.core.wishes.limits import ACT
 
 KEYS = {"teller": "poster", "rosa": "member", "boss": "approver", "ana": "member"}
-PARTIES = ("ana", "ben", "eva", "shop", "cash")
+PARTIES = ("ana", "ben", "eva", "shop", "cash", "bridge")
 
 
 def key(dice: Dice, twins: Twins) -> None:
@@ -38,7 +38,7 @@ def policy(dice: Dice, twins: Twins) -> None:
     }
     rule |= {"kinds": dice.one(["payment"], ["fair", "loan"])} if dice.one(False, True) else {}
     rule |= {"currency": dice.one("MXN", "HRS")} if dice.roll(4) == 3 else {}
-    rule |= {"amount_from": dice.one(50, 100, 120)} if dice.one(True, False) else {}
+    rule |= {"amount_from": dice.one(20, 50, 120)} if dice.one(True, False) else {}
     rule |= {"accounts": dice.one(["an*", "shop"], ["eva"], ["*"])} if dice.roll(3) == 2 else {}
     rule |= {"makers": dice.one(["poster"], ["operator"])} if dice.roll(3) == 2 else {}
     rule |= {"hold": True} if dice.one(True, False) else {}
@@ -98,7 +98,7 @@ def pay_by(dice: Dice, twins: Twins) -> None:
         facts |= _astray(dice, twins)
     facts.pop("accept_at", 0) if dice.seldom() else None
     batch_id = UUID(int=len(plain.journal))
-    batch_id = dice.of([batch_id] * 8 + list(plain.agreements.open())[:2])
+    batch_id = dice.of([batch_id] * 5 + list(plain.agreements.open())[:1])
     facts = {"holds": twins.kept_back(batch)} | facts if holds else facts
     if not twins.propose(batch, batch_id, seconds=seconds, **facts):
         return
@@ -144,7 +144,8 @@ def decide(dice: Dice, twins: Twins) -> None:
     decision = dice.of(
         (likely,) * 9 + ("approved", "accepted", "declined", "cancelled", "expired")
     )
-    names = {"by": dice.one("boss", "eva", "op", "teller", "luis")}
+    maker = "op" if one is None else one.line["key"]
+    names = {"by": dice.one("boss", "boss", "eva", "teller", "luis", maker)}
     if dice.one(False, True):
         names["user"] = dice.one("u-1", "u-2", "luis", "boss")
     if one is not None and one.approved and dice.roll(3) == 2:
@@ -155,16 +156,35 @@ def decide(dice: Dice, twins: Twins) -> None:
         twins.end(otherwise=dice.roll(8) == 7)
 
 
+def agree(dice: Dice, twins: Twins) -> None:
+    """Some say yes to one proposal, one after the other; perhaps one of them twice."""
+    waiting = twins.plain.agreements.open()
+    batch = dice.of([*waiting, UUID(int=3)])
+    for _ in range(1 + dice.roll(3)):
+        one = twins.plain.agreements.open().get(batch)
+        if one is None:
+            return
+        says = "approved" if one.wants_approval else "accepted"
+        by = dice.one("boss", "eva", "boss", "teller")
+        twins.tell(line="decided", batch=batch, decision=says, by=by)
+        twins.end()
+
+
 def dispute(dice: Dice, twins: Twins) -> None:
     due = (
         {"due": twins.plain.today + dice.one(0, 1, 15) * A_DAY} if dice.one(True, False) else {}
     )
     target = dice.roll(len(twins.plain.rows) + 1) + 1
+    target = dice.of([target] * 6 + list(twins.plain.agreements.disputes()))
     twins.tell(line="dispute", target=target, by="ana", reason="not_mine", **due)
 
 
 def be_late(dice: Dice, twins: Twins) -> None:
-    """A dispute is said to be overdue, mostly when it is not."""
+    """A dispute is said to be overdue, mostly when it is not; or time says it of all."""
+    if dice.one(True, False):
+        twins.later(2 * 86_400)
+        twins.clock()
+        return
     target = dice.of([*twins.plain.agreements.disputes(), 1])
     twins.tell(line="dispute_overdue", target=target)
 

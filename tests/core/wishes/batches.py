@@ -28,8 +28,8 @@ WHATS = (
     *("post",) * 3,
     *("clear",) * 4,
     *("void",) * 2,
-    *("exchange",) * 2,
-    "adjust",
+    *("exchange",) * 3,
+    *("adjust",) * 2,
 )
 
 

@@ -19,7 +19,7 @@ def _levy(dice: Dice) -> dict[str, Any]:
         "treasury": dice.mostly(dice.one("fund", "vera"), "shop", "bonds", "nobody"),
         "payer": dice.one("debit", "credit"),
         "n": dice.one(1, 1, 3, 0),
-        "d": dice.mostly(dice.one(10, 4, 3, 200), 1),
+        "d": dice.one(10, 4, 3, 200, 10, 4, 1),
     }
     rule |= {"fixed": 2} if dice.roll(3) == 2 else {}
     rule |= {"minimum": dice.one(3, 9)} if dice.roll(3) == 2 else {}
@@ -68,7 +68,7 @@ def reserve(dice: Dice, twins: Twins) -> None:
         "d": dice.one(1, 2),
     }
     given = {} if dice.roll(6) == 5 else {"rule": rule}
-    currency = dice.mostly("BON", "EUR", "MXN")
+    currency = dice.one(*("BON",) * 6, "EUR", "MXN")
     twins.tell(line="reserve", currency=currency, by="op", reason="board", **given)
 
 

@@ -44,20 +44,49 @@ def open_day(dice: Dice, twins: Twins) -> None:
     twins.tell(line="day_opened", by="op", date=day + dice.mostly(0, 1) * A_DAY)
 
 
-def close_day(dice: Dice, twins: Twins) -> None:
-    """Close a day with what the model tells of it."""
-    told, today = twins.plain.days.calendar(), twins.plain.today
-    likely = sorted(told.open) or sorted(d for d in told.totals if d > told.closed_through)
-    day = dice.of([*likely[:1] * 4, *likely[-1:] * 2, today, today - A_DAY, today + 4 * A_DAY])
-    totals = told.totals_of(day)
+def close_year(dice: Dice, twins: Twins) -> None:
+    """Close all days of the year that ends next, or ended last, once it is over."""
+    last = date(twins.plain.today.year - dice.one(0, 1), 12, 31)
+    while twins.plain.today <= last:
+        twins.later(86_400)
+    told = twins.plain.days.calendar()
+    unclosed = told.open if told.by_command else {*told.totals, last}
+    for day in sorted(day for day in unclosed if told.closed_through < day <= last):
+        close(twins, day, by="op")
+
+
+def audit(dice: Dice, twins: Twins) -> None:
+    """The last month of a year and its adjustments are marked, for now and for ever."""
+    close_year(dice, twins)
+    closed = twins.plain.days.calendar().closed_through
+    if closed == NEVER:
+        return
+    marks = ("preliminary", "preliminary", "final", "final", "reopened", "final")
+    for mark in marks[: 2 + dice.roll(5)]:
+        act = {} if dice.seldom() else {"act": ACT}
+        month = dice.one(12, 13)
+        twins.tell(line="period", by="op", year=closed.year, month=month, mark=mark, **act)
+
+
+def close(twins: Twins, day: date, *, more: int = 0, **by: str) -> None:
+    """Close a day with what the model tells of it, or a row more."""
+    totals = twins.plain.days.calendar().totals_of(day)
     twins.tell(
         line="day_closed",
         date=day,
-        **({} if dice.seldom() else {"by": "op"}),
-        count=sum(total["count"] for total in totals) + dice.mostly(0, 1),
+        count=sum(total["count"] for total in totals) + more,
         totals=hash_of(totals),
         shown=totals[:200],
+        **by,
     )
+
+
+def close_day(dice: Dice, twins: Twins) -> None:
+    told, today = twins.plain.days.calendar(), twins.plain.today
+    likely = sorted(told.open) or sorted(d for d in told.totals if d > told.closed_through)
+    day = dice.of([*likely[:1] * 4, *likely[-1:] * 2, today, today - A_DAY, today + 4 * A_DAY])
+    by = {} if dice.seldom() else {"by": "op"}
+    close(twins, day, more=dice.mostly(0, 1), **by)
 
 
 def period(dice: Dice, twins: Twins) -> None:
@@ -67,10 +96,10 @@ def period(dice: Dice, twins: Twins) -> None:
     before = date(day.year, day.month, 1) - A_DAY
     is_last = (day + A_DAY).month != day.month
     likely = (day.year, day.month) if is_last else (before.year, before.month)
-    month = dice.of([likely] * 3 + list(told.marks) * 2 + [(day.year - (not is_last), 13)] * 2)
+    month = dice.of([likely] * 3 + list(told.marks) * 4 + [(day.year - (not is_last), 13)] * 2)
     follows = {None: "preliminary", "preliminary": "reopened", "reopened": "preliminary"}
     mark = dice.mostly(follows.get(told.marks.get(month), "final"), "final", "reopened")
     if told.marks.get(month) == "preliminary":
-        mark = dice.one(mark, "final", "final")
-    act = {} if dice.roll(5) == 4 else {"act": ACT}
+        mark = dice.one(mark, mark, "final")
+    act = {} if dice.roll(3) == 2 else {"act": ACT}
     twins.tell(line="period", by="op", year=month[0], month=month[1], mark=mark, **act)

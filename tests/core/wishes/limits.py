@@ -70,21 +70,32 @@ def bounds(dice: Dice, twins: Twins) -> None:
 
 def status(dice: Dice, twins: Twins) -> None:
     plain = twins.plain
-    empty = [c for c in plain.accounts if plain.balance(c) == 0 and plain.pending_credits(c)]
-    planned = [c for c in WHO if plain.limits.told(c).waiting or plain.limits.told(c).begun]
-    likely = [c for c in planned if plain.balance(c) == 0]
-    others = (*WHO, "cash", "bridge", "fund", "vera", "late")
-    code = dice.of((*others, *empty * 4, *twins.favourites * 3, *likely * 9))
+    code = dice.of((*WHO, "cash", "bridge", "fund", "vera", "late", *twins.favourites * 3))
     stati = ("open", "open", "frozen", "frozen_debits", "frozen_credits", "closed", "closed")
-    order = {"order": dice.one("OF-1", "OF-2")} if dice.roll(4) == 3 else {}
-    twins.tell(
-        line="status",
-        account=code,
-        status=dice.of(stati),
-        reason="asked",
-        by="op",
-        **order,
-    )
+    becomes = dice.of(stati)
+    ordered, empty = [c for c in plain.accounts if plain.order(c)], _empty_ones(twins)
+    if ordered and dice.roll(3) == 2:
+        code = dice.of(ordered)
+    elif empty and dice.one(True, False):
+        code, becomes = dice.of(empty), "closed"
+    order = {"order": dice.one("OF-1", "OF-2")} if dice.roll(3) == 2 else {}
+    facts = {"status": becomes, "reason": "asked", "by": "op"}
+    twins.tell(line="status", account=code, **facts, **order)
+
+
+def _empty_ones(twins: Twins) -> list[str]:
+    """Accounts that could be closed, were it not for something else."""
+    plain = twins.plain
+    waiting = [one.line for one in plain.agreements.open().values()]
+    needed = {
+        *(code for code in plain.accounts if plain.pending_credits(code)),
+        *(code for code in WHO if plain.limits.told(code).waiting),
+        *(code for code in WHO if plain.limits.told(code).begun),
+        *(line[side] for line in waiting for side in ("payer", "payee") if side in line),
+        *plain.charges.accounts_in_use(),
+        *plain.schedules.accounts_in_use(),
+    }
+    return sorted(code for code in needed if plain.balance(code) == 0)
 
 
 def expire(dice: Dice, twins: Twins) -> None:
@@ -95,7 +106,9 @@ def expire(dice: Dice, twins: Twins) -> None:
 
 def leave(dice: Dice, twins: Twins) -> None:
     """An account is closed, its balance moved to another first."""
-    plain, code, to = twins.plain, dice.of(WHO), dice.one("bridge", "loss", "loss")
+    plain = twins.plain
+    suspended = [plain.stood_in(n) for n in plain.suspended()]
+    code, to = dice.of((*WHO, *suspended * 4)), dice.one("cash", "loss", "loss")
     if to not in plain.accounts:
         open_account(twins, "loss", None, None, kind="loss")
         to = "loss"

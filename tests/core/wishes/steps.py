@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from tests.core.wishes.dice import Dice
 Step = Callable[[Dice, Twins], None]
 
 RULES_FIRST = 6  # Steps.
+DICE = 100  # Bytes of each.
 
 # Moments at which much comes together: the last days of a leap year's February, of a year that
 # ends on a Sunday, and a day like any other.
@@ -67,7 +69,7 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "account": (2, limits.account),
         "currency": (1, limits.currency),
         "expire": (1, limits.expire),
-        "leave": (2, limits.leave),
+        "leave": (4, limits.leave),
     },
     {
         "plan": (9, limits.plan),
@@ -76,12 +78,14 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "bounds": (1, limits.bounds),
         "status": (3, limits.status),
         "later": (4, days.later),
+        "earn": (1, limits.earn),
         "leave": (2, limits.leave),
         "clock": (4, days.clock),
     },
     {
         "earn": (5, limits.earn),
         "take_back": (5, limits.take_back),
+        "plan": (1, limits.plan),
         "payments": (5, limits.payments),
         "days_later": (3, days.days_later),
     },
@@ -89,12 +93,15 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "settings": (3, days.settings),
         "open_day": (4, days.open_day),
         "close_day": (7, days.close_day),
+        "close_year": (2, days.close_year),
+        "audit": (3, days.audit),
         "period": (8, days.period),
     },
     {
         "levy": (6, charges.levy),
         "levies": (1, charges.levies),
         "give_back": (8, charges.give_back),
+        "status": (2, limits.status),
         "reserve": (4, charges.reserve),
         "issue": (8, charges.issue),
     },
@@ -107,9 +114,10 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
     },
     {
         "key": (2, agreements.key),
-        "poster_key": (2, agreements.poster_key),
+        "poster_key": (3, agreements.poster_key),
         "policy": (5, agreements.policy),
         "decide": (10, agreements.decide),
+        "agree": (8, agreements.agree),
         "flood": (1, agreements.flood),
     },
     {
@@ -117,9 +125,11 @@ THEMES: Sequence[dict[str, tuple[int, Step]]] = (
         "whitelist": (3, agreements.whitelist),
         "pay_by": (7, agreements.pay_by),
         "decide": (8, agreements.decide),
-        "dispute": (3, agreements.dispute),
+        "status": (2, limits.status),
+        "days_later": (2, days.days_later),
+        "dispute": (4, agreements.dispute),
         "end_dispute": (3, agreements.end_dispute),
-        "be_late": (1, agreements.be_late),
+        "be_late": (3, agreements.be_late),
     },
     {
         "schedule": (6, schedules.schedule),
@@ -142,7 +152,22 @@ class History:
     steps: list[tuple[int, bytes]]
 
 
-steps = st.tuples(st.integers(0, 255), st.binary(min_size=100, max_size=100))
+def drawn(seed: int) -> History:
+    """A history by its seed."""
+    chance = Random(seed)
+    return History(
+        start=chance.randrange(len(STARTS)),
+        unique_references=chance.random() < 0.5,
+        themes=frozenset(chance.sample(range(len(THEMES)), chance.randint(1, 3))),
+        favourites=chance.choice(FAVOURITES),
+        steps=[
+            (chance.randrange(256), chance.randbytes(DICE))
+            for _ in range(chance.randint(14, 32))
+        ],
+    )
+
+
+steps = st.tuples(st.integers(0, 255), st.binary(min_size=DICE, max_size=DICE))
 histories = st.builds(
     History,
     start=st.integers(0, len(STARTS) - 1),

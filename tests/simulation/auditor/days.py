@@ -82,7 +82,7 @@ def _day_closed(books: Books, entry: Entry) -> None:
 def _closed_in_time(books: Books, at: int) -> None:
     """The clock closed what it had to, but for what it has to since then only."""
     calendar = books.calendar(len(books.entries))
-    if calendar.close_after is None or books.get("days kept so", "") > at:
+    if calendar.close_after is None or books.get("days kept so", "") >= at:
         return
     over = _over(books, calendar, at)
     is_closed = calendar.is_by_command or calendar.closed >= over

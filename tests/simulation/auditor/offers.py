@@ -87,8 +87,9 @@ def why_new(
         return why
     if rule is not None:  # A payment names its accounts as long as it waits.
         one = asked_of(books, asked, size).wanted[0]
-        for side, number in (("debit", one.debit), ("credit", one.credit)):
-            if books.is_closed(number, size):
+        for number, side in ((one.debit, "debit"), (one.credit, "credit")):
+            place = books.at(number, size)
+            if place is not None and place.status == "closed":
                 return Why(None, f"{side}_account_closed", number)
     return _why_not_kept(books, offer_of(books, asked, size, key, workflow), size) or WAITS
 

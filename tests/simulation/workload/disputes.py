@@ -19,7 +19,7 @@ def open_dispute(client: Client) -> Request | None:
         return None
     target = chance.randint(max(1, count - 5), count + (chance.random() < 0.2))
     reason = chance.choice(["wrong_amount", "not_mine", "twice"])
-    due: Any = client.day([7, 30]) if chance.random() < 0.5 else UNSET
+    due: Any = client.day([0, 1, 1, 2, 7]) if chance.random() < 0.5 else UNSET
     dry_run, since = chance.random() < 0.1, 0
 
     async def ask(desk: Sequencer) -> Any:

@@ -98,10 +98,11 @@ def plan(client: Client) -> Request:
         def build(book: Book, now: int) -> tuple[Sequence[AnyLeaf], object] | Refusal:
             assert book.opening is not None
             zone = ZoneInfo(book.opening.time_zone)
+            whose: dict[str, Any] = {"may": lambda _: True, "by": OPERATOR.key}
             if fields is None:
-                return cancel_schedule(book, code, "x", recorded_at=now, by=OPERATOR.key)
+                return cancel_schedule(book, code, "x", recorded_at=now, **whose)
             asked = convert({**fields, "reason": "x"}, AskedSchedule)
-            return set_schedule(book, code, asked, zone=zone, recorded_at=now, by=OPERATOR.key)
+            return set_schedule(book, code, asked, zone=zone, recorded_at=now, **whose)
 
         nonlocal since
         since = client.knows(desk, ledger)
