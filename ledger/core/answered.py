@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-<<<<<<< HEAD
-from uuid import UUID
-=======
 from typing import Literal
->>>>>>> main
+from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
