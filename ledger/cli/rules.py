@@ -259,12 +259,13 @@ def added(reports: list[dict[str, Any]]) -> dict[str, Any]:
     total = dict(reports[-1])
     for name in ("collected", "collected_now", "unpaid"):  # What was given is of all of it.
         total[name] = str(sum(Decimal(report[name]) for report in reports))
-    total["unpaid_accounts"] = [one for r in reports for one in r["unpaid_accounts"]]
+    for name in ("unpaid_accounts", "waiting"):
+        total[name] = [one for r in reports for one in r[name]]
     return total
 
 
 def print_report(place: Place, report: dict[str, Any], dry_run: bool) -> None:
-    """What a run came to, and who still owes."""
+    """What a run came to, who still owes, and what waits."""
     if place.json:
         print_json(report)
         return
@@ -276,6 +277,12 @@ def print_report(place: Place, report: dict[str, Any], dry_run: bool) -> None:
         place.console.print(
             table(report["unpaid_accounts"], ("account", "amount"), t("Unpaid", "Sin pagar"))
         )
+    if report["waiting"]:
+        said = t(
+            "Waiting for approval; run it again once decided",
+            "Espera autorización; repítalo cuando se decida",
+        )
+        place.console.print(table(report["waiting"], ("part", "amount", "proposal"), said))
 
 
 @click.group(

@@ -51,6 +51,19 @@ def credited(rows: Sequence[Beside], account: int) -> int:
     return sum(row.amount for row in rows if row.credit_account == account)
 
 
+def instead(rows: Sequence[Beside], account: int, other: int) -> list[Beside]:
+    """Rows with another account in the place of one; without what it would pay itself."""
+    changed = [
+        replace(
+            row,
+            debit_account=other if row.debit_account == account else row.debit_account,
+            credit_account=other if row.credit_account == account else row.credit_account,
+        )
+        for row in rows
+    ]
+    return [row for row in changed if row.debit_account != row.credit_account]
+
+
 class Posting:
     """One batch on its way through the terms.
 
@@ -339,16 +352,26 @@ class Posting:
         rest = asked - amount if terms.rest is not UNSET else 0
         back = self._back(terms, amount + rest)
         suspense: OneSide | None = None
+        owed = amount  # By a suspense account, or to it.
         if amount or not rest:
             movement = self._movement(position, d, c, max(amount, 1))
             refusal = self._standing(movement, amount, amount + rest)
             if refusal is not None and amount and terms.suspense is not UNSET:
                 suspense = _SUSPENDABLE.get(refusal.code)
                 if suspense is not None:
+                    absent = d if suspense == "debit" else c
+                    more = credited(back, absent) - debited(back, absent)
+                    owed += more if suspense == "credit" else -more
+                    if owed <= 0:  # Nobody could clear it.
+                        return refusal
+                    back = instead(back, absent, terms.suspense)
                     d, c = (terms.suspense, c) if suspense == "debit" else (d, terms.suspense)
                     refusal = self._why_not(self._movement(position, d, c, amount))
             if refusal is not None:
                 return refusal
+        else:
+            assert terms.rest is not UNSET
+            back = instead(back, d if terms.up_to == Side.DEBIT else c, terms.rest)
         flags = self._flags(d, c, amount) if amount else set()
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
@@ -371,7 +394,7 @@ class Posting:
             beside=beside,
             fraction=None if exchange is None else exchange.fraction,
         )
-        self._remember(terms, d, c, sequence, amount, rest, suspense)
+        self._remember(terms, d, c, sequence, amount + rest, suspense, owed)
         if terms.action is Action.REVERSE:
             assert terms.target is not UNSET
             paid, kind = self._columns[0][position], self._past[terms.target].kind
@@ -516,21 +539,18 @@ class Posting:
         d: int,
         c: int,
         sequence: int,
-        amount: int,
-        rest: int,
+        moved: int,
         suspense: OneSide | None,
+        owed: int,
     ) -> None:
         """Keep what later transfers are measured against."""
         book, undo, target = self._book, self.undo, terms.target
         if suspense is not None:
             account = d if suspense == "debit" else c
-            item = Suspended(
-                account=account, side=suspense, left=amount, since=self._recorded_at
-            )
+            item = Suspended(account=account, side=suspense, left=owed, since=self._recorded_at)
             book.suspense.put(undo, sequence, item)
         if target is UNSET:
             return
-        moved = amount + rest
         undo.put(self._taken, target, self._taken.get(target, 0) + moved)
         if terms.action is Action.CLEAR:
             book.suspense.clear(undo, target, moved)

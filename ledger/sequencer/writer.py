@@ -69,7 +69,7 @@ AHEAD_MIN = 16  # Transfers that are decided ahead while a group commits; fewer 
 SNAPSHOT_WEIGHT = 1_000_000  # Transfers, or five times the leaves, between snapshots.
 ALARM_S_MAX = 3600  # A clock may be set meanwhile.
 CLOCK_REST_S = 5.0  # Before what time asks for is tried again by a clock that is ahead.
-RETRY_S = 0.5  # Between attempts to read a ledger whose database does not answer.
+RETRY_S = 0.5  # Between attempts to read a ledger that could not be read, or written.
 
 T = TypeVar("T")
 
@@ -325,6 +325,7 @@ class Writer:
             except Exception as error:
                 log.exception("The writer failed", extra={"ledger": self.code})
                 self._put_back(JournalBroken(self.code, repr(error)), give_up=True)
+                await asyncio.sleep(RETRY_S)  # It may be so again, and then for ever.
             if not await self._reload():
                 return
 

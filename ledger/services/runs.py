@@ -218,7 +218,7 @@ class _Run:
         promised = 0
         for proposal, amount in self._promises.get(code, ()):
             if self._plan.dues or proposal == own:
-                waits = min(amount, due - promised)
+                waits = max(0, min(amount, due - promised))
                 self._wait(stage, proposal, waits)
                 promised += waits
         return promised

@@ -218,6 +218,42 @@ async def test_what_was_collected_is_spread(office: Office) -> None:
 # ---- fees
 
 
+async def test_a_fee_that_must_be_approved_waits(office: Office) -> None:
+    fee = {"amount": "2", "currency": "MXN", "kinds": ["member"], "period": "month"}
+    fee |= {"treasury": "eva", "since": "2023-11-01", "reason": "assembly"}
+    assert (await office.ask("PUT", f"{CAJA}/fees/member", fee)).status == 200
+    rule = {"approvals": 1, "expires_after": 3600, "kinds": ["fee"]}
+    policy = {"code": "fees", "reason": "board", "rule": rule}
+    assert (await office.ask("POST", f"{CAJA}/policies", policy)).status == 200
+    made = await office.ask("POST", f"{CAJA}/keys", {"role": "approver"})
+    office.secrets["board"] = made.body["secret"]
+    dry_run = await run(office, "fees/member", "2023-11-30", "?dry_run=true")
+    done = await run(office, "fees/member", "2023-11-30")
+    assert done == dry_run
+    (waits,) = done["waiting"]
+    assert (waits["part"], waits["amount"]) == ("charge/0", "4.00")
+    # ana has nothing to pay with, and was not asked.
+    assert (done["collected"], done["unpaid"]) == ("0.00", "2.00")
+    assert (await run(office, "fees/member", "2023-11-30"))["waiting"] == [waits]
+    proposal = f"{CAJA}/proposals/{waits['proposal']}"
+    in_full = (await office.ask("GET", proposal, who="board")).body
+    assert {t["entered_by"] for t in in_full["transfers"]} == {"fee:member:2023-11-30"}
+    assert (await office.ask("POST", f"{proposal}/approve", {}, who="board")).status == 200
+    last = await run(office, "fees/member", "2023-11-30")
+    assert (last["collected"], last["waiting"]) == ("4.00", [])
+
+
+async def test_no_run_while_who_collects_is_frozen(office: Office) -> None:
+    assert (await office.ask("PUT", OXIDATION, RULE)).status == 200
+    freeze = {"status": "frozen_credits", "reason": "board"}
+    await office.ask("PATCH", f"{CAJA}/accounts/eva", freeze)
+    office.house.now += 20 * A_DAY
+    path, body = f"{CAJA}/currencies/MXN/demurrage/runs", {"period_end": "2023-11-30"}
+    refused = await office.ask("POST", path, body)
+    assert (refused.status, refused.code) == (422, "credit_account_frozen")
+    assert refused.body["account"] == "eva"
+
+
 async def test_a_fee_is_paid_once_and_by_all(office: Office) -> None:
     rule = {"amount": "2", "currency": "MXN", "kinds": ["member"], "period": "month"}
     fee = {**rule, "treasury": "eva", "since": "2023-11-01", "reason": "assembly"}

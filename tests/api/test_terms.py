@@ -165,6 +165,27 @@ async def test_what_became_of_a_hold_is_shown(office: Office) -> None:
     }
 
 
+async def test_what_was_posted_of_a_hold_is_taken_back_and_the_hold_goes_on(
+    office: Office,
+) -> None:
+    """To the exact amount, whatever was taken back; and what was released is not reversed."""
+    await hold(office, 2, "ana", "eva", "60.00")
+    await follow(office, 2, "post", 3, amount="20.01")
+    for number, amount in ((4, "20.00"), (5, "0.01")):
+        assert (await follow(office, 3, "reverse", number, amount=amount)).status == 201
+    more = await follow(office, 3, "reverse", 6, amount="0.01")
+    assert (more.code, more.body["available"]) == ("exceeds_target", "0.00")
+    assert await resolved(office, 2) == ("part_posted", "20.01", "39.99", [(3, "20.01")])
+    assert (await account(office, "ana"))["available"] == "60.01"
+    exceeds = await follow(office, 2, "post", 7, amount="40.00")
+    assert (exceeds.code, exceeds.body["available"]) == ("exceeds_target", "39.99")
+    assert (await follow(office, 2, "post", 8, amount="39.99")).status == 201
+    assert (await resolved(office, 2))[:3] == ("posted", "60.00", "0.00")
+    for number, wrong in ((9, 2), (10, 4)):  # The hold itself, and a reversal.
+        refused = await follow(office, wrong, "reverse", number, amount="1.00")
+        assert refused.code == "target_not_reversible"
+
+
 async def test_a_hold_and_its_end_in_one_batch(office: Office) -> None:
     """And a batch that is refused, or only looked at, resolves nothing."""
     terms = {"action": "hold", "expires": LATER}

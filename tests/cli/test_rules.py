@@ -88,6 +88,13 @@ def test_runs_by_command(caja: Tequio) -> None:
     assert caja(*charge, "--json").json()["unpaid_accounts"] == [
         {"account": "ben", "amount": "2.00"}
     ]
+    policy = ("--kind", "fee", "--approvals", "1", "--expires-after", "1d")
+    assert caja("policy", "set", "fees", *policy, "--reason", "board").code == 0
+    charge = ("fees", "run", "--code", "member", "--period", "2026-03")
+    waits = caja(*charge, LANG=SPANISH)
+    assert "Espera autorización" in waits.out, waits.err
+    assert caja("proposals", "--json").json()[0]["id"] in waits.out
+    assert caja(*charge, "--json").json()["waiting"][0]["amount"] == "2.00"
     assert caja("fees", "remove", "member", "--reason", "board").code == 0
 
 

@@ -12,14 +12,14 @@ from ledger.core.book import Book, Posted
 from ledger.core.faults import MalformedLine
 from ledger.core.levies import given_back, levied
 from ledger.core.lines import LEVIES_MAX
-from ledger.core.model import Action, Side
+from ledger.core.model import Action, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.rule_leaves import Levy, LevySet
 from ledger.core.terms import Past
 from ledger.journal.batches import write_outcomes
 from ledger.journal.canonical import decode_leaf, decode_outcomes
 from ledger.journal.snapshots import chunks_of, restore_chunk
-from tests.core.books import NOW, add, batch, opened, pay, post
+from tests.core.books import NOW, add, batch, opened, pay, post, set_status
 
 TREASURY, SHOP, ANA = 1, 2, 3
 
@@ -137,6 +137,103 @@ def test_a_levy_is_not_taken_back_alone(book: Book) -> None:
     )
     assert isinstance(refusal, Refusal)
     assert refusal.code == "target_not_reversible"
+
+
+def chargeback(book: Book, status: Status, **terms: object) -> tuple[Posted | Refusal, int]:
+    """The shop sold for 100.00, of which it gave 2.00 as a levy, and is frozen or closed."""
+    outcome = done(post(book, batch(buy("100.00"))))
+    done(post(book, batch(pay("shop", "ben", "98.00"))))
+    set_status(book, "shop", status)
+    (levy,) = outcome.notes[0].beside
+    number = outcome.first_sequence
+    past = Past(debit=ANA, credit=SHOP, amount=10_000, beside=(levy,))
+    asked = AskedTerms(action=Action.REVERSE, target=number, **terms)  # type: ignore[arg-type]
+    back = pay("shop", "ana", "100.00", kind="purchase", terms=asked)
+    return post(book, batch(back), past={number: past}), number
+
+
+@pytest.mark.parametrize("status", [Status.FROZEN, Status.CLOSED])
+def test_a_levy_goes_back_to_who_stands_in_for_its_payer(book: Book, status: Status) -> None:
+    """What the shop owes then is what it got for the sale; clearing it leaves nothing."""
+    refused, _ = chargeback(book, status)
+    assert isinstance(refused, Refusal)
+    assert refused.code in ("debit_account_frozen", "debit_account_closed")
+    set_status(book, "shop", Status.OPEN)
+    done(post(book, batch(pay("ben", "shop", "98.00"))))
+    stood, _ = chargeback(book, status, suspense="cash")
+    stood = done(stood)
+    assert stood.amount == [10_000, 200]
+    cash = book.numbers["cash"]
+    assert (stood.debit, stood.credit) == ([cash, TREASURY], [ANA, cash])
+    (item,) = book.suspense.open.values()
+    assert (item.account, item.side, item.left) == (cash, "debit", 9_800)
+    set_status(book, "shop", Status.OPEN)
+    terms = AskedTerms(action=Action.CLEAR, target=stood.first_sequence)
+    too_much = post(book, batch(pay("ben", "cash", "98.01", terms=terms)))
+    assert isinstance(too_much, Refusal)
+    assert (too_much.code, too_much.available) == ("exceeds_target", 9_800)
+    done(post(book, batch(pay("ben", "cash", "98.00", terms=terms))))
+    assert not book.suspense.open
+
+
+@pytest.mark.parametrize("status", [Status.FROZEN, Status.CLOSED])
+def test_a_levy_goes_back_to_the_receivable_that_pays_for_its_payer(
+    book: Book, status: Status
+) -> None:
+    before = book.balance[book.numbers["cash"]]
+    stood, _ = chargeback(book, status, up_to=Side.DEBIT, rest="cash")
+    assert done(stood).amount == [10_000, 200]
+    assert book.balance[book.numbers["cash"]] == before - 9_800
+    assert book.balance[SHOP] == 0
+
+
+def test_a_levy_goes_back_with_what_its_payer_cannot_receive(book: Book) -> None:
+    """On the other side both are owed to who is frozen."""
+    set_levy(book, "levy", n=2, d=100, payer="debit")
+    outcome = done(post(book, batch(buy("100.00"))))
+    set_status(book, "ana", Status.FROZEN)
+    (levy,) = outcome.notes[0].beside
+    number = outcome.first_sequence
+    past = Past(debit=ANA, credit=SHOP, amount=10_000, beside=(levy,))
+    terms = AskedTerms(action=Action.REVERSE, target=number, suspense="cash")
+    back = pay("shop", "ana", "50.00", kind="purchase", terms=terms)
+    stood = done(post(book, batch(back), past={number: past}))
+    assert stood.amount == [5_000, 100]
+    (item,) = book.suspense.open.values()
+    assert (item.side, item.left) == ("credit", 5_100)
+    book.unpost(stood)
+    assert not book.suspense.open
+
+
+def test_nobody_stands_in_for_less_than_the_levy_that_goes_back(book: Book) -> None:
+    """There would be nothing to clear, or the treasury's money to give away."""
+    for levy, code in ((500, "debit_account_frozen"), (499, "")):
+        set_levy(book, "levy", payer="credit", fixed=levy)
+        done(post(book, batch(pay("cash", "shop", "10.00"))))
+        outcome = done(post(book, batch(buy("5.00"))))
+        number = outcome.first_sequence
+        set_status(book, "shop", Status.FROZEN)
+        past = Past(debit=ANA, credit=SHOP, amount=500, beside=outcome.notes[0].beside)
+        terms = AskedTerms(action=Action.REVERSE, target=number, suspense="cash")
+        back = pay("shop", "ana", "5.00", kind="purchase", terms=terms)
+        refused = post(book, batch(back), past={number: past})
+        assert (refused.code if isinstance(refused, Refusal) else "") == code
+        set_status(book, "shop", Status.OPEN)
+    assert [item.left for item in book.suspense.open.values()] == [1]
+
+
+def test_the_treasury_keeps_what_it_stands_in_for(book: Book) -> None:
+    """It would pay itself: no row says so, and it owes the levy with the rest."""
+    set_levy(book, "levy", n=2, d=100, payer="debit")
+    outcome = done(post(book, batch(buy("100.00"))))
+    set_status(book, "ana", Status.FROZEN)
+    number = outcome.first_sequence
+    past = Past(debit=ANA, credit=SHOP, amount=10_000, beside=outcome.notes[0].beside)
+    terms = AskedTerms(action=Action.REVERSE, target=number, suspense="treasury")
+    back = pay("shop", "ana", "100.00", kind="purchase", terms=terms)
+    stood = done(post(book, batch(back), past={number: past}))
+    assert stood.amount == [10_000]
+    assert book.suspense.open[stood.first_sequence].left == 10_200
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Limits that are planned, earned, or of payments: an example, the edge, and a plain model."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from ledger.core.leaves import (
     StatusChanged,
 )
 from ledger.core.lines import Act
-from ledger.core.model import AMOUNT_MAX, Action, CurrencyKind, Side, Status
+from ledger.core.model import AMOUNT_MAX, Action, CurrencyKind, Flag, Side, Status
 from ledger.core.refusals import Refusal
 from ledger.core.terms import Past
 from ledger.journal.canonical import decode_leaf, encode_line
@@ -100,8 +101,10 @@ def again(book: Book) -> Book:
 # ---- planned
 
 
-def plan(book: Book, starts: int, ends: int | None, lower: int, upper: int = 50_000) -> int:
-    more = {} if ends is None else {"ends": NOW + ends}
+def plan(
+    book: Book, starts: int, ends: int | None, lower: int, upper: int = 50_000, **more: Any
+) -> int:
+    more |= {} if ends is None else {"ends": NOW + ends}
     line = LimitPlanned(
         recorded_at=book.recorded_at,
         account=1,
@@ -142,6 +145,28 @@ def test_a_plan_holds_from_its_first_moment_to_its_last(book: Book) -> None:
     assert [(line.plan, line.lower, line.upper) for line in ended] == [(index, -10_000, 50_000)]
     assert bounds(book) == (-10_000, 50_000)
     assert book.due() is None
+
+
+def test_a_bound_is_soft_as_long_as_a_plan_says_so(book: Book) -> None:
+    """What was passed meanwhile stays; from its end on nothing more is let through."""
+    plan(book, HOUR, 2 * HOUR, -10_000, soft=Side.DEBIT)
+    at_work(book, NOW + HOUR - 1)
+    assert code(spend(book, "100.01")) == "exceeds_credit_limit"
+    at_work(book, NOW + HOUR)
+    assert done(spend(book, "100.00")).notes == {}
+    passed = done(spend(book, "50.00"))
+    assert passed.notes[0].flags == (Flag.CREDIT_LIMIT_PASSED,)
+    book = again(book)
+    at_work(book, NOW + 2 * HOUR - 1)
+    assert isinstance(spend(book, "0.01"), Posted)
+    at_work(book, NOW + 2 * HOUR)
+    refused = spend(book, "0.01")
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.available) == ("exceeds_credit_limit", 0)
+    earn(book, "50.01")
+    assert code(spend(book, "0.01")) == "exceeds_credit_limit"
+    earn(book, "0.01")
+    assert done(spend(book, "0.01")).notes == {}
 
 
 def test_a_plan_that_was_slept_through_begins_and_ends(book: Book) -> None:

@@ -294,6 +294,31 @@ MUTANTS = (
             "           ",
         ),
         (
+            "a levy goes back to who is frozen, though another stands in",
+            "                    back = instead(back, absent, terms.suspense)\n",
+            "",
+        ),
+        (
+            "a levy goes back to who is frozen, though another pays all",
+            "back = instead(back, d if terms.up_to == Side.DEBIT else c, terms.rest)",
+            "pass",
+        ),
+        (
+            "what is stood in for is not what is owed",
+            'owed += more if suspense == "credit" else -more',
+            "owed += more",
+        ),
+        (
+            "somebody stands in for nothing",
+            "if owed <= 0:",
+            "if owed < 0:",
+        ),
+        (
+            "an account pays itself what goes back",
+            "return [row for row in changed if row.debit_account != row.credit_account]",
+            "return changed",
+        ),
+        (
             "what is in suspense is reversed",
             "            or target in self._book.suspense.open\n",
             "",

@@ -486,34 +486,94 @@ MUTANTS = (
         ),
         (
             "a part is tried once only",
-            "if transfers and len(stored) < plan.attempts:",
-            "if transfers and not stored:",
+            "is_asked = plan.kind == FEE or not tried.is_posted",
+            "is_asked = not tried.is_posted",
         ),
         (
-            "a part is posted again and again",
-            "if transfers and len(stored) < plan.attempts:",
-            "if transfers:",
+            "demurrage is asked for again and again",
+            "is_asked = plan.kind == FEE or not tried.is_posted",
+            "is_asked = True",
         ),
+        (
+            "what was declined is never asked for again",
+            "return any(batch.body for batch in self.batches)",
+            "return bool(self.batches)",
+        ),
+        (
+            "what waits of a fee is unpaid",
+            "if self._plan.dues or proposal == own:",
+            "if self._plan.dues:",
+        ),
+        (
+            "what waits of another period is charged again",
+            "if self._plan.dues or proposal == own:",
+            "if proposal == own:",
+        ),
+        (
+            "what waits is told and charged all the same",
+            "                promised += waits\n",
+            "",
+        ),
+        (
+            "it is asked for what waits",
+            "return tried.next not in self._open and len",
+            "return len",
+        ),
+        (
+            "what was let wait just now is unpaid",
+            "left.pop(one.debit_account))",
+            "left[one.debit_account])",
+        ),
+        (
+            "some is spread while charges wait",
+            "if not self._is_held_up:",
+            "if left:",
+        ),
+        (
+            "charges that another request looked at may wait",
+            "self._is_held_up |= charged.next in self._open",
+            "self._is_held_up |= not charged",
+        ),
+        ("gifts that wait are given to others", "                left -= amount\n", ""),
         (
             "what was collected now is not counted",
-            "                self._collected[part] += amount\n",
+            "                self._collected[stage.part] += amount\n",
             "",
         ),
         (
             "what was collected now is still owed",
-            "                left[numbers[number]] -= amount\n",
-            "",
+            "                    left[numbers[number]] -= amount\n",
+            "                    pass\n",
         ),
         (
-            "the first of a part is charged with the one before",
-            "range(part * PART_ACCOUNTS + 1,",
-            "range(part * PART_ACCOUNTS,",
+            "a levy is taken for the fee",
+            "                own.setdefault(debit, amount)\n",
+            "                own[debit] = own.get(debit, 0) + amount\n",
         ),
-        ("what was given out is given again", "        left -= already\n", ""),
+        (
+            "what was given out is given again",
+            "await self._give(left - already,",
+            "await self._give(left,",
+        ),
         (
             "what is left over is given to nobody",
             "if (amount := share + (i < more)) > 0",
             "if (amount := share) > 0",
+        ),
+        ("what is due today is owed already", "if d.last < today]", "if d.last <= today]"),
+        (
+            "a run goes on where it was",
+            "names.index(asked.after) + 1",
+            "names.index(asked.after)",
+        ),
+        tests=("tests/services/test_runs.py", "tests/services/test_runs_waiting.py"),
+    ),
+    *of(
+        "ledger/services/plans.py",
+        (
+            "the first of a part is charged with the one before",
+            "range(part * PART_ACCOUNTS + 1,",
+            "range(part * PART_ACCOUNTS,",
         ),
         (
             "a period is charged on its last day",
@@ -541,9 +601,29 @@ MUTANTS = (
             "if not day:",
         ),
         (
+            "a run spends its ids while who collects is closed",
+            "    if status is Status.CLOSED:\n",
+            "    if not status:\n",
+        ),
+        (
+            "a run spends its ids while who collects is frozen",
+            "    if status not in MAY_BE_PAID:\n",
+            "    if status is Status.FROZEN:\n",
+        ),
+        (
+            "what cannot be spread is collected",
+            "if is_spread and book.account(account).status not in MAY_PAY:",
+            "if is_spread and book.account(account).status is Status.CLOSED:",
+        ),
+        (
             "the last accounts are in no part",
             "parts=-(-book.accounts // PART_ACCOUNTS),",
             "parts=max(1, book.accounts // PART_ACCOUNTS),",
+        ),
+        (
+            "a run is taken for the double of another's",
+            '            entered_by=self.name.replace("/", ":"),\n',
+            "",
         ),
         ("who collects is charged", "if number == plan.account or book", "if book"),
         (
@@ -553,12 +633,6 @@ MUTANTS = (
         ),
         ("who collects is given a share", "        and account.number != plan.account\n", ""),
         ("a frozen member is given a share", "        and account.status is Status.OPEN\n", ""),
-        ("what is due today is owed already", "if d.last < today]", "if d.last <= today]"),
-        (
-            "a run goes on where it was",
-            "names.index(asked.after) + 1",
-            "names.index(asked.after)",
-        ),
-        tests=("tests/services/test_runs.py",),
+        tests=("tests/services/test_runs.py", "tests/services/test_runs_waiting.py"),
     ),
 )

@@ -297,6 +297,36 @@ async def test_what_was_never_committed_is_not_shown(house: House) -> None:
 # ---- who waits must not wait for ever
 
 
+async def test_a_mistake_that_comes_again_leaves_time_for_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is read anew after a pause, and not over and over without one."""
+    pauses, go_on = asyncio.Event(), asyncio.Event()
+    tried = []
+
+    async def pause(_: float) -> None:
+        pauses.set()
+        await go_on.wait()
+
+    def fail(_: deciding.Decider) -> None:
+        tried.append(1)
+        if len(tried) > 3:
+            raise SystemExit("no pause")
+        raise RuntimeError("a mistake")
+
+    async with house.serving() as desk:
+        await furnish(desk)
+        with monkeypatch.context() as patch:
+            patch.setattr(deciding.Decider, "next_due", fail)
+            patch.setattr(asyncio, "sleep", pause)
+            asked = batch(1, pay("cash", "ana", "1.00"))
+            sent = asyncio.create_task(desk.post("caja", asked, OPERATOR))
+            await asyncio.wait_for(pauses.wait(), PROMPT_S)
+            assert len(tried) == 1
+        go_on.set()
+        assert isinstance(await sent, Receipt)
+
+
 @pytest.mark.parametrize("error", [OSError("no space left"), RuntimeError("a mistake")])
 async def test_a_notary_that_fails_leaves_nobody_waiting(
     house: House, error: Exception

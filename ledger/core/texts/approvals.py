@@ -138,18 +138,18 @@ TEXTS: Final[dict[str, Texts]] = {
     "proposal_pending": (
         Text(
             "Ya hay una propuesta igual en espera",
-            "Otra propuesta en espera tiene el mismo contenido o la misma referencia, o "
-            "cobra ya lo mismo. Decídala o cancélela primero.",
+            "Otra propuesta en espera tiene el mismo contenido o la misma referencia. "
+            "Decídala o cancélela primero.",
         ),
         Text(
             "Já há uma proposta igual em espera",
-            "Outra proposta em espera tem o mesmo conteúdo ou a mesma referência, ou já "
-            "cobra o mesmo. Decida-a ou cancele-a primeiro.",
+            "Outra proposta em espera tem o mesmo conteúdo ou a mesma referência. "
+            "Decida-a ou cancele-a primeiro.",
         ),
         Text(
             "The same waits already",
-            "Another open proposal has the same content or the same reference, or charges "
-            "the same. Decide or cancel it first.",
+            "Another open proposal has the same content or the same reference. Decide or "
+            "cancel it first.",
         ),
     ),
     "proposals_full": (

@@ -171,9 +171,9 @@ class Plain:
     def suspended(self) -> dict[int, int]:
         """What is not cleared of each transfer in suspense."""
         return {
-            row.sequence: row.amount - self.taken(row.sequence)
+            row.sequence: row.stands_for - self.taken(row.sequence)
             for row in self.rows
-            if row.stands_in and row.amount > self.taken(row.sequence)
+            if row.stands_in and row.stands_for > self.taken(row.sequence)
         }
 
     def stood_in(self, n: int) -> str:

@@ -256,7 +256,7 @@ class Posting:
     def move(self, position: int) -> No | None:
         """What is simply posted, taken back or cleared."""
         line, plain = self.batch.lines[position], self.plain
-        debit, credit, stands_in = line.debit, line.credit, ""
+        debit, credit, stands_in, stands_for = line.debit, line.credit, "", 0
         amount = self.allowed(line)
         rest = line.amount - amount if line.rest else 0
         back: list[Beside] = []
@@ -266,13 +266,21 @@ class Posting:
             no = self.standing(line, amount)
             if no and amount and line.suspense and no.code in SIDE_THAT_REFUSES:
                 stands_in = SIDE_THAT_REFUSES[no.code]
+                absent = debit if stands_in == "debit" else credit
+                stands_for = amount + owed_besides(back, absent, stands_in)
+                if stands_for <= 0:
+                    return no
                 if stands_in == "debit":
                     debit = line.suspense
                 else:
                     credit = line.suspense
+                back = in_its_place(back, absent, line.suspense)
                 no = self.why_not(line, debit, credit, amount)
             if no:
                 return no
+        else:
+            absent = debit if line.up_to == "debit" else credit
+            back = in_its_place(back, absent, line.rest)
         own = 0
         if amount:
             own = self.write(
@@ -282,6 +290,7 @@ class Posting:
                 amount=amount,
                 takes=line.target,
                 stands_in=stands_in,
+                stands_for=stands_for,
                 flagged=True,
             )
             self.pair(position)
@@ -386,6 +395,27 @@ class Posting:
         if limits.soft(credit) in ("credit", "both") and owned > limits.upper(credit):
             flags.append("balance_limit_passed")
         return tuple(flags)
+
+
+def owed_besides(back: Sequence[Beside], absent: str, side: str) -> int:
+    """What else a suspense account has to give on the credit side, or to get on the other."""
+    given = sum(amount for _, _, credit, amount in back if credit == absent)
+    taken = sum(amount for _, debit, _, amount in back if debit == absent)
+    return given - taken if side == "credit" else taken - given
+
+
+def in_its_place(back: Sequence[Beside], absent: str, stranger: str) -> list[Beside]:
+    """The same with another account in the place of one; none pays itself."""
+    changed = [
+        (
+            kind,
+            stranger if debit == absent else debit,
+            stranger if credit == absent else credit,
+            amount,
+        )
+        for kind, debit, credit, amount in back
+    ]
+    return [one for one in changed if one[1] != one[2]]
 
 
 def groups_of(batch: Batch) -> list[list[int]]:

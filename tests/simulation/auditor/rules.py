@@ -314,6 +314,8 @@ class Ruling:
             why = self._why_not(position, one, amount, amount + rest)
             if why is not None and amount and "suspense" in one.terms:
                 stands_in, stranger = STOOD_IN_FOR.get(why.code, ""), one.terms["suspense"]
+                if stands_in and self._stands_for(one, amount, stands_in) <= 0:
+                    return why
                 debit = stranger if stands_in == "debit" else debit
                 credit = stranger if stands_in == "credit" else credit
                 if stands_in:
@@ -321,6 +323,13 @@ class Ruling:
             if why is not None:
                 return why
         return self._moved(position, one, (debit, credit, amount), rest, stands_in)
+
+    def _stands_for(self, one: Wanted, amount: int, side: str) -> int:
+        """What a suspense account on a side has to give, or to get back."""
+        absent, back = one.debit if side == "debit" else one.credit, self._back(one, amount)
+        given = sum(row.amount for row in back if row.credit == absent)
+        taken = sum(row.amount for row in back if row.debit == absent)
+        return amount + (given - taken if side == "credit" else taken - given)
 
     def _allowed(self, position: int, one: Wanted) -> int:
         """The amount, or with `up_to` what the bounds allow of it."""
@@ -374,6 +383,10 @@ class Ruling:
         levies = standing.levies(one, debit, credit, amount) if is_levied else []
         rests = [self._rest(one, debit, credit, rest)] if rest else []
         back = self._back(one, amount + rest)
+        stranger = one.terms["suspense"] if stands_in else one.terms["rest"] if rest else 0
+        if stands_in or not amount:
+            side = stands_in or one.terms["up_to"]
+            back = in_its_place(back, one.debit if side == "debit" else one.credit, stranger)
         if amount:
             flags = standing.flags(debit, credit, amount)
             leg = self._row(
@@ -396,7 +409,8 @@ class Ruling:
         self._note(position, amount=amount, flags=flags, beside=beside, suspense=stands_in)
         if stands_in:
             account = debit if stands_in == "debit" else credit
-            item = Item(account, stands_in, amount, self._moment.at)
+            left = self._stands_for(one, amount, stands_in)
+            item = Item(account, stands_in, left, self._moment.at)
             draft.changed["item", sequence] = item
         if one.target:
             draft.changed["taken", one.target] = draft.taken(one.target) + amount + rest
@@ -578,6 +592,19 @@ def refuse_accounts(
     if debit.currency != credit.currency:
         return Why(position, "accounts_of_different_currencies", credit.number)
     return None
+
+
+def in_its_place(rows: Sequence[Beside], absent: int, stranger: int) -> list[Beside]:
+    """Rows with another account in the place of one; none from an account to itself."""
+    changed = [
+        replace(
+            row,
+            debit=stranger if row.debit == absent else row.debit,
+            credit=stranger if row.credit == absent else row.credit,
+        )
+        for row in rows
+    ]
+    return [row for row in changed if row.debit != row.credit]
 
 
 def keep_back(state: Stand, before: Hold | None, hold: Hold, left: int) -> None:
