@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Literal
+from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -138,12 +139,20 @@ class Unpaid(Struct, frozen=True, kw_only=True):
     amount: str
 
 
+class WaitingPart(Struct, frozen=True, kw_only=True):
+    """What of a part of a run waits for approval, and the proposal it waits as."""
+
+    part: str
+    proposal: UUID
+    amount: str
+
+
 class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a run did, in decimals of its currency, over the parts that this call looked at.
 
     `collected` is of this period's run in all, `collected_now` of this call; `unpaid` is still
-    owed, of which `unpaid_accounts` names the first thousand; `given` was spread. With `next`
-    there is more to do.
+    owed, of which `unpaid_accounts` names the first thousand; `given` was spread. What waits
+    for approval is in neither, but in `waiting`. With `next` there is more to do.
     """
 
     run: str
@@ -153,6 +162,7 @@ class RunReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     done: int
     collected: str
     collected_now: str
+    waiting: list[WaitingPart]
     unpaid: str
     unpaid_accounts: list[Unpaid]
     given: str

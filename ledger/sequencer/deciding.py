@@ -163,9 +163,15 @@ class Decider:
         self._time.took(leaf)
         self.open.add(leaf)
 
-    def record_due(self, now: int) -> None:
-        """Record what time asks for by now, as far as there is room: holds that expire."""
-        while self.has_room() and (line := self._time.line(self.book, now)) is not None:
+    def record_due(self) -> None:
+        """Record what time asks for by now, as far as there is room: holds that expire.
+
+        Each line has a time of its own: what the one before it caused may have taken some.
+        """
+        while self.has_room():
+            line = self._time.line(self.book, self.now())
+            if line is None:
+                return
             self.record(line)
             if isinstance(line, ProposalDecided):
                 request = self._waiting[line.batch].asked

@@ -411,7 +411,7 @@ class Writer:
             return
         now = self.decider.now()
         if due <= now:
-            self.decider.record_due(now)
+            self.decider.record_due()
             for batch in self.book.proposals.acceptable(now):
                 if batch not in self._accepting and not self._closing:
                     self._accept(batch)

@@ -2,97 +2,63 @@
 
     plan -> for each part, a fixed range of account numbers: is its id spent? else post it
 
-A part's batch id is made of the ledger's origin, the rule, the period and the part, so a run
-can be cut off anywhere and done again: what is spent is skipped. A run goes through the Desk
-and the Reads like any client, and knows nothing else.
+A run can be cut off anywhere and done again: what is spent is skipped. A batch that must be
+approved first waits, and its part with it: what waits is neither charged again nor missing,
+and what was declined is asked for anew. A run goes through the Desk and the Reads like any
+client, and knows nothing else.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
 
-from ledger.core.amounts import AMOUNT_MAX, show_amount
-from ledger.core.answered import Receipt, RunReport, Unpaid
-from ledger.core.asked import AskedBatch, AskedRun, AskedTerms, AskedTransfer, Caller
+from ledger.core.amounts import parse_amount, show_amount
+from ledger.core.answered import (
+    ProposalReceipt,
+    Receipt,
+    RunReport,
+    Unpaid,
+    WaitingPart,
+    WouldWait,
+)
+from ledger.core.asked import AskedBatch, AskedRun, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
 from ledger.core.demurrage import Due, charged_by
 from ledger.core.faults import MalformedRequest
-from ledger.core.fees import period_of
-from ledger.core.model import Mode, Side, Status
+from ledger.core.model import Mode
 from ledger.core.ports import Desk, Reads
-from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.refusals import Refusal
 from ledger.core.store import StoredBatch
+from ledger.services.plans import (
+    CHARGE,
+    FEE,
+    SPREAD,
+    Payer,
+    Plan,
+    Stage,
+    members,
+    payers,
+    plan_demurrage,
+    plan_fee,
+)
 
-PART_ACCOUNTS: Final = 4_000  # Permanent: the ids of batches stand on it.
 WINDOW_PARTS: Final = 16  # Read at once: rows of an account lie anywhere among all.
 UNPAID_SHOWN_MAX: Final = 1_000
-ATTEMPTS_MAX: Final = 1_000  # To have a fee from accounts that could not pay it at first.
-DEMURRAGE: Final = "demurrage"
-DEMURRAGE_SPREAD: Final = "demurrage_spread"
-FEE: Final = "fee"
-MEMBER: Final = "member"  # The kind of account that a spread goes to.
-
-Stage = tuple[str, int]  # "charge" or "spread", and the part.
+ATTEMPTS_MAX: Final = 1_000  # At one part.
 
 
-class Payer(Struct, frozen=True):
-    """An account that may be charged, and what it could pay now."""
+class Tried(Struct, frozen=True):
+    """What became of a stage before: the batches whose ids are spent, and the next id."""
 
-    number: int
-    code: str
-    available: int
+    batches: Sequence[StoredBatch]
+    next: UUID
 
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What a run does, as the book stands when it begins."""
-
-    ledger: str
-    ledger_id: int
-    origin: str
-    name: str  # Of the rule and the period; ids are made of it.
-    kind: str  # Of the transfers.
-    currency: str
-    scale: int
-    account: int  # That collects.
-    account_code: str
-    parts: int
-    attempts: int = 1  # At each part.
-    is_spread: bool = False
-    dues: Sequence[Due] = ()  # Of demurrage.
-    amount: int = 0  # Of a fee,
-    kinds: Sequence[str] = ()  # and the kinds of account that owe it.
-
-    def id(self, *what: str | int) -> UUID:
-        """The id of one of its batches."""
-        return uuid5(uuid5(NAMESPACE_URL, self.origin), "/".join(map(str, (self.name, *what))))
-
-    def id_of(self, part: int, attempt: int) -> UUID:
-        return self.id(part) if self.attempts == 1 else self.id(part, attempt)
-
-    def stages(self) -> list[Stage]:
-        """All there is to do, in order."""
-        charges = [("charge", part) for part in range(self.parts)]
-        return charges + [("spread", part) for part in range(self.parts * self.is_spread)]
-
-    def range(self, part: int) -> range:
-        """The account numbers of a part."""
-        return range(part * PART_ACCOUNTS + 1, (part + 1) * PART_ACCOUNTS + 1)
-
-    def transfer(self, code: str, amount: int, *, is_charge: bool) -> AskedTransfer:
-        """What an account pays, or is given: as much of it as its bounds allow."""
-        return AskedTransfer(
-            debit_account=code if is_charge else self.account_code,
-            credit_account=self.account_code if is_charge else code,
-            amount=show_amount(min(amount, AMOUNT_MAX), self.scale),
-            currency=self.currency,
-            kind=self.kind if is_charge else DEMURRAGE_SPREAD,
-            terms=AskedTerms(up_to=Side.DEBIT if is_charge else Side.CREDIT),
-        )
+    @property
+    def is_posted(self) -> bool:
+        return any(batch.body for batch in self.batches)
 
 
 class _Run:
@@ -106,9 +72,13 @@ class _Run:
         self._plan = plan
         self._caller = caller
         self._dry_run = dry_run
+        self._open: dict[UUID, AskedBatch] = {}  # Proposals of its kind.
+        self._promises: dict[str, list[tuple[UUID, int]]] = {}  # In them, by who pays.
         self._collected: dict[int, int] = {}  # By part, as far as it was looked at.
+        self._is_held_up = False  # Some of the charges wait.
         self._now = self._unpaid = self._given = 0
         self._unpaid_by: list[Unpaid] = []
+        self._waiting: dict[tuple[str, UUID], int] = {}  # By stage and proposal.
 
     async def go(self, asked: AskedRun) -> RunReport:
         """Do what follows on what was done; all of it, or so many parts.
@@ -117,16 +87,17 @@ class _Run:
             MalformedRequest: there is no such part to follow on.
         """
         plan, stages = self._plan, self._plan.stages()
-        names = [f"{stage}/{part}" for stage, part in stages]
+        names = [str(stage) for stage in stages]
         if asked.after is not UNSET and asked.after not in names:
             raise MalformedRequest("no such part", field="after")
         start = 0 if asked.after is UNSET else names.index(asked.after) + 1
         count = len(stages) if asked.parts_max is UNSET else asked.parts_max
         todo = stages[start : start + count]
-        charges = [part for stage, part in todo if stage == "charge"]
+        await self._look_at_open()
+        charges = [stage for stage in todo if stage.what == CHARGE]
         for at in range(0, len(charges), WINDOW_PARTS):
             await self._charge(charges[at : at + WINDOW_PARTS])
-        gifts = [part for stage, part in todo if stage == "spread"]
+        gifts = [stage for stage in todo if stage.what == SPREAD]
         if gifts:
             await self._spread(gifts)
         end = start + len(todo)
@@ -136,80 +107,137 @@ class _Run:
             period_end=asked.period_end,
             parts=len(stages),
             done=end,
-            collected=show_amount(sum(self._collected.values()), plan.scale),
-            collected_now=show_amount(self._now, plan.scale),
-            unpaid=show_amount(self._unpaid, plan.scale),
+            collected=self._shown(sum(self._collected.values())),
+            collected_now=self._shown(self._now),
+            waiting=[
+                WaitingPart(part=part, proposal=proposal, amount=self._shown(amount))
+                for (part, proposal), amount in self._waiting.items()
+            ],
+            unpaid=self._shown(self._unpaid),
             unpaid_accounts=self._unpaid_by,
-            given=show_amount(self._given, plan.scale),
+            given=self._shown(self._given),
             next=names[end - 1] if end < len(stages) else UNSET,
         )
 
+    def _shown(self, amount: int) -> str:
+        return show_amount(amount, self._plan.scale)
+
+    # ---- what was tried before
+
+    async def _look_at_open(self) -> None:
+        """See what waits, before anything is read that it might have changed meanwhile.
+
+        So what is approved in between is counted as waiting once more, and not charged twice.
+        """
+        plan = self._plan
+        for view in await self._desk.proposals(plan.ledger):
+            if plan.currency not in view.proposal.line.sums:
+                continue
+            asked = view.asked
+            if asked.source != plan.kind:
+                continue
+            self._open[asked.id] = asked
+            for one in asked.transfers:
+                if one.credit_account == plan.account_code:
+                    promise = asked.id, parse_amount(one.amount, plan.scale)
+                    self._promises.setdefault(one.debit_account, []).append(promise)
+
+    async def _tried(self, stage: Stage) -> Tried:
+        batches: list[StoredBatch] = []
+        while True:
+            batch_id = self._plan.id_of(stage, len(batches))
+            found = await self._reads.batch(self._plan.ledger_id, batch_id)
+            if found is None:
+                return Tried(batches, batch_id)
+            batches.append(found)
+
     # ---- charging
 
-    async def _charge(self, parts: Sequence[int]) -> None:
+    async def _charge(self, stages: Sequence[Stage]) -> None:
         plan = self._plan
-        first, last = plan.range(parts[0])[0], plan.range(parts[-1])[-1]
+        first, last = plan.range(stages[0].part)[0], plan.range(stages[-1].part)[-1]
         owed: Mapping[int, int] = {}
         if plan.dues:
             owed = await owed_by(
                 self._reads, plan.ledger_id, (first, last), plan.dues, plan.account
             )
-        for part in parts:
-            await self._charge_part(part, owed)
+        for stage in stages:
+            await self._charge_part(stage, owed)
 
-    async def _charge_part(self, part: int, owed: Mapping[int, int]) -> None:
-        """Charge the accounts of a part, unless that was done."""
+    async def _charge_part(self, stage: Stage, owed: Mapping[int, int]) -> None:
+        """Charge the accounts of a part, unless that was done or waits.
+
+        A fee is asked for again as long as some of it is missing, demurrage once.
+        """
         plan = self._plan
-        stored = await self._stored(part)
-        paid = _paid_in(stored)
+        tried = await self._tried(stage)
+        paid = _paid_in(tried.batches)
 
         def look(book: Book) -> tuple[list[Payer], int]:
             # Of a fee that was asked in another currency before, nothing counts in this one.
             same = [n for n in paid if book.currency_of(n) == plan.currency]
-            return _payers(book, plan, part), sum(paid[n] for n in same)
+            return payers(book, plan, stage.part), sum(paid[n] for n in same)
 
-        payers, self._collected[part] = await self._desk.read(plan.ledger, look)
-
+        found, self._collected[stage.part] = await self._desk.read(plan.ledger, look)
         left: dict[str, int] = {}
         numbers: dict[int, str] = {}
         transfers: list[AskedTransfer] = []
-        for payer in payers:
+        for payer in found:
             due = owed.get(payer.number, 0) if plan.dues else plan.amount
             due -= 0 if plan.dues else paid.get(payer.number, 0)
+            due -= self._promised_by(stage, payer.code, due, tried.next)
             if due <= 0:
                 continue
             left[payer.code] = due
             numbers[payer.number] = payer.code
             if payer.available > 0:
-                transfers.append(plan.transfer(payer.code, due, is_charge=True))
-        if transfers and len(stored) < plan.attempts:
-            posted = await self._post(plan.id_of(part, len(stored)), transfers)
-            for number, amount in _paid_in(posted).items():
+                transfers.append(plan.transfer(payer.code, due, CHARGE))
+        is_asked = plan.kind == FEE or not tried.is_posted
+        if is_asked and transfers and self._is_free(tried):
+            posted = await self._post(tried.next, transfers)
+            if posted is None:
+                for one in transfers:
+                    self._wait(stage, tried.next, left.pop(one.debit_account))
+            for number, amount in _paid_in(posted or ()).items():
                 if number in numbers:
                     left[numbers[number]] -= amount
-                self._collected[part] += amount
+                self._collected[stage.part] += amount
                 self._now += amount
+        self._is_held_up |= tried.next in self._open
         for code, amount in left.items():
             self._unpaid += amount
             if amount and len(self._unpaid_by) < UNPAID_SHOWN_MAX:
-                shown = show_amount(amount, plan.scale)
-                self._unpaid_by.append(Unpaid(account=code, amount=shown))
+                self._unpaid_by.append(Unpaid(account=code, amount=self._shown(amount)))
 
-    async def _stored(self, part: int) -> list[StoredBatch]:
-        """What was posted of a part before, one batch for each attempt."""
-        stored: list[StoredBatch] = []
-        while len(stored) < self._plan.attempts:
-            batch_id = self._plan.id_of(part, len(stored))
-            found = await self._reads.batch(self._plan.ledger_id, batch_id)
-            if found is None:
-                break
-            stored.append(found)
-        return stored
+    def _promised_by(self, stage: Stage, code: str, due: int, own: UUID) -> int:
+        """What waits of what an account owes.
+
+        Whatever it will pay who collects counts for demurrage; for a fee what is asked by the
+        batch of its own part.
+        """
+        promised = 0
+        for proposal, amount in self._promises.get(code, ()):
+            if self._plan.dues or proposal == own:
+                waits = min(amount, due - promised)
+                self._wait(stage, proposal, waits)
+                promised += waits
+        return promised
+
+    def _wait(self, stage: Stage, proposal: UUID, amount: int) -> None:
+        if amount > 0:
+            place = str(stage), proposal
+            self._waiting[place] = self._waiting.get(place, 0) + amount
+
+    def _is_free(self, tried: Tried) -> bool:
+        return tried.next not in self._open and len(tried.batches) < ATTEMPTS_MAX
 
     async def _post(
         self, batch_id: UUID, transfers: list[AskedTransfer]
-    ) -> list[Posted | StoredBatch]:
-        """Post a part: what was moved, also where another had posted it meanwhile."""
+    ) -> list[Posted | StoredBatch] | None:
+        """Post a part: what was moved, also where another had posted it meanwhile.
+
+        None where it waits for approval, or dry, would.
+        """
         asked = AskedBatch(
             id=batch_id, transfers=transfers, mode=Mode.EACH, source=self._plan.kind
         )
@@ -221,54 +249,75 @@ class _Run:
                 return [outcome.posted]
             case Posted():
                 return [outcome]
+            case ProposalReceipt() | WouldWait():
+                self._open[batch_id] = asked
+                return None
         found = await self._reads.batch(self._plan.ledger_id, batch_id)
         return [] if found is None else [found]
 
     # ---- spreading
 
-    async def _spread(self, parts: Sequence[int]) -> None:
+    async def _spread(self, stages: Collection[Stage]) -> None:
         """Divide what was collected over the members, all parts of it together.
 
         What an earlier call gave out is taken off first, and divided over the parts that
-        are left: the same shares, unless accounts came or went in between.
+        are left: the same shares, unless accounts came or went in between. While some of the
+        charges wait nothing is divided: there would be more of it.
         """
+        plan = self._plan
+        left = already = 0
+        open_stages: list[tuple[Stage, Tried]] = []
+        for part in range(plan.parts):
+            if part not in self._collected:
+                charged = await self._tried(Stage(CHARGE, part))
+                self._is_held_up |= charged.next in self._open
+                left += sum(_paid_in(charged.batches).values())
+            left += self._collected.get(part, 0)
+            stage = Stage(SPREAD, part)
+            tried = await self._tried(stage)
+            waits = self._open.get(tried.next)
+            if waits is not None:
+                amount = sum(parse_amount(gift.amount, plan.scale) for gift in waits.transfers)
+                left -= amount
+                if stage in stages:
+                    self._wait(stage, tried.next, amount)
+            elif tried.is_posted:
+                already += _given(plan.account, tried.batches)
+            else:
+                open_stages.append((stage, tried))
+        self._given += already
+        if not self._is_held_up:
+            await self._give(left - already, open_stages, stages)
+
+    async def _give(
+        self, left: int, open_stages: Sequence[tuple[Stage, Tried]], stages: Collection[Stage]
+    ) -> None:
+        """Divide so much over the members of some stages, and give it to those of these."""
         plan = self._plan
 
         def look(book: Book) -> list[list[str]]:
-            return [_members(book, plan, part) for part in range(plan.parts)]
+            return [members(book, plan, stage.part) for stage, _ in open_stages]
 
-        members = await self._desk.read(plan.ledger, look)
-        left = already = 0
-        open_parts: list[int] = []
-        for part in range(plan.parts):
-            collected = self._collected.get(part)
-            if collected is None:
-                collected = sum(_paid_in(await self._stored(part)).values())
-            left += collected
-            given = await self._reads.batch(plan.ledger_id, plan.id("spread", part))
-            if given is None:
-                open_parts.append(part)
-            else:
-                already += _given(plan.account, given)
-        self._given += already
-        left -= already
-        count = sum(len(members[part]) for part in open_parts)
+        found = await self._desk.read(plan.ledger, look)
+        count = sum(map(len, found))
         share, extra = divmod(left, count) if count else (0, 0)
-        for part in open_parts:
-            codes = members[part]
+        for (stage, tried), codes in zip(open_stages, found, strict=True):
             more = min(extra, len(codes))
             extra -= more
             gifts = [
-                plan.transfer(code, amount, is_charge=False)
+                plan.transfer(code, amount, SPREAD)
                 for i, code in enumerate(codes)
                 if (amount := share + (i < more)) > 0
             ]
-            if not gifts or part not in parts:
+            if not gifts or stage not in stages or not self._is_free(tried):
                 continue
-            if self._dry_run:  # Nothing was collected yet, so the desk could not say.
-                self._given += share * len(codes) + more
-                continue
-            for posted in await self._post(plan.id("spread", part), gifts):
+            total = share * len(codes) + more
+            posted = await self._post(tried.next, gifts)
+            if posted is None:
+                self._wait(stage, tried.next, total)
+            elif self._dry_run:  # Nothing was collected yet, so the desk could not say.
+                self._given += total
+            else:
                 self._given += _given(plan.account, posted)
 
 
@@ -325,7 +374,7 @@ class Runs:
         today = self._desk.today(ledger)
 
         def look(book: Book) -> Plan | Refusal:
-            return _plan_demurrage(book, ledger, ledger_id, currency, asked.period_end, today)
+            return plan_demurrage(book, ledger, ledger_id, currency, asked.period_end, today)
 
         return await self._go(ledger, look, asked, caller, dry_run)
 
@@ -343,7 +392,7 @@ class Runs:
         today = self._desk.today(ledger)
 
         def look(book: Book) -> Plan | Refusal:
-            return _plan_fee(book, ledger, ledger_id, code, asked.period_end, today)
+            return plan_fee(book, ledger, ledger_id, code, asked.period_end, today)
 
         return await self._go(ledger, look, asked, caller, dry_run)
 
@@ -359,19 +408,7 @@ class Runs:
             plan = await self._desk.read(ledger, look)
             if isinstance(plan, Refusal):
                 return plan
-            if plan.dues and await self._is_waiting(plan):
-                return Refusal(code=RefusalCode.PROPOSAL_PENDING)
             return await _Run(self._desk, self._reads, plan, caller, dry_run).go(asked)
-
-    async def _is_waiting(self, plan: Plan) -> bool:
-        """Whether the run of another period waits for approval: it charges the same again."""
-        own = {plan.id(part) for part in range(plan.parts)}
-        return any(
-            plan.currency in view.proposal.line.sums
-            and view.proposal.line.batch not in own
-            and view.asked.source == plan.kind
-            for view in await self._desk.proposals(plan.ledger)
-        )
 
 
 async def owed_by(
@@ -391,116 +428,10 @@ async def owed_by(
     }
 
 
-# ---- plans
-
-
-def _plan_demurrage(
-    book: Book, ledger: str, ledger_id: int, currency: str, end: date, today: date
-) -> Plan | Refusal:
-    if currency not in book.currencies:
-        return Refusal(code=RefusalCode.CURRENCY_NOT_FOUND)
-    account = book.demurrages.accounts.get(currency)
-    if account is None:
-        return Refusal(code=RefusalCode.DEMURRAGE_NOT_FOUND)
-    dues = book.demurrages.dues(currency, end)
-    if not dues or dues[-1].last != end:
-        return Refusal(code=RefusalCode.NO_SUCH_PERIOD)
-    if end >= today or not _is_closed(book, end):
-        return Refusal(code=RefusalCode.PERIOD_NOT_OVER)
-    plan = _plan(book, ledger, ledger_id, DEMURRAGE, (currency, end), account, today)
-    if isinstance(plan, Refusal):
-        return plan
-    return replace(plan, dues=dues, is_spread=dues[-1].rule.spread)
-
-
-def _plan_fee(
-    book: Book, ledger: str, ledger_id: int, code: str, end: date, today: date
-) -> Plan | Refusal:
-    fee = book.fees.rules.get(code)
-    if fee is None:
-        return Refusal(code=RefusalCode.FEE_NOT_FOUND)
-    span = period_of(fee, end)
-    if span is None:
-        return Refusal(code=RefusalCode.NO_SUCH_PERIOD)
-    if span.first > today:
-        return Refusal(code=RefusalCode.PERIOD_NOT_BEGUN)
-    plan = _plan(book, ledger, ledger_id, FEE, (code, end), fee.treasury, today)
-    if isinstance(plan, Refusal):
-        return plan
-    return replace(plan, attempts=ATTEMPTS_MAX, amount=fee.amount, kinds=fee.kinds)
-
-
-def _plan(
-    book: Book,
-    ledger: str,
-    ledger_id: int,
-    kind: str,
-    name: tuple[str, date],
-    account: int,
-    today: date,
-) -> Plan | Refusal:
-    day = book.days.current(today)
-    if not book.days.is_open(day, day):  # A refused batch would spend the id of its part.
-        return Refusal(code=RefusalCode.NO_DAY_OPEN)
-    assert book.opening is not None, "only an open ledger is planned for"
-    currency = book.currency_of(account)
-    return Plan(
-        ledger=ledger,
-        ledger_id=ledger_id,
-        origin=book.opening.origin,
-        name=f"{kind}/{name[0]}/{name[1].isoformat()}",
-        kind=kind,
-        currency=currency,
-        scale=book.scales[currency],
-        account=account,
-        account_code=book.codes[account],
-        parts=-(-book.accounts // PART_ACCOUNTS),
-    )
-
-
-def _is_closed(book: Book, end: date) -> bool:
-    """Whether a day is closed and all before it, where the ledger closes its days."""
-    days = book.days
-    if not days.by_command and days.closed_through == date.min:
-        return True
-    return days.closed_through >= end and not any(day <= end for day in days.open)
-
-
-def _payers(book: Book, plan: Plan, part: int) -> list[Payer]:
-    """The accounts of a part that may owe something."""
-    number_of_currency = book.currencies[plan.currency].number
-    found: list[Payer] = []
-    for number in plan.range(part):
-        if number > book.accounts:
-            break
-        if number == plan.account or book.currency_number(number) != number_of_currency:
-            continue
-        if plan.kinds:
-            account = book.account(number)
-            if account.kind not in plan.kinds or account.status is Status.CLOSED:
-                continue
-        available = book.balance[number] - book.floor[number]
-        found.append(Payer(number, book.codes[number], available))
-    return found
-
-
-def _members(book: Book, plan: Plan, part: int) -> list[str]:
-    """The codes of a part's open member accounts."""
-    accounts = (book.account(n) for n in plan.range(part) if n <= book.accounts)
-    return [
-        account.code
-        for account in accounts
-        if account.kind == MEMBER
-        and account.currency == plan.currency
-        and account.status is Status.OPEN
-        and account.number != plan.account
-    ]
-
-
 # ---- what was moved
 
 
-def _paid_in(batches: Sequence[Posted | StoredBatch]) -> dict[int, int]:
+def _paid_in(batches: Iterable[Posted | StoredBatch]) -> dict[int, int]:
     """What accounts paid in some batches of a run, by their numbers.
 
     Each pays once in a batch, to the account of the first row: what it pays there besides is
@@ -517,6 +448,10 @@ def _paid_in(batches: Sequence[Posted | StoredBatch]) -> dict[int, int]:
     return paid
 
 
-def _given(account: int, batch: Posted | StoredBatch) -> int:
-    rows = zip(batch.debit, batch.amount, strict=True)
-    return sum(amount for debit, amount in rows if debit == account)
+def _given(account: int, batches: Iterable[Posted | StoredBatch]) -> int:
+    return sum(
+        amount
+        for batch in batches
+        for debit, amount in zip(batch.debit, batch.amount, strict=True)
+        if debit == account
+    )

@@ -314,6 +314,21 @@ async def test_it_expires_though_nobody_asks(house: House) -> None:
         await until(lambda: isinstance(leaves(house)[-1], BatchRefused))
 
 
+async def test_several_expire_at_once(house: House) -> None:
+    """What became of the first takes time; the second must not be recorded before it."""
+    async with house.serving() as desk:
+        await ruled(desk, ApprovalRule(approvals=1, expires_after=1))
+        for number in (10, 11, 12):
+            waits = await desk.post(
+                "caja", batch(number, pay("ana", "eva", f"{number}.00")), TELLER
+            )
+            assert isinstance(waits, ProposalReceipt)
+        house.now += SECOND
+        assert await desk.proposals("caja") == []
+    decided = [leaf for leaf in leaves(house) if isinstance(leaf, ProposalDecided)]
+    assert [leaf.batch.int for leaf in decided] == [10, 11, 12]
+
+
 async def test_the_same_under_another_id_does_not_wait_twice(house: House) -> None:
     async with house.serving() as desk:
         await ruled(desk)

@@ -1,6 +1,5 @@
 """Runs through a sequencer: over many parts, cut off anywhere, late or in time: the same."""
 
-import itertools
 import random
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
@@ -11,127 +10,29 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 from msgspec import UNSET
 
-from ledger.core import rules
-from ledger.core.answered import PostOutcome, Receipt, RunReport
-from ledger.core.asked import (
-    AskedAccount,
-    AskedBatch,
-    AskedChange,
-    AskedDecision,
-    AskedPolicy,
-    AskedRun,
-    Caller,
-)
+from ledger.core.answered import PostOutcome, Receipt
+from ledger.core.asked import AskedBatch, AskedChange
 from ledger.core.faults import StoreUnavailable
 from ledger.core.leaves import SettingsChanged
-from ledger.core.model import DaysBy, Role, Status
-from ledger.core.refusals import Refusal
-from ledger.core.rule_leaves import ApprovalRule
-from ledger.core.rules import AskedDemurrage, AskedFee, AskedLevy, AskedRate
-from ledger.memory.reads import MemoryReads
-from ledger.sequencer.desk import Sequencer
-from ledger.services import runs as services
-from ledger.services.runs import Runs
-from tests.sequencer.houses import OPERATOR, House, batch, furnish, pay
-
-A_DAY = 86_400_000_000
-MEMBERS = [f"m{n}" for n in range(7)]
-ENDS = [date(2023, 11, 30), date(2023, 12, 31), date(2024, 1, 31), date(2024, 2, 29)]
-
-
-class Bank:
-    """A sequencer with members, an account that collects, and runs over parts of three."""
-
-    def __init__(self, house: House, sequencer: Sequencer) -> None:
-        self.house = house
-        self.desk = sequencer
-        self.reads = MemoryReads(house.database)
-        self.runs = Runs(sequencer, self.reads)
-        self.ids = itertools.count(1)
-
-    async def pay(self, debit: str, credit: str, amount: str, **more: object) -> PostOutcome:
-        transfer = pay(debit, credit, amount, **more)
-        return await self.desk.post("caja", batch(next(self.ids), transfer), OPERATOR)
-
-    async def run(self, end: date, **more: Any) -> RunReport:
-        asked = AskedRun(period_end=end, **more)
-        report = await self.runs.demurrage("caja", "MXN", asked, OPERATOR)
-        assert isinstance(report, RunReport), report
-        return report
-
-    async def refused(self, end: date) -> str:
-        asked = AskedRun(period_end=end)
-        outcome = await self.runs.demurrage("caja", "MXN", asked, OPERATOR)
-        assert isinstance(outcome, Refusal)
-        return outcome.code.value
-
-    async def balances(self) -> dict[str, int]:
-        return await self.desk.read(
-            "caja", lambda book: {code: book.balance[n] for code, n in book.numbers.items()}
-        )
-
-    async def demurrage(self, **change: Any) -> None:
-        asked = AskedDemurrage(
-            **{
-                "rate": AskedRate(n=3, d=100),
-                "period": "month",
-                "account": "oxi",
-                "since": date(2023, 11, 1),
-                "reason": "assembly",
-                "exempt": "5.00",
-                **change,
-            }
-        )
-        outcome = await self.desk.change_rule(
-            "caja",
-            lambda book, now: rules.set_demurrage(book, "MXN", asked, recorded_at=now, by="x"),
-        )
-        assert not isinstance(outcome, Refusal)
-
-    async def club(self, treasury: str = "oxi") -> None:
-        """A fee of 30.00 a month of all members."""
-        asked = AskedFee(
-            amount="30.00",
-            currency="MXN",
-            kinds=["member"],
-            period="month",
-            treasury=treasury,
-            since=date(2023, 11, 1),
-            reason="assembly",
-        )
-        await self.desk.change_rule(
-            "caja",
-            lambda book, now: rules.set_fee(book, "club", asked, recorded_at=now, by="x"),
-        )
-
-    def to(self, day: date) -> None:
-        """Let the clock go to noon of a day."""
-        noon = 18 * 3_600_000_000
-        self.house.now = max(self.house.now, (day - date(1970, 1, 1)).days * A_DAY + noon)
+from ledger.core.model import DaysBy, Status
+from tests.sequencer.houses import OPERATOR, House
+from tests.services.banks import (
+    ENDS,
+    MEMBERS,
+    Bank,
+    freeze,
+    furnished,
+    open_account,
+    small_parts,
+)
 
 
 @pytest.fixture
 async def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bank]:
-    monkeypatch.setattr(services, "PART_ACCOUNTS", 3)
-    monkeypatch.setattr(services, "WINDOW_PARTS", 2)
+    small_parts(monkeypatch)
     house = House(tmp_path)
     async with house.serving() as sequencer:
         yield await furnished(house, sequencer)
-
-
-async def furnished(house: House, sequencer: Sequencer) -> Bank:
-    await furnish(sequencer)
-    accounts = [
-        AskedAccount(code="oxi", currency="MXN", kind="fund"),
-        *(AskedAccount(code=code, currency="MXN", lower_bound="-20") for code in MEMBERS),
-    ]
-    assert not isinstance(await sequencer.open_accounts("caja", accounts, OPERATOR), Refusal)
-    return Bank(house, sequencer)
-
-
-async def open_account(bank: Bank, code: str, kind: str = "member") -> None:
-    asked = [AskedAccount(code=code, currency="MXN", kind=kind)]
-    assert not isinstance(await bank.desk.open_accounts("caja", asked, OPERATOR), Refusal)
 
 
 async def history(bank: Bank, seed: int, run_at: set[int]) -> tuple[int, dict[str, int]]:
@@ -175,7 +76,7 @@ async def test_runs_in_time_or_all_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Payments that nobody's demurrage refuses come to the same, whenever runs were."""
-    monkeypatch.setattr(services, "PART_ACCOUNTS", 3)
+    small_parts(monkeypatch)
     found = []
     for run_at in (set(), {0, 1, 2, 3}):
         house = House(tmp_path / str(len(run_at)))
@@ -196,7 +97,7 @@ async def test_ids_are_those_that_anybody_can_compute(bank: Bank) -> None:
     report = await bank.run(ENDS[0])
     assert (report.parts, report.collected) == (4, "2.85")
     origin = uuid5(NAMESPACE_URL, "example.org/caja")
-    part = uuid5(origin, "demurrage/MXN/2023-11-30/1")
+    part = uuid5(origin, "demurrage/MXN/2023-11-30/charge/1/0")
     stored = await bank.reads.batch(1, part)
     assert stored is not None
     assert list(stored.amount) == [285]
@@ -283,8 +184,7 @@ async def test_all_is_spread_though_members_are_frozen_or_collect(bank: Bank) ->
     """A share of theirs would be left over."""
     await bank.demurrage(spread=True, account="m0")
     await bank.pay("cash", "m1", "3005.00")
-    change = AskedChange(reason="test", status=Status.FROZEN)
-    await bank.desk.change_account("caja", "m2", change, OPERATOR)
+    await freeze(bank, "m2")
     bank.to(date(2023, 12, 1))
     report = await bank.run(ENDS[0])
     assert (report.collected, report.given) == ("90.00", "90.00")
@@ -312,19 +212,13 @@ async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
     await open_account(bank, "fund", kind="fund")
     await bank.pay("cash", "fund", "99.00")  # Who is no member.
 
-    async def run() -> RunReport:
-        run = AskedRun(period_end=ENDS[0])
-        report = await bank.runs.fee("caja", "club", run, OPERATOR)
-        assert isinstance(report, RunReport)
-        return report
-
-    first = await run()
+    first = await bank.fee(ENDS[0])
     # cash and ben can pay it all, ana and eva nothing, each of seven down to -20.00.
     assert (first.collected, first.unpaid) == ("200.00", "130.00")
-    assert (await run()).collected_now == "0.00"
+    assert (await bank.fee(ENDS[0])).collected_now == "0.00"
     receipt = await bank.pay("cash", "m6", "4.00")
     assert isinstance(receipt, Receipt)
-    second = await run()
+    second = await bank.fee(ENDS[0])
     assert (second.collected, second.collected_now, second.unpaid) == (
         "204.00",
         "4.00",
@@ -334,75 +228,68 @@ async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:
 
 async def test_who_left_owes_no_fee(bank: Bank) -> None:
     await bank.club()
-    change = AskedChange(reason="left", status=Status.CLOSED)
-    left = await bank.desk.change_account("caja", "ana", change, OPERATOR)
-    assert not isinstance(left, Refusal)
-    report = await bank.runs.fee("caja", "club", AskedRun(period_end=ENDS[0]), OPERATOR)
-    assert isinstance(report, RunReport)
+    await freeze(bank, "ana", Status.CLOSED)
+    report = await bank.fee(ENDS[0])
     assert report.unpaid_accounts[0].account == "eva"
-
-
-async def test_when_no_fee_is_charged(bank: Bank) -> None:
-    """Before the period has begun, and while a batch would be refused and spend its id."""
-    await bank.club()
-
-    async def refused(end: date) -> str:
-        outcome = await bank.runs.fee("caja", "club", AskedRun(period_end=end), OPERATOR)
-        assert isinstance(outcome, Refusal)
-        return outcome.code.value
-
-    assert await refused(ENDS[1]) == "period_not_begun"
-    line = {"by": "x", "days": DaysBy.COMMAND}
-    await bank.desk.change_rule(
-        "caja", lambda _, now: ([SettingsChanged(recorded_at=now, **line)], None)
-    )
-    assert await refused(ENDS[0]) == "no_day_open"
-
-
-async def test_a_levy_on_a_fee_is_no_part_of_it(bank: Bank) -> None:
-    """Even where both go to the same account."""
-    await bank.club()
-    levy = AskedLevy(
-        kinds=["fee"], treasury="oxi", payer="debit", fixed="1.00", reason="assembly"
-    )
-    await bank.desk.change_rule(
-        "caja",
-        lambda book, now: rules.set_levy(book, "tax", levy, recorded_at=now, by="x"),
-    )
-    for _ in range(2):
-        run = AskedRun(period_end=ENDS[0])
-        report = await bank.runs.fee("caja", "club", run, OPERATOR)
-        assert isinstance(report, RunReport)
-        # cash and ben pay it all and 1.00 more; seven have 20.00 for both.
-        assert (report.collected, report.unpaid) == ("193.00", "137.00")
-    assert (await bank.balances())["oxi"] == 20_200
-
-
-async def test_what_waits_for_approval_is_not_charged_a_second_time(bank: Bank) -> None:
-    """Not by the run of the next period, whichever of both is approved."""
-    await bank.demurrage(exempt="0")
-    await bank.pay("cash", "m1", "100.00")
-    rule = ApprovalRule(approvals=1, expires_after=10_000_000, kinds=["demurrage"])
-    asked = AskedPolicy(reason="assembly", rule=rule)
-    assert await bank.desk.set_policy("caja", "two", asked, OPERATOR) is None
-    bank.to(ENDS[1] + timedelta(days=1))
-    first = await bank.run(ENDS[0])
-    assert (first.collected, first.unpaid) == ("0.00", "3.00")
-    assert await bank.refused(ENDS[1]) == "proposal_pending"
-    (waiting,) = await bank.desk.proposals("caja")
-    said = AskedDecision(batch=waiting.asked.id, decision="approved")
-    other = Caller(key="other", role=Role.OPERATOR)
-    assert isinstance(await bank.desk.decide("caja", said, other), Receipt)
-    assert (await bank.run(ENDS[1])).unpaid == "2.91"
 
 
 async def test_a_fee_is_paid_once_though_another_collects_it(bank: Bank) -> None:
     await bank.club()
     await open_account(bank, "fund", kind="fund")
-    run = AskedRun(period_end=ENDS[0])
-    first = await bank.runs.fee("caja", "club", run, OPERATOR)
-    assert isinstance(first, RunReport)
+    first = await bank.fee(ENDS[0])
     await bank.club(treasury="fund")
-    again = await bank.runs.fee("caja", "club", run, OPERATOR)
-    assert isinstance(again, RunReport)
+    again = await bank.fee(ENDS[0])
     assert (again.collected, again.collected_now) == (first.collected, "0.00")
+
+
+async def test_when_no_fee_is_charged(bank: Bank) -> None:
+    """Before the period has begun, and while a batch would be refused and spend its id."""
+    await bank.club()
+    assert await bank.no_fee(ENDS[1]) == "period_not_begun"
+    line = {"by": "x", "days": DaysBy.COMMAND}
+    await bank.desk.change_rule(
+        "caja", lambda _, now: ([SettingsChanged(recorded_at=now, **line)], None)
+    )
+    assert await bank.no_fee(ENDS[0]) == "no_day_open"
+
+
+async def test_no_run_spends_ids_while_who_collects_cannot(bank: Bank) -> None:
+    """All its transfers would be refused, and never asked for again."""
+    await bank.club()
+    await bank.demurrage(spread=True)
+    await bank.pay("cash", "m0", "105.00")
+    bank.to(date(2023, 12, 1))
+    await freeze(bank, "oxi", Status.FROZEN_DEBITS)
+    assert await bank.refused(ENDS[0]) == "debit_account_frozen"  # It gives nothing out.
+    for status in (Status.FROZEN_CREDITS, Status.FROZEN):
+        await freeze(bank, "oxi", status)
+        assert await bank.refused(ENDS[0]) == "credit_account_frozen"
+        assert await bank.no_fee(ENDS[0]) == "credit_account_frozen"
+    await freeze(bank, "oxi", Status.OPEN)
+    assert (await bank.run(ENDS[0])).given == "3.00"
+    await freeze(bank, "oxi", Status.FROZEN_DEBITS)
+    assert (await bank.fee(ENDS[0])).collected == "212.17"
+
+
+async def test_who_collected_may_be_closed_once_there_is_no_rule(bank: Bank) -> None:
+    """What is still owed for before is charged once it is opened again."""
+    await bank.demurrage()
+    await bank.pay("cash", "m0", "105.00")
+    bank.to(date(2023, 12, 1))
+    await bank.no_demurrage(date(2023, 12, 1))
+    await freeze(bank, "oxi", Status.CLOSED)
+    assert await bank.refused(ENDS[0]) == "credit_account_closed"
+    await freeze(bank, "oxi", Status.OPEN)
+    assert (await bank.run(ENDS[0])).collected == "3.00"
+
+
+async def test_a_levy_to_who_collects_is_no_part_of_the_fee(bank: Bank) -> None:
+    await bank.club()
+    await bank.levy("fee", "1.00", "oxi")
+    first = await bank.fee(ENDS[0])
+    # Each of seven pays 19.00 and 1.00 more, cash and ben 30.00 and 1.00 more.
+    assert (first.collected, first.unpaid) == ("193.00", "137.00")
+    await bank.pay("cash", "m6", "12.00")
+    second = await bank.fee(ENDS[0])
+    assert (second.collected_now, second.unpaid) == ("11.00", "126.00")
+    assert (await bank.balances())["oxi"] == 204_00 + 10_00

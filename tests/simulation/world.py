@@ -224,6 +224,8 @@ class World:
                 await asyncio.sleep(0)
         except Cut:
             return
+        if process.has_ended:  # It was killed while it answered the last ones.
+            return
         self.complaints += [f"left behind: {task.get_coro()}" for task in process.tasks]
         self.kill(process, "has stopped")
 

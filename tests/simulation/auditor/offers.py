@@ -87,9 +87,8 @@ def why_new(
         return why
     if rule is not None:  # A payment names its accounts as long as it waits.
         one = asked_of(books, asked, size).wanted[0]
-        for number, side in ((one.debit, "debit"), (one.credit, "credit")):
-            place = books.at(number, size)
-            if place is not None and place.status == "closed":
+        for side, number in (("debit", one.debit), ("credit", one.credit)):
+            if books.is_closed(number, size):
                 return Why(None, f"{side}_account_closed", number)
     return _why_not_kept(books, offer_of(books, asked, size, key, workflow), size) or WAITS
 

@@ -7,14 +7,15 @@ between it may or may not know of, but not less than the run before it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from tests.simulation.auditor.asked import minor_of
+from tests.simulation.auditor.asked import asked_of, minor_of
 from tests.simulation.auditor.books import Books, Entry, always
 from tests.simulation.auditor.demurrage import dues_of, ends, owed_at
 from tests.simulation.auditor.forms import must
+from tests.simulation.auditor.proposals import asked_for
 from tests.simulation.auditor.state import AMOUNT_MAX
 from tests.simulation.auditor.told import When, changed, perhaps
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.refusals import Refusal
 
 SOURCES = ("demurrage", "fee")  # Of the batches of runs, which nobody else has.
-ATTEMPTS_MAX = 40  # Of a fee in one history.
+ATTEMPTS_MAX = 40  # At one part in one history.
 AROUND_MAX = 30  # Leaves that others may write while a run is on its way.
 
 Asked = list[tuple[int, int]]  # Accounts and amounts that a batch asks for.
@@ -46,15 +47,10 @@ class Run:
 
 def is_asked(books: Books, kind: str, code: str, end: date) -> None:
     """Somebody is about to ask for a run; from now on there may be batches of it."""
-    run = Run(kind, code, end)
-    if kind == "demurrage":
-        books.runs[_id(books, run.name, 0)] = run
-        books.runs[_id(books, run.name, "spread", 0)] = Run(kind, code, end, "spread")
-    else:
-        for attempt in range(ATTEMPTS_MAX):
-            books.runs[_id(books, run.name, 0, attempt)] = Run(
-                kind, code, end, "charge", attempt
-            )
+    stages = ("charge", "spread") if kind == "demurrage" else ("charge",)
+    for stage, attempt in product(stages, range(ATTEMPTS_MAX)):
+        run = Run(kind, code, end, stage, attempt)
+        books.runs[_id(books, run.name, stage, 0, attempt)] = run
 
 
 def _id(books: Books, *what: str | int) -> UUID:
@@ -75,8 +71,11 @@ def _is_owed(books: Books, entry: Entry) -> None:
     if run is None:
         return
     books.own.add(batch)
-    before = {books.runs[one].attempt for one, _ in _batches(books, run)}
-    must(before == set(range(run.attempt + 1)), "an attempt before its turn", run, before)
+    before = {books.runs[one].attempt: other for one, other in _batches(books, run)}
+    must(before.keys() == set(range(run.attempt + 1)), "an attempt before its turn", run)
+    if (run.kind, run.stage) != ("fee", "charge"):
+        was_posted = any(one.legs for one in before.values() if one.index < entry.index)
+        must(not was_posted, "asked for once more, though it was posted", run)
     if entry.fields["line"] == "refused":
         return
     makes = {"demurrage": _demurrage, "fee": _fee}
@@ -111,16 +110,35 @@ def _sizes(books: Books, run: Run, index: int) -> range:
     return range(max(index - AROUND_MAX, 1, *(at + 1 for at in others)), index + 1)
 
 
+def _waiting(books: Books, run: Run, index: int) -> list[dict[int, int]]:
+    """What waits of other runs of the same demurrage, by who pays: as it may have been seen."""
+    found: list[dict[int, int]] = []
+    for size in reversed(_sizes(books, run, index)):
+        waits: dict[int, int] = {}
+        for batch, proposal in books.shelf.all_at("proposal", size).items():
+            other = books.runs.get(batch)
+            if other is None or (other.kind, other.code) != (run.kind, run.code):
+                continue
+            asked = asked_for(books, proposal.fields, proposal.index)
+            for one in asked_of(books, asked, proposal.index).wanted:
+                waits[one.debit] = waits.get(one.debit, 0) + one.amount
+        if waits not in found:
+            found.append(waits)
+    return found
+
+
 def _demurrage(books: Books, run: Run, index: int) -> Iterator[Asked]:
-    sizes = _sizes(books, run, index)
-    for seen in combinations_with_replacement(reversed(sizes), 3):
-        who, what, rule = seen  # The rule was read first.
+    sizes, waiting = _sizes(books, run, index), _waiting(books, run, index)
+    seen_by = product(waiting, combinations_with_replacement(reversed(sizes), 3))
+    for waits, (who, what, rule) in seen_by:  # The rule was read first.
         history = books.shelf.at("demurrage", run.code, rule)
         collector = books.shelf.at("collector", run.code, rule)
         dues = dues_of(history or (), run.end)
         if dues and dues[-1][0] == run.end:
             owed = owed_at(books, what, collector, dues)
-            yield [(n, min(owed[n], AMOUNT_MAX)) for n in owed if _may_pay(books, n, who)]
+            due = {n: owed[n] - waits.get(n, 0) for n in owed}
+            owing = [n for n in due if due[n] > 0 and _may_pay(books, n, who)]
+            yield [(n, min(due[n], AMOUNT_MAX)) for n in owing]
 
 
 def _fee(books: Books, run: Run, index: int) -> Iterator[Asked]:
@@ -169,6 +187,12 @@ def _may_pay(books: Books, number: int, size: int) -> bool:
 def _spread(books: Books, run: Run, index: int) -> Iterator[Asked]:
     """What was collected, divided over the members; the first have what is left over."""
     charge = Run(run.kind, run.code, run.end)
+    held_up = [
+        one
+        for batch in books.shelf.all_at("proposal", index)
+        if (one := books.runs.get(batch)) and (one.name, one.stage) == (run.name, "charge")
+    ]
+    must(not held_up, "spread, though some of the charges wait", run, held_up)
     collected = sum(_paid(books, charge, index).values())
     for size in reversed(range(1, index + 1)):
         collector = books.shelf.at("collector", run.code, size)
@@ -196,12 +220,11 @@ def _check_once(books: Books, run: Run) -> None:
             must(amount <= most, "a fee that was paid twice", run, number, amount)
         return
     paid: dict[int, int] = {}
-    runs = {other for other in books.runs.values() if other.code == run.code}
-    for other in runs:
-        if (other.kind, other.stage) == ("demurrage", "charge"):
-            for number, amount in _paid(books, other, size).items():
-                paid[number] = paid.get(number, 0) + amount
-    through = max(other.end for other in runs)
+    known = {other.end for other in books.runs.values() if other.code == run.code}
+    for end in known:
+        for number, amount in _paid(books, Run(run.kind, run.code, end), size).items():
+            paid[number] = paid.get(number, 0) + amount
+    through = max(known)
     ever = [_charged_at(books, run.code, before, through) for before in range(1, size + 1)]
     for number, amount in paid.items():
         most = max(one.get(number, 0) for one in ever)
@@ -237,6 +260,13 @@ def ran(
         fee = books.shelf.at("fee", code, size)
         return bool(fee and run.end in ends(fee["period"], _since(fee), run.end))
 
+    def status(size: int) -> str:
+        collector = books.shelf.at("collector", code, size)
+        if run.kind == "fee":
+            collector = (books.shelf.at("fee", code, size) or {}).get("treasury")
+        place = collector and books.at(collector, size)
+        return place.status if place else ""
+
     excuses: dict[str, When] = {
         "currency_not_found": lambda size: books.scale(code, size) is None,
         "demurrage_not_found": lambda size: not books.shelf.at("collector", code, size),
@@ -244,9 +274,9 @@ def ran(
         "no_such_period": lambda size: not has_period(size),
         "period_not_over": perhaps,  # As a clock has it.
         "period_not_begun": perhaps,
-        "proposal_pending": lambda size: any(
-            batch in books.runs for batch in books.shelf.all_at("proposal", size)
-        ),
+        "credit_account_closed": lambda size: status(size) == "closed",
+        "credit_account_frozen": lambda size: status(size) in ("frozen", "frozen_credits"),
+        "debit_account_frozen": lambda size: status(size) == "frozen_debits",
         "no_day_open": lambda size: books.calendar(size).is_by_command,
     }
     if not hasattr(told, "collected"):
@@ -281,17 +311,19 @@ def _come_to(books: Books, run: Run, currency: str, since: int) -> set[int]:
 
 def _check_whole(books: Books, run: Run, told: "RunReport", since: int) -> None:
     """Where nobody else wrote meanwhile, all that was owed was collected or is told."""
-    own = {
-        entry.index
-        for stage in ("charge", "spread")
-        for _, entry in _batches(books, Run(run.kind, run.code, run.end, stage))
-    }
-    if not since or any(entry.index not in own for entry in books.entries[since:]):
+    own = {batch for batch, other in books.runs.items() if other.name == run.name}
+    others = [
+        entry
+        for entry in books.entries[since:]
+        if entry.fields["line"] not in ("batch", "refused", "proposed")
+        or UUID(entry.fields["batch"]) not in own
+    ]
+    if not since or others:
         return
     collector = books.shelf.at("collector", run.code, since)
     dues = dues_of(books.shelf.at("demurrage", run.code, since), run.end)
     owed = sum(owed_at(books, since, collector, dues).values())
-    now, unpaid = (
-        minor_of(books, text, told.currency) for text in (told.collected_now, told.unpaid)
-    )
-    must(owed == now + unpaid, "owed is not what was collected and what was not", told, owed)
+    waits = [one.amount for one in told.waiting if one.part.startswith("charge")]
+    parts = [told.collected_now, told.unpaid, *waits]
+    found = sum(minor_of(books, text, told.currency) for text in parts)
+    must(owed == found, "owed is not what was collected and what was not", told, owed)

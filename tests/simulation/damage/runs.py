@@ -6,7 +6,7 @@ from typing import Any
 from ledger.core import demurrage
 from ledger.core.demurrage import charged_by
 from ledger.services import runs
-from ledger.services.runs import Plan
+from ledger.services.plans import Plan, Stage
 from tests.simulation.damage.damage import Patch, damage
 
 UNOWED = "a run that asks for what is not owed"
@@ -14,8 +14,12 @@ UNOWED = "a run that asks for what is not owed"
 
 @damage("batches that nobody sent|a run that nobody asked for")
 def run_under_other_ids(patch: Patch) -> None:
-    made = Plan.id
-    patch.setattr(Plan, "id", lambda self, *what: made(self, "again", *what))
+    made = Plan.id_of
+
+    def other(self: Plan, stage: Stage, attempt: int) -> Any:
+        return made(self, Stage("again", stage.part), attempt)
+
+    patch.setattr(Plan, "id_of", other)
 
 
 @damage(UNOWED)
@@ -40,5 +44,5 @@ def ask_fees_again(patch: Patch) -> None:
 
 @damage(UNOWED)
 def spread_over_some(patch: Patch) -> None:
-    members = runs._members
-    patch.setattr(runs, "_members", lambda *asked: members(*asked)[1:])
+    members = runs.members
+    patch.setattr(runs, "members", lambda *asked: members(*asked)[1:])
