@@ -1,10 +1,12 @@
 """A frozen book: its whole state as it stands, for a snapshot, while the book goes on."""
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
+from ledger.core.faults import JournalBroken
 from ledger.core.lines import RULES
 from ledger.core.model import NO_LOWER, NO_UPPER, Nature, Side, Status
 from ledger.core.state_lines import AnyState, StateAccount, StateCurrency, StateHead
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from ledger.core.state import State
 
 STATUSES: Final = tuple(Status)  # By the number that the book keeps.
+STATUS_NUMBER: Final = {status: number for number, status in enumerate(STATUSES)}
 NATURES: Final = (Nature.DEBIT, Nature.CREDIT)  # By number; Book.sign_of knows it too.
 
 
@@ -88,8 +91,8 @@ class StateSlice(Struct, frozen=True, kw_only=True):
     """Some lines of a state as columns, as they are cut out of a book.
 
     Those of integers are in the machine's own form, of 64 bits, and of 32 for `currency` and
-    `kind`. They cost next to nothing to cut and to hand to another process, which makes the
-    lines.
+    `kind`. They cost next to nothing to cut, to hand to another process, which makes the
+    lines or reads them, and to put together again.
     """
 
     first: Sequence[AnyState]
@@ -137,6 +140,58 @@ class StateSlice(Struct, frozen=True, kw_only=True):
             ),
             *self.last,
         ]
+
+
+def sliced(lines: Sequence[AnyState]) -> StateSlice:
+    """Some lines of a state, in order, as columns; currencies and kinds numbered here.
+
+    Raises:
+        JournalBroken: its accounts are not in order.
+        OverflowError: an integer is not of 64 bits.
+    """
+    accounts = [line for line in lines if isinstance(line, StateAccount)]
+    start = next((n for n, line in enumerate(lines) if isinstance(line, StateAccount)), 0)
+    after = start + len(accounts)
+    number = accounts[0].number if accounts else 1
+    if [line.number for line in accounts] != list(range(number, number + len(accounts))) or any(
+        isinstance(line, StateAccount) for line in lines[after:]
+    ):
+        raise JournalBroken("snapshot", "accounts out of order")
+    currencies = {code: n for n, code in enumerate(dict.fromkeys(a.currency for a in accounts))}
+    kinds = {kind: n for n, kind in enumerate(dict.fromkeys(a.kind for a in accounts))}
+    lower = [NO_LOWER if a.lower is UNSET else a.lower for a in accounts]
+    upper = [NO_UPPER if a.upper is UNSET else a.upper for a in accounts]
+    return StateSlice(
+        first=lines[:start],
+        last=lines[after:],
+        number=number,
+        codes=[a.code for a in accounts],
+        currencies=list(currencies),
+        currency=array("i", [currencies[a.currency] for a in accounts]).tobytes(),
+        nature=bytes(NATURES.index(a.nature) for a in accounts),
+        kinds=list(kinds),
+        kind=array("i", [kinds[a.kind] for a in accounts]).tobytes(),
+        holders=b"".join([a.holder for a in accounts]),
+        status=bytes(STATUS_NUMBER[a.status] for a in accounts),
+        balance=array("q", [int(a.balance) for a in accounts]).tobytes(),
+        lower=array("q", lower).tobytes(),
+        upper=array("q", upper).tobytes(),
+        soft=[None if a.soft is UNSET else a.soft for a in accounts],
+    )
+
+
+def renumbered(column: bytes, numbers: Sequence[int]) -> "array[int]":
+    """A column of 32 bits with each of its numbers put for what it is the place of.
+
+    >>> renumbered(array("i", [0, 0, 1]).tobytes(), [7, 5])
+    array('i', [7, 7, 5])
+    """
+    found = array("i")
+    if len(numbers) == 1:  # The most common, by far.
+        found.frombytes(column)
+        return array("i", numbers) * len(found)
+    found.extend(numbers[place] for place in _of_32(column))
+    return found
 
 
 def _of_32(column: bytes) -> "memoryview[int]":

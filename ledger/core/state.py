@@ -18,7 +18,7 @@ from ledger.core.disputes import Disputes
 from ledger.core.earned import Earned
 from ledger.core.faults import JournalBroken
 from ledger.core.fees import Fees
-from ledger.core.frozen import NATURES, STATUSES, Frozen
+from ledger.core.frozen import NATURES, STATUS_NUMBER, STATUSES, Frozen, StateSlice, renumbered
 from ledger.core.holds import Holds
 from ledger.core.leaves import (
     AccountOpened,
@@ -45,7 +45,7 @@ from ledger.core.proposals import Proposals
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.reserves import Reserves
 from ledger.core.schedules import Schedules
-from ledger.core.state_lines import AnyState, StateAccount, StateCurrency, StateHead
+from ledger.core.state_lines import AnyState, StateCurrency, StateHead
 from ledger.core.suspense import Suspense
 from ledger.core.undo import Undo
 from ledger.core.workflows import Workflows
@@ -55,10 +55,9 @@ from ledger.core.workflows import Workflows
 NO_DEBIT: Final = NO_UPPER
 NO_CREDIT: Final = NO_LOWER
 
-_STATUS_NUMBER: Final = {status: number for number, status in enumerate(STATUSES)}
-_CLOSED: Final = _STATUS_NUMBER[Status.CLOSED]
-_MAY_PAY: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDITS)}
-_MAY_BE_PAID: Final = {_STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
+_CLOSED: Final = STATUS_NUMBER[Status.CLOSED]
+_MAY_PAY: Final = {STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_CREDITS)}
+_MAY_BE_PAID: Final = {STATUS_NUMBER[s] for s in (Status.OPEN, Status.FROZEN_DEBITS)}
 
 T = TypeVar("T")
 
@@ -230,17 +229,19 @@ class State:
         frozen = self.frozen()
         return iter(frozen.slice(0, frozen.count).lines())
 
-    def restore(self, lines: Sequence[AnyState]) -> None:
+    def restore(self, cut: StateSlice) -> None:
         """Take lines of a snapshot, in order, into a book that holds only those before.
 
         Raises:
             JournalBroken: the lines are not in order.
         """
-        accounts: list[StateAccount] = []
+        self._restore_lines(cut.first)
+        self._restore_accounts(cut)
+        self._restore_lines(cut.last)
+
+    def _restore_lines(self, lines: Sequence[AnyState]) -> None:
         for line in lines:
             match line:
-                case StateAccount():
-                    accounts.append(line)
                 case StateHead():
                     self.size, self.recorded_at = line.size, line.recorded_at
                     self.batches, self.transfers = line.batches, line.transfers
@@ -248,36 +249,33 @@ class State:
                 case StateCurrency():
                     self._add_currency(line)
                 case _:
-                    self._restore_accounts(accounts)
-                    accounts = []
                     self._part_of[type(line)].restore(line)
-        self._restore_accounts(accounts)
 
-    def _restore_accounts(self, lines: Sequence[StateAccount]) -> None:
-        """Column by column: of these there are a million."""
-        numbers = range(self.accounts + 1, self.accounts + 1 + len(lines))
-        if [line.number for line in lines] != list(numbers):
+    def _restore_accounts(self, cut: StateSlice) -> None:
+        """Column by column: of these there are millions."""
+        count = len(cut.codes)
+        if count and cut.number != self.accounts + 1:
             raise JournalBroken(f"snapshot of size {self.size}", "accounts out of order")
-        lower = [or_else(line.lower, NO_LOWER) for line in lines]
-        upper = [or_else(line.upper, NO_UPPER) for line in lines]
-        codes = [line.code for line in lines]
-        self.numbers.update(zip(codes, numbers, strict=True))
-        self.codes += codes
-        self.balance.extend(int(line.balance) for line in lines)
-        self.floor.extend(lower)
-        self.ceiling.extend(upper)
-        self._currency.extend(self.currencies[line.currency].number for line in lines)
-        self._lower.extend(lower)
-        self._upper.extend(upper)
-        self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)
-        self._nature += bytes(NATURES.index(line.nature) for line in lines)
-        kinds = {kind: self._kind_number(kind) for kind in {line.kind for line in lines}}
-        self._kind.extend(kinds[line.kind] for line in lines)
-        self._holders += b"".join(line.holder for line in lines)
-        for line in lines:
-            if line.status is not Status.OPEN or line.soft is not UNSET:
-                self._set_soft(line.number, line.soft)
-                self._refresh(line.number)
+        self.numbers.update(zip(cut.codes, range(cut.number, cut.number + count), strict=True))
+        self.codes += cut.codes
+        self.balance.frombytes(cut.balance)
+        self.floor.frombytes(cut.lower)
+        self.ceiling.frombytes(cut.upper)
+        self._lower.frombytes(cut.lower)
+        self._upper.frombytes(cut.upper)
+        self._currency += renumbered(
+            cut.currency, [self.currencies[code].number for code in cut.currencies]
+        )
+        self._kind += renumbered(cut.kind, list(map(self._kind_number, cut.kinds)))
+        self._status += cut.status
+        self._nature += cut.nature
+        self._holders += cut.holders
+        for number, (status, soft) in enumerate(
+            zip(cut.status, cut.soft, strict=True), cut.number
+        ):
+            if status or soft is not None:  # 0 is open.
+                self._set_soft(number, UNSET if soft is None else soft)
+                self._refresh(number)
 
     # ---- changing, one line of the journal at a time
 
@@ -384,7 +382,7 @@ class State:
                 self._set_soft(line.account, line.soft)
                 self._refresh(line.account)
             case StatusChanged():
-                self._status[line.account] = _STATUS_NUMBER[line.status]
+                self._status[line.account] = STATUS_NUMBER[line.status]
                 self.orders.apply_status(line)
                 if line.status is Status.CLOSED:
                     self.plans.drop_all(line.account)

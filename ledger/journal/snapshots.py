@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken, MalformedLine
+from ledger.core.frozen import StateSlice, sliced
 from ledger.core.leaves import Snapshot
 from ledger.core.state_lines import AnyState
 from ledger.journal.batches import root_of_lines
@@ -45,8 +46,8 @@ def snapshot_root(hashes: Iterable[bytes]) -> bytes:
     return root_of(hashes)
 
 
-def restore_chunk(book: Book, chunk: Chunk) -> None:
-    """Take the next chunk into a book that holds the chunks before.
+def read_chunk(chunk: Chunk) -> StateSlice:
+    """The lines of a chunk as columns.
 
     Raises:
         JournalBroken: the bytes are not those of the hash, or not in order.
@@ -54,9 +55,30 @@ def restore_chunk(book: Book, chunk: Chunk) -> None:
     try:
         if root_of_lines(chunk.data) != chunk.hash:
             raise MalformedLine("a snapshot's bytes are not those of its hash")
-        book.restore(decode_state(chunk.data))
-    except (MalformedLine, LookupError, ValueError) as error:
+        return sliced(decode_state(chunk.data))
+    except (MalformedLine, LookupError, ValueError, OverflowError) as error:
         raise JournalBroken("snapshot", str(error)) from error
+
+
+def restore_slice(book: Book, cut: StateSlice) -> None:
+    """Take what was read of the next chunk into a book that holds the chunks before.
+
+    Raises:
+        JournalBroken: it is not what comes next, or names what is not there.
+    """
+    try:
+        book.restore(cut)
+    except (LookupError, ValueError) as error:
+        raise JournalBroken("snapshot", str(error)) from error
+
+
+def restore_chunk(book: Book, chunk: Chunk) -> None:
+    """Read the next chunk into a book that holds the chunks before.
+
+    Raises:
+        JournalBroken: the bytes are not those of the hash, or not in order.
+    """
+    restore_slice(book, read_chunk(chunk))
 
 
 def check_snapshot(snapshot: Snapshot, hashes: Iterable[bytes], book: Book) -> None:

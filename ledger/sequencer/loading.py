@@ -6,6 +6,7 @@ and replay the leaves after it.
 
 import logging
 from collections.abc import Container, Sequence
+from contextlib import aclosing
 
 from msgspec import Struct
 
@@ -18,9 +19,10 @@ from ledger.journal.batches import TARGET, read_body
 from ledger.journal.canonical import decode_leaf
 from ledger.journal.merkle import leaf_hash, root_of
 from ledger.journal.replay import replay
-from ledger.journal.snapshots import Chunk, check_snapshot, restore_chunk
+from ledger.journal.snapshots import check_snapshot, restore_slice
 from ledger.journal.tiles import TILE_WIDTH, Edge
 from ledger.sequencer.posting import references_of
+from ledger.sequencer.snapshotting import Snapshotter
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Loaded(Struct, frozen=True):
     replayed_transfers: int
 
 
-async def load(store: Store, head: Head) -> Loaded:
+async def load(store: Store, head: Head, snapshotter: Snapshotter) -> Loaded:
     """The state after the first `head.size` leaves.
 
     Raises:
@@ -42,7 +44,7 @@ async def load(store: Store, head: Head) -> Loaded:
         StoreUnavailable: the database did not answer.
     """
     edge = await load_edge(store, head)
-    book = await _restored(store, head)
+    book = await _restored(store, head, snapshotter)
     leaves, transfers = book.size, book.transfers
     async for some in store.leaves_from(head.ledger_id, book.size, head.size):
         for leaf in some:
@@ -70,11 +72,11 @@ async def _replay(store: Store, ledger_id: int, book: Book, leaf: StoredLeaf) ->
     replay(book, leaf.line, leaf.body or None, used=used, past=past)
 
 
-async def _restored(store: Store, head: Head) -> Book:
+async def _restored(store: Store, head: Head, snapshotter: Snapshotter) -> Book:
     """A book from the newest snapshot that holds, or an empty one."""
     for stored in await store.snapshots(head.ledger_id):
         try:
-            return await _restore(store, head, stored)
+            return await _restore(store, head, stored, snapshotter)
         except JournalBroken as broken:
             log.error(
                 "A snapshot does not amount to what the journal says of it; "
@@ -88,17 +90,19 @@ async def _restored(store: Store, head: Head) -> Book:
     return Book()
 
 
-async def _restore(store: Store, head: Head, stored: StoredSnapshot) -> Book:
+async def _restore(
+    store: Store, head: Head, stored: StoredSnapshot, snapshotter: Snapshotter
+) -> Book:
     snapshot = decode_leaf(stored.line)
     if not isinstance(snapshot, Snapshot) or snapshot.size > stored.leaf_index:
         raise JournalBroken("snapshot", f"leaf {stored.leaf_index} is none")
     book = Book()
     book.opening = await _opening(store, head.ledger_id)
     hashes: list[bytes] = []
-    for number, digest in await store.chunks(head.ledger_id, snapshot.size):
-        data = await store.chunk(head.ledger_id, snapshot.size, number)
-        restore_chunk(book, Chunk(data, digest))
-        hashes.append(digest)
+    async with aclosing(snapshotter.read(store, head.ledger_id, snapshot.size)) as slices:
+        async for digest, cut in slices:
+            restore_slice(book, cut)
+            hashes.append(digest)
     check_snapshot(snapshot, hashes, book)
     return book
 

@@ -570,7 +570,7 @@ class Writer:
         """Take the ledger and read its state; sign its head if that was still to be done."""
         self._loaded.clear()
         self._head = await self._store.take(self.ledger_id, self._owner, epoch=epoch)
-        loaded = await load(self._store, self._head)
+        loaded = await load(self._store, self._head, self._snapshotter)
         self._edge, self._open_pending = loaded.edge, []
         requests = await self._store.proposals(self.ledger_id)
         lost = loaded.book.proposals.open.keys() - requests.keys()

@@ -27,6 +27,7 @@ from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.clock import business_day
 from ledger.sequencer.desk import Sequencer
 from ledger.sequencer.loading import load
+from ledger.sequencer.snapshotting import Snapshotter
 from tests.sequencer.houses import OPERATOR, House, batch, furnish, pay
 
 DAY = timedelta(days=1)
@@ -266,7 +267,7 @@ async def test_what_was_decided_before_a_day_closed_is_in_its_totals(house: Hous
 async def reloaded_is_live(house: House) -> bool:
     """Whether replay from the first leaf, and a start, find the same days."""
     replayed = house.book()
-    loaded = await load(house.store(), house.database.ledgers[1].head)
+    loaded = await load(house.store(), house.database.ledgers[1].head, Snapshotter())
     assert loaded.book.days == replayed.days
     assert list(loaded.book.state()) == list(replayed.state())
     async with house.serving(owner="second") as desk:

@@ -639,10 +639,10 @@ async def test_a_snapshot_of_what_comes_after_its_leaf_is_none(house: House) -> 
     (index,) = ledger.snapshots
     stored = StoredSnapshot(leaf_index=index, line=ledger.lines[index])
     store = house.store()
-    assert (await _restore(store, ledger.head, stored)).size == 6
+    assert (await _restore(store, ledger.head, stored, Snapshotter())).size == 6
     early = replace(stored, leaf_index=5)
     with pytest.raises(JournalBroken, match="leaf 5 is none"):
-        await _restore(store, ledger.head, early)
+        await _restore(store, ledger.head, early, Snapshotter())
 
 
 async def test_a_refused_batch_belongs_to_its_poster_too(house: House) -> None:
@@ -750,7 +750,7 @@ async def test_snapshots_of_several_chunks_and_the_last_two_of_them(
     sizes = {size for size, _ in ledger_of[1].chunks}
     assert sizes == {11, 13}
     assert {number for _, number in ledger_of[1].chunks} == {0, 1, 2, 3}
-    loaded = await load(house.store(), ledger_of[1].head)
+    loaded = await load(house.store(), ledger_of[1].head, Snapshotter())
     assert loaded.replayed_leaves == 1
     assert list(loaded.book.state()) == live
     assert "does not amount" not in caplog.text

@@ -11,7 +11,7 @@ from tests.simulation.history import Failed, run
 from tests.simulation.workload.themes import NAMES
 
 STEPS = 100
-NOTICED_WITHIN = 30  # Histories.
+NOTICED_WITHIN = 60  # Histories.
 
 
 def run_some(focus: str) -> None:

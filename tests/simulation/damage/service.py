@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 from ledger.core.book import Book
+from ledger.core.frozen import sliced
 from ledger.core.model import NO_LOWER
 from ledger.journal.canonical import decode_state
 from ledger.memory.database import KeptLedger
 from ledger.memory.store import MemoryStore
-from ledger.sequencer import loading, pending
+from ledger.sequencer import pending, snapshotting
 from ledger.sequencer.clock import LedgerClock
 from ledger.sequencer.deciding import Decider
 from ledger.sequencer.posting import receipt_again
@@ -100,7 +101,7 @@ def answer_unsigned(patch: Patch) -> None:
     patch.setattr(SignedLog, "sign", later)
 
 
-@damage("before it was committed")
+@damage("before it was committed|a dry run of what could never be")
 def show_what_is_not_committed(patch: Patch) -> None:
     decide = pending.Look.decide
 
@@ -167,10 +168,7 @@ def record_twice(patch: Patch) -> None:
 
 @damage("the live book|live state|not as it stood|the rows are not")
 def believe_a_snapshot(patch: Patch) -> None:
-    def believe(book: Book, chunk: Any) -> None:
-        book.restore(decode_state(chunk.data))
-
-    patch.setattr(loading, "restore_chunk", believe)
+    patch.setattr(snapshotting, "read_chunk", lambda chunk: sliced(decode_state(chunk.data)))
 
 
 @damage("time went back|stopped without reason")
