@@ -150,6 +150,8 @@ async def post_accounts(call: Call) -> web.Response:
         if outcome.position is not None and outcome.account is None:
             problem.facts["account"] = asked[outcome.position].code
         raise problem
+    if call.is_minimal and not dry_run:
+        return answer(AccountsPage(accounts=[], opened=len(outcome)), 201)
     currencies = call.desk.facts(call.ledger).currencies
     accounts = [account_answer(a, currencies[a.currency].scale) for a in outcome]
     if dry_run:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from ledger.api.answers.books import AccountsPage
 from ledger.api.answers.dry_run import DryRun
 from ledger.api.lines import MEDIA_TYPE as LINES
 from ledger.api.lines import NOTE_HEADER
@@ -48,6 +49,20 @@ _NOTE: Final[dict[str, Any]] = {
     "required": False,
     "description": "Of lines: base64 of the poster's signed note over them, where one of its "
     "keys is registered.",
+    "schema": {"type": "string"},
+}
+_ID: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Stands for id: a UUID, or any text, which then names one.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+_PREFER: Final[dict[str, Any]] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "return=minimal leaves out outcomes, balances and checkpoint; or accounts.",
     "schema": {"type": "string"},
 }
 
@@ -96,7 +111,9 @@ def _operation(route: Route) -> dict[str, Any]:
         "x-roles": sorted(role.value for role in route.roles),
     }
     if route.query is PostQuery:
-        operation["parameters"] += _posting_headers()
+        operation["parameters"] += [_ID, _PREFER]
+    elif route.answer is AccountsPage and route.body:
+        operation["parameters"].append(_PREFER)
     if route.body:
         schemas = [{"$ref": _REF.format(name=kind.__name__)} for kind in route.body]
         content: dict[str, Any] = {
@@ -134,25 +151,6 @@ def _query_parameters(query: type[Struct]) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "query", "required": name in required, "schema": part}
         for name, part in own["properties"].items()
-    ]
-
-
-def _posting_headers() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "description": "Stands for id: a UUID, or any text, which then names one.",
-            "schema": {"type": "string", "maxLength": 255},
-        },
-        {
-            "name": "Prefer",
-            "in": "header",
-            "required": False,
-            "description": "return=minimal leaves out outcomes, balances and checkpoint.",
-            "schema": {"type": "string"},
-        },
     ]
 
 

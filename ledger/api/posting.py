@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Final
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
@@ -39,8 +38,6 @@ from ledger.core.model import Action, Side
 from ledger.core.refusals import Refusal
 from ledger.core.written import AnyBatch
 
-MINIMAL: Final = "return=minimal"
-
 
 async def post_transfer(call: Call) -> web.Response:
     """Post one transfer: a batch of one."""
@@ -68,7 +65,7 @@ async def answer_outcome(
         case ProposalReceipt():
             return await _waits(call, outcome, query)
         case Receipt():
-            minimal = is_minimal(call)
+            minimal = call.is_minimal
             posted = TransferPosted(
                 receipt=transfer_receipt(call, outcome, batch.transfers[0], minimal=minimal),
                 checkpoint=UNSET if minimal else newest_checkpoint(call),
@@ -101,7 +98,7 @@ async def answer_batch(call: Call, batch: AnyBatch, query: PostQuery) -> web.Res
         case ProposalReceipt():
             return await _waits(call, outcome, query)
         case Receipt():
-            minimal = is_minimal(call)
+            minimal = call.is_minimal
             posted = BatchPostedAnswer(
                 receipt=batch_receipt(call, outcome, minimal=minimal),
                 checkpoint=UNSET if minimal else newest_checkpoint(call),
@@ -137,7 +134,7 @@ async def _waits(call: Call, outcome: ProposalReceipt, query: PostQuery) -> web.
     """Answer that a batch waits for others."""
     proposed = ProposalPosted(
         proposal=proposal_receipt(call, outcome),
-        checkpoint=UNSET if is_minimal(call) else newest_checkpoint(call),
+        checkpoint=UNSET if call.is_minimal else newest_checkpoint(call),
         log_proof=await _proof(call, outcome.leaf_index, query.proof),
     )
     return answer(proposed, 202, replayed=outcome.replayed)
@@ -225,12 +222,6 @@ def _debited(transfer: AskedTransfer | Transfer, dry_run: bool) -> Iterator[str 
         yield terms.rest
     if terms.suspense is not UNSET:
         yield terms.suspense
-
-
-def is_minimal(call: Call) -> bool:
-    """Whether the client does without outcomes and balances (RFC 7240)."""
-    prefer = call.request.headers.get("Prefer")
-    return prefer is not None and MINIMAL in prefer.replace(" ", "").lower()
 
 
 def newest_checkpoint(call: Call) -> str | UnsetType:

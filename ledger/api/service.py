@@ -27,6 +27,7 @@ from ledger.core.book import Book
 from ledger.core.ports import Desk, Keys, Reads, Runs, ScheduleRuns
 
 T = TypeVar("T")
+MINIMAL: Final = "return=minimal"
 S = TypeVar("S", bound=Struct)
 
 
@@ -105,6 +106,12 @@ class Call:
     @property
     def language(self) -> str:
         return language_of(self.request.headers.get("Accept-Language"))
+
+    @property
+    def is_minimal(self) -> bool:
+        """Whether the client does without what it could ask for later (RFC 7240)."""
+        prefer = self.request.headers.get("Prefer")
+        return prefer is not None and MINIMAL in prefer.replace(" ", "").lower()
 
     @property
     def desk(self) -> Desk:

@@ -62,6 +62,14 @@ def test_posting_ends_with_all_its_figures() -> None:
         assert value > 0 or (name in MAY_BE_ZERO and value == 0), name
 
 
+def test_country_ends_with_all_its_figures() -> None:
+    """Three batches of interest, so that the run is cut off; it looks for its sums itself."""
+    figures = run("bench_country", "--scale", "0.002", "--seconds", "0.2")
+    names = {"accounts_opened_per_s", "interest_transfers_per_s", "ratio_interest", "snapshot_s"}
+    assert figures.keys() >= names | {"startup_s", "bytes_per_account", "trial_balance_s"}
+    assert figures["accounts"] == 17_099
+
+
 def test_the_profile_ends_with_its_stages() -> None:
     profile = run("profile_posting", "--batches", "2", "--accounts", "200")
     work = profile["work_us"]

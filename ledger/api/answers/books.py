@@ -79,8 +79,11 @@ class AccountAnswer(Answer, frozen=True, kw_only=True, gc=False):
 
 
 class AccountsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Accounts; where the client opened some and does without them, only how many."""
+
     accounts: list[AccountAnswer]
     next: str | UnsetType = UNSET
+    opened: int | UnsetType = UNSET
 
 
 class BalanceAnswer(Answer, frozen=True, kw_only=True):
