@@ -70,11 +70,15 @@ def test_country_ends_with_all_its_figures() -> None:
     assert figures["accounts"] == 17_099
 
 
-def test_the_profile_ends_with_its_stages() -> None:
-    profile = run("profile_posting", "--batches", "2", "--accounts", "200")
-    work = profile["work_us"]
-    assert isinstance(work, dict)
-    assert {"decode", "resolve", "post", "encode", "tree", "pack"} <= work.keys()
+def test_stages_end_with_a_figure_for_each() -> None:
+    figures = run("bench_stages", "--scale", "0.002", "--seconds", "0.5")
+    stages = {"read", "tree", "verify", "post", "pack", "compress", "write", "commit", "sign"}
+    assert figures.keys() >= {f"{stage}_us" for stage in stages} | {"client_us_per_transfer"}
+    for kind in ("lines", "json", "singles"):
+        found = figures[kind]
+        assert isinstance(found, dict)
+        assert found["transfers_per_s"] > 0
+        assert found["cpu_us"]["here"] >= sum(found["work_us"].values()) / 2
 
 
 def test_what_is_posted_is_what_the_api_reads() -> None:
