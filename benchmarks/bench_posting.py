@@ -7,14 +7,18 @@ Question: how near does posting over HTTP, signed, come to what the database its
 Expect:   on two cores, shared by client, service and database: batches of signed lines at
           0.4 of the bare COPY or better, of JSON at a quarter, singles at a third of the
           echo, a hot account as fast as any.
-          A start reads a snapshot of a million lines: some ten seconds, 300 bytes each.
+          Counted until statements have caught up, 0.28. A transfer costs the same at ten
+          million rows as at one, or a third more at most.
+          A start reads a snapshot of a million lines: some seconds, 300 bytes each.
           Memory is flat but for some 2 MB once, at the first snapshot after a start.
-Run:      ./run bench posting [--seconds N] [--memory-seconds 120]
+Run:      ./run bench posting [--seconds N] [--scale F] [--memory-seconds 120]
 
 The service runs as `tequio serve` does, in a process of its own, over an embedded PostgreSQL
 with fsync and synchronous_commit on; the load comes from another process. Every answer is
 checked: 201, after COMMIT and signature. Rates are medians of rounds, in which all parts take
-turns; ratios are medians of each round's ratio. `--seconds` bounds a part of a round.
+turns; ratios are medians of each round's ratio. `--seconds` bounds a part of a round,
+`--scale` multiplies the sizes. At the end the ledger grows to its full size, of which
+growth.png, beside this file, shows throughput over time and cost over size.
 `bytes_per_batch` is what the service grows over 200,000 singles, one snapshot among them;
 the two minutes of a run without options have time for some of these, which are then told.
 Progress on stderr; the last line of stdout is one JSON object of all figures.
@@ -41,6 +45,7 @@ import uvloop
 from msgspec import Struct, field
 
 from benchmarks.echo import serve_echo
+from benchmarks.growth import PLOT, draw, grow, growth
 from benchmarks.load import LoadProcess, Report
 from benchmarks.serving import ServiceProcess, open_accounts, open_books, register_poster
 from benchmarks.work import (
@@ -54,20 +59,28 @@ from benchmarks.work import (
 )
 from ledger.core.model import BATCH_MAX
 from ledger.pg.embedded import EmbeddedPostgres
+from ledger.pg.indexer import LAG_MIN
 
 BATCH_CLIENTS = 4
 SINGLE_CLIENTS = 32
 BATCHES = 16  # Different ones; each is posted again and again under fresh ids.
 WARM_SINGLES = 20_000  # Before memory is looked at: what is made once is then made.
 COPY_RATE_MAX = 1_000_000  # Rows a second nobody reaches here; so many are packed.
+SUSTAINED_PARTS = 3  # So much longer is posted than in other parts of a round.
+INDEX_LAG = "ledger_index_lag_transfers"
+RECORDED = 'ledger_transfers_total{outcome="recorded"}'
+INDEX_POLL_S = 0.05
+INDEX_S_MAX = 300.0
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 TARGETS: dict[str, tuple[str, float]] = {
     "ratio_to_copy": (">=", 0.40),
+    "ratio_to_copy_sustained": (">=", 0.28),
     "ratio_to_copy_json": (">=", 0.25),
-    "ratio_to_echo": (">=", 0.30),
+    "ratio_to_echo": (">=", 0.45),
     "ratio_hot": (">=", 0.9),
-    "bytes_per_account": ("<=", 500),
+    "growth_10x": ("<=", 1.3),
+    "bytes_per_account": ("<=", 300),
     "bytes_per_batch": ("<=", 20),
 }
 
@@ -79,6 +92,8 @@ class Options(Struct, frozen=True, kw_only=True):
     start_accounts: int
     memory_seconds: float
     singles: int
+    rows: int
+    plot: Path
 
 
 class Rounds(Struct):
@@ -86,6 +101,7 @@ class Rounds(Struct):
 
     copy: list[float] = field(default_factory=list)  # Rows a second.
     lines: list[float] = field(default_factory=list)  # Transfers a second, as signed lines,
+    sustained: list[float] = field(default_factory=list)  # until statements caught up,
     batch: list[float] = field(default_factory=list)  # and as JSON.
     hot: list[float] = field(default_factory=list)
     echo: list[float] = field(default_factory=list)  # Answers a second.
@@ -98,6 +114,8 @@ class Rounds(Struct):
             "transfers_per_s": round(statistics.median(self.lines)),
             "copy_rows_per_s": round(statistics.median(self.copy)),
             "ratio_to_copy": median_ratio(self.lines, self.copy),
+            "transfers_per_s_sustained": round(statistics.median(self.sustained)),
+            "ratio_to_copy_sustained": median_ratio(self.sustained, self.copy),
             "transfers_per_s_json": round(statistics.median(self.batch)),
             "ratio_to_copy_json": median_ratio(self.batch, self.copy),
             "singles_per_s": round(statistics.median(self.single)),
@@ -147,7 +165,9 @@ class Bench:
         with self.service(database, "posting") as service:
             self._prepare(service)
             figures |= self._memory_of_batches(service)
-            figures |= self._rounds(service, database).figures()
+            rounds = self._rounds(service, database)
+            figures |= rounds.figures()
+            figures |= self._growth(service, statistics.median(rounds.copy))
         figures |= self._start()
         return figures
 
@@ -217,6 +237,7 @@ class Bench:
                 lines = self._drive(service, "lines", BATCH_CLIENTS)
                 rounds.lines.append(lines.rate * BATCH_MAX)
                 rounds.batch_latencies += lines.latencies
+                rounds.sustained.append(self._sustained(service))
                 batch = self._drive(service, "batch", BATCH_CLIENTS)
                 rounds.batch.append(batch.rate * BATCH_MAX)
                 rounds.echo.append(self._echo(echo_port, self.options.seconds))
@@ -227,7 +248,8 @@ class Bench:
                 rounds.hot.append(hot.rate * BATCH_MAX)
                 say(
                     f"round {number + 1}: COPY {rounds.copy[-1]:,.0f} rows/s, lines "
-                    f"{rounds.lines[-1]:,.0f} transfers/s, JSON {rounds.batch[-1]:,.0f}, hot "
+                    f"{rounds.lines[-1]:,.0f} transfers/s, sustained "
+                    f"{rounds.sustained[-1]:,.0f}, JSON {rounds.batch[-1]:,.0f}, hot "
                     f"{rounds.hot[-1]:,.0f}, echo {rounds.echo[-1]:,.0f}/s, "
                     f"singles {rounds.single[-1]:,.0f}/s"
                 )
@@ -246,6 +268,38 @@ class Bench:
             service.port, name, connections=connections, seconds=seconds, count=count
         )
         return all_created(report)
+
+    def _sustained(self, service: ServiceProcess) -> float:
+        """Transfers a second, the time counted until statements have them without a scan."""
+        self._wait_for_index(service)
+        started = time.perf_counter()
+        report = self._drive(
+            service, "lines", BATCH_CLIENTS, SUSTAINED_PARTS * self.options.seconds
+        )
+        self._wait_for_index(service)
+        return report.answers * BATCH_MAX / (time.perf_counter() - started)
+
+    def _wait_for_index(self, service: ServiceProcess) -> None:
+        until = time.perf_counter() + INDEX_S_MAX
+        while service.metric(INDEX_LAG) > LAG_MIN:
+            assert time.perf_counter() < until, "the index does not catch up"
+            time.sleep(INDEX_POLL_S)
+
+    # ---- growth
+
+    def _growth(self, service: ServiceProcess, copy_rate: float) -> dict[str, float]:
+        """What a transfer costs at the full size, beside what it costs at a tenth of it."""
+
+        def post() -> tuple[float, float]:
+            report = self._drive(service, "lines", BATCH_CLIENTS)
+            return report.answers * BATCH_MAX, report.seconds
+
+        rows = round(service.metric(RECORDED))
+        say(f"growing from {rows:,} to {self.options.rows:,} rows")
+        windows = grow(post, rows, max(self.options.rows, rows + 1))
+        about = f"Posting signed batches durably over HTTP, {os.cpu_count()} cores"
+        draw(windows, copy_rate, about, self.options.plot)
+        return {"growth_10x": growth(windows, self.options.rows), "rows": windows[-1].rows}
 
     def _echo(self, port: int, seconds: float) -> float:
         report = self.load.drive(port, "single", connections=SINGLE_CLIENTS, seconds=seconds)
@@ -382,7 +436,14 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--memory-seconds", type=float, default=12.0, help="for them; 120 is enough for all"
     )
-    return Options(**vars(parser.parse_args(arguments)))
+    parser.add_argument("--rows", type=int, default=10_000_000, help="to which it grows")
+    parser.add_argument("--scale", type=float, default=1.0, help="of all sizes above")
+    parser.add_argument("--plot", type=Path, default=PLOT, help="where the picture goes")
+    found = vars(parser.parse_args(arguments))
+    scale = found.pop("scale")
+    for size in ("accounts", "start_accounts", "singles", "rows"):
+        found[size] = max(100, round(found[size] * scale))
+    return Options(**found)
 
 
 def main() -> None:

@@ -121,6 +121,14 @@ class ServiceProcess:
         assert answer.status == 200, (path, answer.status, text[:1000])
         return text
 
+    def metric(self, name: str) -> float:
+        """What the service says of itself; `name` with its labels, as it stands there."""
+        for line in self.get("/metrics").splitlines():
+            said, _, value = line.rpartition(" ")
+            if said == name:
+                return float(value)
+        raise KeyError(name)
+
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=ANSWER_WAIT_S)
         try:
