@@ -197,7 +197,7 @@ async def get_statement(call: Call) -> web.Response:
         ledger_id,
         after=after,
         limit=query.limit + 1,
-        account=number,
+        accounts=[number],
         first_date=(query.first or DATE_MIN) if by_date else None,
         last_date=(query.last or DATE_MAX) if by_date else None,
     )
