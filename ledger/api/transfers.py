@@ -6,10 +6,11 @@ leaves out what the caller may not read.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import date
-from typing import Annotated, NamedTuple
+from functools import partial
+from typing import Annotated, Final, NamedTuple
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -44,6 +45,8 @@ from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transf
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 DATE_MAX = date(9999, 12, 31)
+SCAN_ROWS: Final = 1_000  # At once, where a caller's few are picked out of all,
+SCAN_PAGES: Final = 20  # so often at most.
 
 
 class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,34 +123,58 @@ async def get_transfers(call: Call) -> web.Response:
             raise Problem("malformed_request", field="reference", reason=reason)
         rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
         return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
-    rows = await _rows(call, ledger_id, query)
+    rows, following = await _rows(call, ledger_id, query)
     if not rows and query.wait:
-        await _wait(call, query)
-        rows = await _rows(call, ledger_id, query)
-    page = TransfersPage(
-        transfers=await _shown(call, ledger_id, rows),
-        next=rows[-1].sequence if rows else query.after,
-    )
-    return answer(page)
+        await _wait(call, following, query.wait)
+        rows, following = await _rows(call, ledger_id, query)
+    told = await _tell(call, ledger_id, rows)
+    return answer(TransfersPage(transfers=await _transfers(call, told), next=following))
 
 
-async def _rows(call: Call, ledger_id: int, query: FeedQuery) -> list[TransferRow]:
+async def _rows(call: Call, ledger_id: int, query: FeedQuery) -> tuple[list[TransferRow], int]:
+    """Rows of a page that the caller may read, and after which sequence the next begins."""
     day = None if query.business_date is UNSET else query.business_date
-    return await call.reads.transfers(
-        ledger_id, after=query.after, limit=query.limit, first_date=day, last_date=day
+    page = partial(call.reads.transfers, ledger_id, first_date=day, last_date=day)
+    if call.reach.all:
+        rows = await page(after=query.after, limit=query.limit)
+        return rows, rows[-1].sequence if rows else query.after
+    newest, accounts = await call.desk.read(
+        call.ledger, lambda book: (book.transfers, call.reach.numbers(book))
     )
+    if accounts is not None:
+        rows = await page(after=query.after, limit=query.limit, accounts=accounts)
+        passed = rows[-1].sequence if rows else query.after
+        return rows, passed if len(rows) == query.limit else max(newest, passed)
+    return await _scanned(call, page, query)
 
 
-async def _wait(call: Call, query: FeedQuery) -> None:
+async def _scanned(
+    call: Call, page: Callable[..., Awaitable[list[TransferRow]]], query: FeedQuery
+) -> tuple[list[TransferRow], int]:
+    """The same of a caller who reaches accounts by how they begin: picked out of all rows."""
+    found: list[TransferRow] = []
+    after = query.after
+    for _ in range(SCAN_PAGES):
+        rows = await page(after=after, limit=SCAN_ROWS)
+        found += _readable(call, rows)
+        if len(found) >= query.limit:
+            return found[: query.limit], found[query.limit - 1].sequence
+        after = rows[-1].sequence if rows else after
+        if len(rows) < SCAN_ROWS:
+            break
+    return found, after
+
+
+async def _wait(call: Call, after: int, seconds: float) -> None:
     """Until something was posted, the time is up, or the service stops."""
     service = call.service
-    seconds = min(query.wait, service.settings.wait_seconds_max)
+    seconds = min(seconds, service.settings.wait_seconds_max)
     waiting = service.metrics.waiting
     if service.feed_waiting >= service.settings.feed_waiting_max or service.closing.is_set():
         return
     service.feed_waiting += 1
     waiting.inc()
-    posted = asyncio.ensure_future(call.desk.wait_for(call.ledger, query.after, seconds))
+    posted = asyncio.ensure_future(call.desk.wait_for(call.ledger, after, seconds))
     closing = asyncio.ensure_future(service.closing.wait())
     try:
         await asyncio.wait({posted, closing}, return_when=asyncio.FIRST_COMPLETED)
