@@ -40,7 +40,7 @@ from ledger.core.ports import TransferRow
 from ledger.core.resolutions import Resolution, hold_standing
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
-from ledger.journal.batches import split_lines
+from ledger.journal.batches import pick_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -214,20 +214,25 @@ async def get_statement(call: Call) -> web.Response:
     query = call.query(StatementQuery)
     code = call.part("code")
     call.check_reach(code)
-    number = await call.desk.read(call.ledger, lambda book: book.numbers.get(code))
-    if number is None:
-        raise Problem("account_not_found")
     ledger_id = await call.service.ledger_id(call.ledger)
-    after, opening = await _opening(call, ledger_id, number, query)
+    number = call.desk.facts(call.ledger).numbers.get(code, 0)
+    after, said = _begins(query)
     by_date = query.first is not UNSET or query.last is not UNSET
-    rows = await call.reads.transfers(
-        ledger_id,
-        after=after,
-        limit=query.limit + 1,
-        accounts=[number],
-        first_date=(query.first or DATE_MIN) if by_date else None,
-        last_date=(query.last or DATE_MAX) if by_date else None,
+    # Asked together: between two answers of the database a large batch may be decided.
+    is_there, opening, rows = await asyncio.gather(
+        _is_there(call, ledger_id, code, number),
+        _opening(call, ledger_id, number, query, said),
+        call.reads.transfers(
+            ledger_id,
+            after=after,
+            limit=query.limit + 1,
+            accounts=[number],
+            first_date=(query.first or DATE_MIN) if by_date else None,
+            last_date=(query.last or DATE_MAX) if by_date else None,
+        ),
     )
+    if not is_there:
+        raise Problem("account_not_found")
     if query.before is not UNSET:
         rows = [row for row in rows if row.sequence < query.before]
     page = rows[: query.limit]
@@ -237,34 +242,48 @@ async def get_statement(call: Call) -> web.Response:
     return answer(_statement(call.faces(), number, opening, told, goes_on))
 
 
+async def _is_there(call: Call, ledger_id: int, code: str, number: int) -> bool:
+    """Whether an account with a number in the book is committed, without waiting for a commit.
+
+    Where the database does not say so, the book does.
+    """
+    if number and await call.reads.opening_of(ledger_id, number) is not None:
+        return True
+    return await call.desk.read(call.ledger, lambda book: code in book.numbers)
+
+
 async def _opening(
-    call: Call, ledger_id: int, number: int, query: StatementQuery
-) -> tuple[int, int]:
-    """After which sequence a page begins, and the balance it begins with."""
+    call: Call, ledger_id: int, number: int, query: StatementQuery, said: int | None
+) -> int:
+    """The balance that is said, or that before the first day, or after a sequence."""
+    if said is not None:
+        return said
+    if query.first is not UNSET:
+        return await call.reads.balance_before(
+            ledger_id, number, sequence=None, day=query.first
+        )
+    assert query.after is not UNSET, "else the balance it begins with is known"
+    return await call.reads.balance_before(
+        ledger_id, number, sequence=query.after + 1, day=None
+    )
+
+
+def _begins(query: StatementQuery) -> tuple[int, int | None]:
+    """After which sequence a page begins, and with which balance, where that is known."""
     by_date = query.first is not UNSET or query.last is not UNSET
     if by_date and not (query.after is UNSET and query.before is UNSET):
         raise Problem("malformed_request", field="from", reason="dates or sequences, not both")
     if query.first is not UNSET and query.last is not UNSET and query.first > query.last:
         raise Problem("malformed_request", field="from", reason="from is after to")
     if query.cursor is not UNSET:
-        after, _, balance = query.cursor.partition(":")
-        if int(after) >= 2**53 or abs(int(balance)) >= 2**63:
+        sequence, _, balance = query.cursor.partition(":")
+        if int(sequence) >= 2**53 or abs(int(balance)) >= 2**63:
             raise Problem("malformed_request", field="cursor")
-        return int(after), int(balance)
+        return int(sequence), int(balance)
     if by_date:
-        if query.first is UNSET:
-            return 0, 0
-        opening = await call.reads.balance_before(
-            ledger_id, number, sequence=None, day=query.first
-        )
-        return 0, opening
-    after_sequence = 0 if query.after is UNSET else query.after
-    if after_sequence == 0:
-        return 0, 0
-    opening = await call.reads.balance_before(
-        ledger_id, number, sequence=after_sequence + 1, day=None
-    )
-    return after_sequence, opening
+        return 0, 0 if query.first is UNSET else None
+    after = 0 if query.after is UNSET else query.after
+    return after, 0 if after == 0 else None
 
 
 def _statement(
@@ -490,8 +509,8 @@ async def _tell(call: Call, ledger_id: int, rows: Sequence[TransferRow]) -> list
 
 def _lines_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Transfer]:
     """Some lines of a batch's body; its first is the manifest."""
-    lines = split_lines(batch.body)
-    wanted = b"".join(lines[position + 1] + b"\n" for position in positions)
+    lines = pick_lines(batch.body, [position + 1 for position in positions])
+    wanted = b"".join(line + b"\n" for line in lines)
     return dict(zip(positions, decode_transfers(wanted), strict=True))
 
 
@@ -499,8 +518,7 @@ def _outcomes_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Outc
     """Some lines of a batch's outcomes; it has one for every position, or none at all."""
     if not batch.outcomes:
         return {}
-    lines = split_lines(batch.outcomes)
-    wanted = b"".join(lines[position] + b"\n" for position in positions)
+    wanted = b"".join(line + b"\n" for line in pick_lines(batch.outcomes, positions))
     return dict(zip(positions, decode_outcomes(wanted), strict=True))
 
 

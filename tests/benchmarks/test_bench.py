@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from benchmarks.load import ID_MARK, ID_SIZE, post_request, read_answer
-from benchmarks.work import CURRENCY, batch_bodies, single_bodies
+from benchmarks.work import CURRENCY, batch_bodies, shared_transfers, single_bodies
 from ledger.api.wire import BatchRequest, TransferRequest, decode
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,31 @@ def test_posting_ends_with_all_its_figures() -> None:
         value = figures[name]
         assert isinstance(value, int | float), name
         assert value > 0 or (name in MAY_BE_ZERO and value == 0), name
+
+
+def test_statements_end_with_all_their_figures() -> None:
+    figures = run("bench_statements", *("--seconds", "0.2", "--scale", "0.004"))
+    assert figures["transfers"] == 5 * 8190
+    for name in (
+        "statement_p50_ms",
+        "statement_end_p50_ms",
+        "trial_balance_s",
+        "loading_transfers_per_s",
+        "statement_posting_transfers_per_s",
+        "lag_max_reading",
+        "catch_up_s",
+    ):
+        value = figures[name]
+        assert isinstance(value, int | float), name
+        assert value > 0, name
+
+
+def test_one_account_has_its_share() -> None:
+    columns = shared_transfers(Random(1), 5, 1_000, 10)
+    assert columns.debit.count(1) == 100
+    assert columns.credit.count(1) == 0
+    assert all(d != c for d, c in zip(columns.debit, columns.credit, strict=True))
+    assert set(columns.debit + columns.credit) == {1, 2, 3, 4, 5}
 
 
 def test_the_profile_ends_with_its_stages() -> None:
