@@ -33,7 +33,7 @@ from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.leaves import BatchPosted
+from ledger.core.leaves import AccountOpened, BatchPosted
 from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
 from ledger.core.ports import TransferRow
@@ -219,8 +219,8 @@ async def get_statement(call: Call) -> web.Response:
     after, said = _begins(query)
     by_date = query.first is not UNSET or query.last is not UNSET
     # Asked together: between two answers of the database a large batch may be decided.
-    is_there, opening, rows = await asyncio.gather(
-        _is_there(call, ledger_id, code, number),
+    committed, opening, rows = await asyncio.gather(
+        _committed(call, ledger_id, code, number),
         _opening(call, ledger_id, number, query, said),
         call.reads.transfers(
             ledger_id,
@@ -231,8 +231,10 @@ async def get_statement(call: Call) -> web.Response:
             last_date=(query.last or DATE_MAX) if by_date else None,
         ),
     )
-    if not is_there:
+    if committed == 0:
         raise Problem("account_not_found")
+    if committed != number:  # The ledger was read again meanwhile, and numbered it anew.
+        return await get_statement(call)
     if query.before is not UNSET:
         rows = [row for row in rows if row.sequence < query.before]
     page = rows[: query.limit]
@@ -242,14 +244,16 @@ async def get_statement(call: Call) -> web.Response:
     return answer(_statement(call.faces(), number, opening, told, goes_on))
 
 
-async def _is_there(call: Call, ledger_id: int, code: str, number: int) -> bool:
-    """Whether an account with a number in the book is committed, without waiting for a commit.
+async def _committed(call: Call, ledger_id: int, code: str, number: int) -> int:
+    """The number of an account that is committed, or 0; `number` is what it should have.
 
-    Where the database does not say so, the book does.
+    Where the database says that it has, no commit need be waited for.
     """
-    if number and await call.reads.opening_of(ledger_id, number) is not None:
-        return True
-    return await call.desk.read(call.ledger, lambda book: code in book.numbers)
+    line = await call.reads.opening_of(ledger_id, number) if number else None
+    leaf = None if line is None else decode_leaf(line)
+    if isinstance(leaf, AccountOpened) and leaf.code == code:
+        return number
+    return await call.desk.read(call.ledger, lambda book: book.numbers.get(code, 0))
 
 
 async def _opening(
