@@ -50,6 +50,14 @@ def transfers(rng: random.Random, accounts: int, count: int, *, hot: bool = Fals
     return Transfers(debit, credit, [rng.randint(1, AMOUNT_MAX) for _ in range(count)])
 
 
+def shared_transfers(rng: random.Random, accounts: int, count: int, share: int) -> Transfers:
+    """Random transfers, of which account 1 is debited by one in `share` and by no other."""
+    debit = [1 if n % share == 0 else rng.randint(2, accounts) for n in range(count)]
+    # As above around the circle without account 1, from where any step does.
+    credit = [(d - 2 + rng.randrange(1, accounts - 1)) % (accounts - 1) + 2 for d in debit]
+    return Transfers(debit, credit, [rng.randint(1, AMOUNT_MAX) for _ in range(count)])
+
+
 def account_bodies(accounts: int, size: int = BATCH_MAX) -> Iterator[bytes]:
     """Requests that open accounts, `size` in each. All without bounds, so none is refused."""
     for start in range(1, accounts + 1, size):
@@ -98,14 +106,30 @@ def batch_requests(key: str, bodies: Sequence[bytes]) -> list[Request]:
 
 
 def lines_requests(
-    key: str, origin: str, accounts: int, count: int, *, size: int = BATCH_MAX
+    key: str,
+    origin: str,
+    accounts: int,
+    count: int,
+    *,
+    size: int = BATCH_MAX,
+    share: int = 0,
+    references: bool = True,
 ) -> list[SignedLines]:
-    """Posts of different full batches as lines, which POSTER signs as they are sent."""
+    """Posts of different full batches as lines, which POSTER signs as they are sent.
+
+    With a `share` account 1 has one in so many of the transfers.
+    """
     rng = random.Random(8190)
-    return [_signed_lines(key, origin, transfers(rng, accounts, size)) for _ in range(count)]
+    batches = [
+        shared_transfers(rng, accounts, size, share)
+        if share
+        else transfers(rng, accounts, size)
+        for _ in range(count)
+    ]
+    return [_signed_lines(key, origin, columns, references) for columns in batches]
 
 
-def _signed_lines(key: str, origin: str, columns: Transfers) -> SignedLines:
+def _signed_lines(key: str, origin: str, columns: Transfers, references: bool) -> SignedLines:
     manifest = Manifest(
         origin=f"{origin}/batch/{ID_MARK.decode()}",
         created=0,
@@ -121,7 +145,7 @@ def _signed_lines(key: str, origin: str, columns: Transfers) -> SignedLines:
             credit_account=credit,
             debit_account=debit,
             kind="deposit",
-            reference=f"ORD-{n:09}",
+            reference=f"ORD-{n:09}" if references else "",
         )
         for n, (debit, credit, amount) in enumerate(rows)
     ]

@@ -21,6 +21,7 @@ from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from itertools import islice
 from typing import Final, NamedTuple
 
 from msgspec import UNSET, Struct
@@ -34,6 +35,7 @@ from ledger.core.ports import Keys
 SECRET_SIZE: Final = 32  # Bytes of chance in a key.
 NAME_SIZE: Final = 8  # Bytes of chance in its name, which is no secret.
 PATTERNS_MAX: Final = 500  # They stand in a leaf of the journal, which is bounded.
+NUMBERS_MAX: Final = 1_000  # Accounts whose transfers are looked up one after the other.
 PATTERN: Final = re.compile(r"[A-Za-z0-9._:-]{0,64}\*|[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _TOKEN: Final = re.compile(r"[Bb]earer +(tq_[A-Za-z0-9_-]{43})", re.ASCII)
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="tequio"'}
@@ -207,6 +209,15 @@ class Reach:
         """Whether an account is the holder's."""
         number = book.numbers.get(code)
         return number is not None and book.holder_of(number) == self._caller.holder
+
+    def numbers(self, book: Book) -> list[int] | None:
+        """The accounts that it reaches in a book; None where those are not just a few."""
+        if self.all or self._prefixes:
+            return None
+        found = {number for code in self._codes if (number := book.numbers.get(code))}
+        if self._caller.holder:
+            found.update(islice(book.held_by(self._caller.holder), NUMBERS_MAX + 1))
+        return sorted(found) if len(found) <= NUMBERS_MAX else None
 
     def outside(self, codes: Iterable[str]) -> set[str]:
         """Those codes that are out of reach of a poster, who has no holder."""

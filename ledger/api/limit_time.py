@@ -101,7 +101,9 @@ async def _rows(
 ) -> AsyncIterator[TransferRow]:
     """Rows of an account above a sequence, up to another."""
     while after < until:
-        page = await call.reads.transfers(ledger_id, after=after, limit=ROWS, account=account)
+        page = await call.reads.transfers(
+            ledger_id, after=after, limit=ROWS, accounts=[account]
+        )
         for row in page:
             if row.sequence <= until:
                 yield row
@@ -111,7 +113,7 @@ async def _rows(
 async def _before(call: Call, ledger_id: int, account: Account, sequence: int) -> int:
     """The balance after a sequence as it is shown: that before the next row, or now's."""
     rows = await call.reads.transfers(
-        ledger_id, after=sequence, limit=1, account=account.number
+        ledger_id, after=sequence, limit=1, accounts=[account.number]
     )
     if not rows:
         return account.sign * account.balance

@@ -68,6 +68,14 @@ class Metrics:
             registry=self.registry,
         ).set_function(overdue)
 
+    def watch_index(self, lag: Callable[[], int]) -> None:
+        """Show how far the index of accounts is behind, whenever somebody looks."""
+        Gauge(
+            "ledger_index_lag_transfers",
+            "Transfers that no index has yet, in the ledger with most; readers add them up.",
+            registry=self.registry,
+        ).set_function(lag)
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note an answered request. `route` is its template, so that labels stay few."""
         key = method, route, status

@@ -6,10 +6,11 @@ leaves out what the caller may not read.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import date
-from typing import Annotated, NamedTuple
+from functools import partial
+from typing import Annotated, Final, NamedTuple
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -32,18 +33,20 @@ from ledger.api.service import Call, answer
 from ledger.core.amounts import show_amount
 from ledger.core.book import Book
 from ledger.core.faults import JournalBroken
-from ledger.core.leaves import BatchPosted
+from ledger.core.leaves import AccountOpened, BatchPosted
 from ledger.core.lines import Beside, Outcome, Terms, Transfer
 from ledger.core.model import DATE_MIN, Nature, Phase, Reference
 from ledger.core.ports import TransferRow
 from ledger.core.resolutions import Resolution, hold_standing
 from ledger.core.store import StoredBatch
 from ledger.core.terms import NO_TERMS, Link
-from ledger.journal.batches import split_lines
+from ledger.journal.batches import pick_lines
 from ledger.journal.canonical import decode_leaf, decode_outcomes, decode_transfers
 
 Sequence53 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 DATE_MAX = date(9999, 12, 31)
+SCAN_ROWS: Final = 1_000  # At once, where a caller's few are picked out of all,
+SCAN_PAGES: Final = 20  # so often at most.
 
 
 class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,34 +123,58 @@ async def get_transfers(call: Call) -> web.Response:
             raise Problem("malformed_request", field="reference", reason=reason)
         rows = await call.reads.by_reference(ledger_id, query.reference, query.limit)
         return answer(TransfersPage(transfers=await _shown(call, ledger_id, rows)))
-    rows = await _rows(call, ledger_id, query)
+    rows, following = await _rows(call, ledger_id, query)
     if not rows and query.wait:
-        await _wait(call, query)
-        rows = await _rows(call, ledger_id, query)
-    page = TransfersPage(
-        transfers=await _shown(call, ledger_id, rows),
-        next=rows[-1].sequence if rows else query.after,
-    )
-    return answer(page)
+        await _wait(call, following, query.wait)
+        rows, following = await _rows(call, ledger_id, query)
+    told = await _tell(call, ledger_id, rows)
+    return answer(TransfersPage(transfers=await _transfers(call, told), next=following))
 
 
-async def _rows(call: Call, ledger_id: int, query: FeedQuery) -> list[TransferRow]:
+async def _rows(call: Call, ledger_id: int, query: FeedQuery) -> tuple[list[TransferRow], int]:
+    """Rows of a page that the caller may read, and after which sequence the next begins."""
     day = None if query.business_date is UNSET else query.business_date
-    return await call.reads.transfers(
-        ledger_id, after=query.after, limit=query.limit, first_date=day, last_date=day
+    page = partial(call.reads.transfers, ledger_id, first_date=day, last_date=day)
+    if call.reach.all:
+        rows = await page(after=query.after, limit=query.limit)
+        return rows, rows[-1].sequence if rows else query.after
+    newest, accounts = await call.desk.read(
+        call.ledger, lambda book: (book.transfers, call.reach.numbers(book))
     )
+    if accounts is not None:
+        rows = await page(after=query.after, limit=query.limit, accounts=accounts)
+        passed = rows[-1].sequence if rows else query.after
+        return rows, passed if len(rows) == query.limit else max(newest, passed)
+    return await _scanned(call, page, query)
 
 
-async def _wait(call: Call, query: FeedQuery) -> None:
+async def _scanned(
+    call: Call, page: Callable[..., Awaitable[list[TransferRow]]], query: FeedQuery
+) -> tuple[list[TransferRow], int]:
+    """The same of a caller who reaches accounts by how they begin: picked out of all rows."""
+    found: list[TransferRow] = []
+    after = query.after
+    for _ in range(SCAN_PAGES):
+        rows = await page(after=after, limit=SCAN_ROWS)
+        found += _readable(call, rows)
+        if len(found) >= query.limit:
+            return found[: query.limit], found[query.limit - 1].sequence
+        after = rows[-1].sequence if rows else after
+        if len(rows) < SCAN_ROWS:
+            break
+    return found, after
+
+
+async def _wait(call: Call, after: int, seconds: float) -> None:
     """Until something was posted, the time is up, or the service stops."""
     service = call.service
-    seconds = min(query.wait, service.settings.wait_seconds_max)
+    seconds = min(seconds, service.settings.wait_seconds_max)
     waiting = service.metrics.waiting
     if service.feed_waiting >= service.settings.feed_waiting_max or service.closing.is_set():
         return
     service.feed_waiting += 1
     waiting.inc()
-    posted = asyncio.ensure_future(call.desk.wait_for(call.ledger, query.after, seconds))
+    posted = asyncio.ensure_future(call.desk.wait_for(call.ledger, after, seconds))
     closing = asyncio.ensure_future(service.closing.wait())
     try:
         await asyncio.wait({posted, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -187,20 +214,27 @@ async def get_statement(call: Call) -> web.Response:
     query = call.query(StatementQuery)
     code = call.part("code")
     call.check_reach(code)
-    number = await call.desk.read(call.ledger, lambda book: book.numbers.get(code))
-    if number is None:
-        raise Problem("account_not_found")
     ledger_id = await call.service.ledger_id(call.ledger)
-    after, opening = await _opening(call, ledger_id, number, query)
+    number = call.desk.facts(call.ledger).numbers.get(code, 0)
+    after, said = _begins(query)
     by_date = query.first is not UNSET or query.last is not UNSET
-    rows = await call.reads.transfers(
-        ledger_id,
-        after=after,
-        limit=query.limit + 1,
-        account=number,
-        first_date=(query.first or DATE_MIN) if by_date else None,
-        last_date=(query.last or DATE_MAX) if by_date else None,
+    # Asked together: between two answers of the database a large batch may be decided.
+    committed, opening, rows = await asyncio.gather(
+        _committed(call, ledger_id, code, number),
+        _opening(call, ledger_id, number, query, said),
+        call.reads.transfers(
+            ledger_id,
+            after=after,
+            limit=query.limit + 1,
+            accounts=[number],
+            first_date=(query.first or DATE_MIN) if by_date else None,
+            last_date=(query.last or DATE_MAX) if by_date else None,
+        ),
     )
+    if committed == 0:
+        raise Problem("account_not_found")
+    if committed != number:  # The ledger was read again meanwhile, and numbered it anew.
+        return await get_statement(call)
     if query.before is not UNSET:
         rows = [row for row in rows if row.sequence < query.before]
     page = rows[: query.limit]
@@ -210,34 +244,50 @@ async def get_statement(call: Call) -> web.Response:
     return answer(_statement(call.faces(), number, opening, told, goes_on))
 
 
+async def _committed(call: Call, ledger_id: int, code: str, number: int) -> int:
+    """The number of an account that is committed, or 0; `number` is what it should have.
+
+    Where the database says that it has, no commit need be waited for.
+    """
+    line = await call.reads.opening_of(ledger_id, number) if number else None
+    leaf = None if line is None else decode_leaf(line)
+    if isinstance(leaf, AccountOpened) and leaf.code == code:
+        return number
+    return await call.desk.read(call.ledger, lambda book: book.numbers.get(code, 0))
+
+
 async def _opening(
-    call: Call, ledger_id: int, number: int, query: StatementQuery
-) -> tuple[int, int]:
-    """After which sequence a page begins, and the balance it begins with."""
+    call: Call, ledger_id: int, number: int, query: StatementQuery, said: int | None
+) -> int:
+    """The balance that is said, or that before the first day, or after a sequence."""
+    if said is not None:
+        return said
+    if query.first is not UNSET:
+        return await call.reads.balance_before(
+            ledger_id, number, sequence=None, day=query.first
+        )
+    assert query.after is not UNSET, "else the balance it begins with is known"
+    return await call.reads.balance_before(
+        ledger_id, number, sequence=query.after + 1, day=None
+    )
+
+
+def _begins(query: StatementQuery) -> tuple[int, int | None]:
+    """After which sequence a page begins, and with which balance, where that is known."""
     by_date = query.first is not UNSET or query.last is not UNSET
     if by_date and not (query.after is UNSET and query.before is UNSET):
         raise Problem("malformed_request", field="from", reason="dates or sequences, not both")
     if query.first is not UNSET and query.last is not UNSET and query.first > query.last:
         raise Problem("malformed_request", field="from", reason="from is after to")
     if query.cursor is not UNSET:
-        after, _, balance = query.cursor.partition(":")
-        if int(after) >= 2**53 or abs(int(balance)) >= 2**63:
+        sequence, _, balance = query.cursor.partition(":")
+        if int(sequence) >= 2**53 or abs(int(balance)) >= 2**63:
             raise Problem("malformed_request", field="cursor")
-        return int(after), int(balance)
+        return int(sequence), int(balance)
     if by_date:
-        if query.first is UNSET:
-            return 0, 0
-        opening = await call.reads.balance_before(
-            ledger_id, number, sequence=None, day=query.first
-        )
-        return 0, opening
-    after_sequence = 0 if query.after is UNSET else query.after
-    if after_sequence == 0:
-        return 0, 0
-    opening = await call.reads.balance_before(
-        ledger_id, number, sequence=after_sequence + 1, day=None
-    )
-    return after_sequence, opening
+        return 0, 0 if query.first is UNSET else None
+    after = 0 if query.after is UNSET else query.after
+    return after, 0 if after == 0 else None
 
 
 def _statement(
@@ -463,8 +513,8 @@ async def _tell(call: Call, ledger_id: int, rows: Sequence[TransferRow]) -> list
 
 def _lines_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Transfer]:
     """Some lines of a batch's body; its first is the manifest."""
-    lines = split_lines(batch.body)
-    wanted = b"".join(lines[position + 1] + b"\n" for position in positions)
+    lines = pick_lines(batch.body, [position + 1 for position in positions])
+    wanted = b"".join(line + b"\n" for line in lines)
     return dict(zip(positions, decode_transfers(wanted), strict=True))
 
 
@@ -472,8 +522,7 @@ def _outcomes_at(batch: StoredBatch, positions: Sequence[int]) -> dict[int, Outc
     """Some lines of a batch's outcomes; it has one for every position, or none at all."""
     if not batch.outcomes:
         return {}
-    lines = split_lines(batch.outcomes)
-    wanted = b"".join(lines[position] + b"\n" for position in positions)
+    wanted = b"".join(line + b"\n" for line in pick_lines(batch.outcomes, positions))
     return dict(zip(positions, decode_outcomes(wanted), strict=True))
 
 

@@ -1,6 +1,6 @@
 """The service put together: the one place where the rooms meet.
 
-    PostgreSQL -> migrations -> database, keys, notary -> sequencer, follower -> HTTP
+    PostgreSQL -> migrations -> database, keys, notary -> sequencer, followers -> HTTP
 
     async with running_service(settings) as service:
         ... service.url, service.operator_key, service.desk ...
@@ -41,6 +41,7 @@ from ledger.core.model import Role
 from ledger.core.ports import Keys
 from ledger.pg.embedded import EmbeddedPostgres
 from ledger.pg.follower import Follower
+from ledger.pg.indexer import Indexer
 from ledger.pg.keys import PgKeys
 from ledger.pg.migrations import migrate
 from ledger.pg.pool import Database
@@ -135,6 +136,8 @@ async def running_service(
         await desk.start()
         follower = Follower(database)
         run_beside(stack, follower.run(), "follower")
+        indexer = Indexer(database)
+        run_beside(stack, indexer.run(), "indexer")
 
         reads = PgReads(database, follower)
         app = api.make_app(
@@ -147,6 +150,7 @@ async def running_service(
                 body_seconds_max=settings.body_seconds_max,
             ),
         )
+        app[api.SERVICE].metrics.watch_index(lambda: indexer.lag)
         scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
         app[api.SERVICE].schedule_runs = scheduler
         run_beside(stack, scheduler.run(), "scheduler")

@@ -366,11 +366,14 @@ class Reads(Protocol):
         *,
         after: int,
         limit: int,
-        account: int | None = None,
+        accounts: Collection[int] | None = None,
         first_date: date | None = None,
         last_date: date | None = None,
     ) -> list[TransferRow]:
-        """In order of sequence, those above `after`, at most `limit`."""
+        """In order of sequence, those above `after`, at most `limit`.
+
+        Those of any of some accounts, or of all.
+        """
         ...
 
     async def by_reference(

@@ -472,10 +472,15 @@ class State:
 
     def is_holder(self, holder: bytes) -> bool:
         """Whether anybody of that name has an account."""
+        return next(self.held_by(holder), 0) > 0
+
+    def held_by(self, holder: bytes) -> Iterator[int]:
+        """The accounts somebody has, in order."""
         at = self._holders.find(holder, 16)
-        while at > 0 and at % 16:  # The end of one, and the beginning of the next.
+        while at > 0:
+            if at % 16 == 0:  # Else the end of one, and the beginning of the next.
+                yield at // 16
             at = self._holders.find(holder, at + 1)
-        return at > 0
 
     def unbind(self, undo: Undo, number: int) -> None:
         """Let any amount pass an account, as far as its bounds and limits go."""

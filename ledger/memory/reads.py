@@ -33,14 +33,14 @@ class MemoryReads:
         *,
         after: int,
         limit: int,
-        account: int | None = None,
+        accounts: Collection[int] | None = None,
         first_date: date | None = None,
         last_date: date | None = None,
     ) -> list[TransferRow]:
         return [
             row
             for row in self._database.ledger(ledger_id).rows(after)
-            if (account is None or account in (row.debit_account, row.credit_account))
+            if (accounts is None or {row.debit_account, row.credit_account} & set(accounts))
             and (first_date is None or row.business_date >= first_date)
             and (last_date is None or row.business_date <= last_date)
         ][:limit]

@@ -35,6 +35,8 @@ PLANNING: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
     "enable_seqscan": "off",
+    "max_parallel_workers_per_gather": "0",  # Starting them takes longer than most reads.
+    "work_mem": "32MB",  # Sums over all accounts stay in memory.
     "enable_bitmapscan": "off",  # It would read a whole range to sort it before a LIMIT.
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ledger.core.ports import DayBalances, Movement, TransferRow
@@ -13,21 +13,23 @@ from ledger.core.terms import Link
 from ledger.journal.canonical import decode_leaf
 from ledger.pg import batches, queries
 from ledger.pg.follower import Follower
+from ledger.pg.indexer import PART
 from ledger.pg.pool import Database
 
 if TYPE_CHECKING:
     from asyncpg import Record
 
 TRANSFERS = queries.get("reads", "transfers")
+TRANSFERS_OF = queries.get("accounts", "transfers_of")
 BY_REFERENCE = queries.get("reads", "by_reference")
 LINKS = queries.get("reads", "links")
 RESOLUTIONS = queries.get("reads", "resolutions")
 DETAILS = queries.get("reads", "details")
 BATCH_LEAVES = queries.get("batches", "leaves")
-BALANCE_BELOW = queries.get("reads", "balance_below")
-BALANCE_BEFORE = queries.get("reads", "balance_before")
-MOVEMENTS = queries.get("reads", "movements")
-BALANCES_AT = queries.get("reads", "balances_at")
+BALANCE_BELOW = queries.get("accounts", "balance_below")
+BALANCE_BEFORE = queries.get("accounts", "balance_before")
+MOVEMENTS = queries.get("accounts", "movements")
+BALANCES_AT = queries.get("accounts", "balances_at")
 SIZE = queries.get("reads", "size")
 ROWS_BELOW = queries.get("reads", "rows_below")
 CLOSINGS = queries.get("reads", "closings")
@@ -36,15 +38,22 @@ LINES_AT = queries.get("reads", "lines_at")
 DISPUTE_ENDS = queries.get("reads", "dispute_ends")
 CHANGES_OF = queries.get("reads", "changes_of")
 OPENING_OF = queries.get("reads", "opening_of")
-STOOD_SINCE = queries.get("reads", "stood_since")
+LAST_ABOVE = queries.get("accounts", "last_above")
+
+DATED_ROWS: Final = 1_000  # Of an account at once, where those of some dates are wanted.
 
 
 class PgReads:
-    """Reads (core/ports.py) of a database. The follower is asked before references are."""
+    """Reads (core/ports.py) of a database. The follower is asked before references are.
 
-    def __init__(self, database: Database, follower: Follower) -> None:
+    Args:
+        part: as the indexer has it.
+    """
+
+    def __init__(self, database: Database, follower: Follower, *, part: int = PART) -> None:
         self._database = database
         self._follower = follower
+        self._part = part
 
     async def transfers(
         self,
@@ -52,14 +61,25 @@ class PgReads:
         *,
         after: int,
         limit: int,
-        account: int | None = None,
+        accounts: Collection[int] | None = None,
         first_date: date | None = None,
         last_date: date | None = None,
     ) -> list[TransferRow]:
-        rows = await self._database.fetch(
-            TRANSFERS, ledger_id, after, account, first_date, last_date, limit
-        )
-        return _transfer_rows(rows)
+        dates = first_date, last_date
+        if accounts is None:
+            rows = await self._database.fetch(TRANSFERS, ledger_id, after, *dates, limit)
+            return _transfer_rows(rows)
+        asked = list(set(accounts))
+        at_once = limit if dates == (None, None) else max(limit, DATED_ROWS)
+        found: list[TransferRow] = []
+        while True:
+            rows = await self._database.fetch(
+                TRANSFERS_OF, ledger_id, asked, after, *dates, at_once
+            )
+            found += [row for row in _transfer_rows(rows) if _is_within(row, *dates)]
+            if len(rows) < at_once or len(found) >= limit:
+                return found[:limit]
+            after = rows[-1]["sequence"]
 
     async def by_reference(
         self, ledger_id: int, reference: str, limit: int
@@ -122,9 +142,10 @@ class PgReads:
         if day is None:
             balance = await self._database.fetchval(BALANCE_BELOW, ledger_id, account, sequence)
             return 0 if balance is None else int(balance)
+        until = None if sequence is None else sequence - 1
         return int(
             await self._database.fetchval(
-                BALANCE_BEFORE, ledger_id, account, sequence, day, adjusting
+                BALANCE_BEFORE, ledger_id, account, until, day, adjusting, self._part
             )
         )
 
@@ -139,14 +160,18 @@ class PgReads:
         until: int | None = None,
     ) -> list[Movement]:
         adjusting = begins_adjusting, ends_adjusting
-        rows = await self._database.fetch(MOVEMENTS, ledger_id, first, last, *adjusting, until)
+        rows = await self._database.fetch(
+            MOVEMENTS, ledger_id, first, last, *adjusting, until, self._part
+        )
         return [Movement(*map(int, row)) for row in rows]
 
     async def balances_at(
         self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int
     ) -> list[DayBalances]:
         after = [day + timedelta(days=1) for day in days]
-        rows = await self._database.fetch(BALANCES_AT, ledger_id, first, last, after, besides)
+        rows = await self._database.fetch(
+            BALANCES_AT, ledger_id, first, last, after, besides, self._part
+        )
         found: list[DayBalances] = []
         for account, places in groupby(rows, lambda row: int(row["account"])):
             moved, paid = [0] * len(days), 0
@@ -204,8 +229,20 @@ class PgReads:
     async def stood_since(
         self, ledger_id: int, account: int, *, sign: int, level: int
     ) -> TransferRow | None:
-        rows = await self._database.fetch(STOOD_SINCE, ledger_id, account, sign, level)
-        return next(iter(_transfer_rows(rows)), None)
+        above: int = await self._database.fetchval(LAST_ABOVE, ledger_id, account, sign, level)
+        rows = await self.transfers(ledger_id, after=above, limit=1, accounts=[account])
+        # What came in between may be above again; then it is so now.
+        return next((row for row in rows if sign * _balance(row, account) <= level), None)
+
+
+def _is_within(row: TransferRow, first: date | None, last: date | None) -> bool:
+    day = row.business_date
+    return (first is None or day >= first) and (last is None or day <= last)
+
+
+def _balance(row: TransferRow, account: int) -> int:
+    """The balance of one of a row's accounts after it."""
+    return row.debit_balance if row.debit_account == account else row.credit_balance
 
 
 def _transfer_rows(rows: "Sequence[Record]") -> list[TransferRow]:

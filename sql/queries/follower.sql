@@ -57,4 +57,4 @@ SELECT coalesce(sum(size), 0)::bigint FROM tequio.heads;
 -- name: analyze
 ANALYZE
     tequio.heads, tequio.leaves, tequio.batches, tequio.transfers, tequio.transfer_references,
-    tequio.links;
+    tequio.links, tequio.account_transfers, tequio.account_days;

@@ -1,22 +1,20 @@
 -- Queries of readers. They lock nothing and see committed rows only.
 --
--- An account's transfers are filtered out of a range of sequences, which stops early when the
--- page is full. Absent conditions are NULL: every plan is made for its values, so they fall
--- away. Where amounts are summed up, only rows that moved are: phase 0 and 3.
+-- Absent conditions are NULL: every plan is made for its values, so they fall away. What
+-- accounts did is in accounts.sql.
 
 -- name: transfers
--- $1 ledger, $2 after which sequence, $3 account, $4 first and $5 last business date or NULL
--- each, $6 at most.
+-- $1 ledger, $2 after which sequence, $3 first and $4 last business date or NULL each, $5 at
+-- most.
 SELECT sequence, debit_account, credit_account, amount, debit_balance, credit_balance,
     batch_number, position, business_date, phase
 FROM tequio.transfers
 WHERE ledger_id = $1
     AND sequence > $2
-    AND ($3::bigint IS NULL OR debit_account = $3 OR credit_account = $3)
-    AND ($4::date IS NULL OR business_date >= $4)
-    AND ($5::date IS NULL OR business_date <= $5)
+    AND ($3::date IS NULL OR business_date >= $3)
+    AND ($4::date IS NULL OR business_date <= $4)
 ORDER BY sequence
-LIMIT $6;
+LIMIT $5;
 
 -- name: by_reference
 -- $1 ledger, $2 reference, $3 at most.
@@ -47,72 +45,6 @@ ORDER BY sequence;
 SELECT target, sequence, amount, what FROM tequio.resolutions
 WHERE ledger_id = $1 AND target = ANY ($2::bigint[])
 ORDER BY target, sequence;
-
--- name: balance_below
--- $1 ledger, $2 account, $3 sequence or NULL.  One row, or none: it never moved before.
--- The account's last row has the balance, whatever its phase; looked for from the end.
-SELECT CASE WHEN debit_account = $2 THEN debit_balance ELSE credit_balance END
-FROM tequio.transfers
-WHERE ledger_id = $1
-    AND ($3::bigint IS NULL OR sequence < $3)
-    AND (debit_account = $2 OR credit_account = $2)
-ORDER BY sequence DESC
-LIMIT 1;
-
--- name: balance_before
--- $1 ledger, $2 account, $3 sequence or NULL, $4 business date, $5 whether that day's own rows
--- are before it and only adjustments to its year are not.  One row.
--- Business dates are in no order, so all that went before is summed up.
-SELECT coalesce(sum(CASE WHEN credit_account = $2 THEN amount ELSE -amount END), 0)
-FROM tequio.transfers
-WHERE ledger_id = $1
-    AND ($3::bigint IS NULL OR sequence < $3)
-    AND (business_date, phase = 3) < ($4::date, $5::boolean)
-    AND phase IN (0, 3)
-    AND (debit_account = $2 OR credit_account = $2);
-
--- name: movements
--- $1 ledger, $2 first and $3 last business date, $4 and $5 whether it begins, and whether it
--- ends, with the adjustments of that date, which come after its other rows; $6 the highest
--- sequence that counts, or NULL.  A row for each account, in order.
-SELECT
-    account,
-    coalesce(sum(credit - debit) FILTER (
-        WHERE (business_date, phase = 3) < ($2::date, $4::boolean)
-    ), 0) AS opening,
-    coalesce(sum(debit) FILTER (
-        WHERE (business_date, phase = 3) >= ($2::date, $4::boolean)
-            AND (business_date, phase = 3) <= ($3::date, $5::boolean)
-    ), 0) AS debits,
-    coalesce(sum(credit) FILTER (
-        WHERE (business_date, phase = 3) >= ($2::date, $4::boolean)
-            AND (business_date, phase = 3) <= ($3::date, $5::boolean)
-    ), 0) AS credits
-FROM tequio.transfers
-CROSS JOIN LATERAL (
-    VALUES (debit_account, amount, 0::bigint), (credit_account, 0::bigint, amount)
-) AS posting (account, debit, credit)
-WHERE ledger_id = $1 AND phase IN (0, 3) AND ($6::bigint IS NULL OR sequence <= $6)
-GROUP BY account
-ORDER BY account;
-
--- name: balances_at
--- $1 ledger, $2 first and $3 last account, $4 the days after those that are asked for, in order,
--- $5 the account whose rows stand apart.  In order of accounts: what moved each by the end of the
--- first day, then by each next one, then after the last; and what it paid to $5.
-SELECT
-    account,
-    width_bucket(business_date, $4::date[]) AS place,
-    coalesce(sum(credit - debit) FILTER (WHERE other <> $5), 0) AS moved,
-    coalesce(sum(debit) FILTER (WHERE other = $5), 0) AS paid
-FROM tequio.transfers
-CROSS JOIN LATERAL (
-    VALUES (debit_account, credit_account, amount, 0::bigint),
-        (credit_account, debit_account, 0::bigint, amount)
-) AS posting (account, other, debit, credit)
-WHERE ledger_id = $1 AND phase IN (0, 3) AND account BETWEEN $2 AND $3
-GROUP BY account, place
-ORDER BY account;
 
 -- name: size
 -- $1 ledger.  One row, or none.
@@ -174,27 +106,3 @@ FROM tequio.accounts
 JOIN tequio.leaves USING (ledger_id, leaf_index)
 WHERE ledger_id = $1
     AND number = $2;
-
--- name: stood_since
--- $1 ledger, $2 account, $3 sign, $4 level.  One row, or none: it is above, or never moved.
--- The last row with which it was above is looked for from the end; the next one began it.
-SELECT sequence, debit_account, credit_account, amount, debit_balance, credit_balance,
-    batch_number, position, business_date, phase
-FROM tequio.transfers
-WHERE ledger_id = $1
-    AND (debit_account = $2 OR credit_account = $2)
-    AND sequence > coalesce(
-        (
-            SELECT sequence FROM tequio.transfers
-            WHERE ledger_id = $1
-                AND (
-                    (debit_account = $2 AND $3::bigint * debit_balance > $4::bigint)
-                    OR (credit_account = $2 AND $3::bigint * credit_balance > $4::bigint)
-                )
-            ORDER BY sequence DESC
-            LIMIT 1
-        ),
-        0
-    )
-ORDER BY sequence
-LIMIT 1;

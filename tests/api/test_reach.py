@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ledger.api import transfers
 from tests.api.offices import CAJA, Answered, Office, pay, uid
 
 TRANSFERS = f"{CAJA}/transfers"
@@ -157,3 +158,47 @@ async def test_a_key_of_a_holder_is_a_member_s(members: Office) -> None:
     ):
         made = await members.ask("POST", f"{CAJA}/keys", key)
         assert made.code == "malformed_request", key
+
+
+# ---- the transfers of a few among those of many
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_pages_are_filled_with_what_a_key_may_read(
+    members: Office, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Whoever names accounts, whoever has them as a holder, and whoever says how they begin."""
+    monkeypatch.setattr(transfers, "SCAN_ROWS", 3)
+    monkeypatch.setattr(transfers, "SCAN_PAGES", 2)
+    holder = (await members.ask("GET", f"{CAJA}/accounts/ana")).body["holder"]
+    for name, key in {
+        "luz": {"role": "member", "poster": "shop", "holder": holder},
+        "till": {"role": "poster", "poster": "till", "accounts": ["an*"]},
+    }.items():
+        made = await members.ask("POST", f"{CAJA}/keys", key)
+        members.secrets[name] = made.body["secret"]
+    for number in range(20):
+        pair = ("cash", "ana") if number in (3, 4, 11) else ("cash", "eva")
+        funds = {"id": uid(100 + number), **pay(*pair, "1.00")}
+        assert (await members.ask("POST", TRANSFERS, funds)).status == 201
+    whole = (await members.ask("GET", TRANSFERS)).body["transfers"]
+    own = [one["sequence"] for one in whole if one["credit_account"] == "ana"]
+    assert len(own) == 4
+    for name in ("ana", "luz", "till"):
+        seen: list[int] = []
+        after, requests = 0, 0
+        while after < len(whole):
+            path = f"{TRANSFERS}?limit={limit}&after={after}"
+            body = (await members.ask("GET", path, who=name)).body
+            seen += [one["sequence"] for one in body["transfers"]]
+            assert len(body["transfers"]) <= limit
+            assert body["next"] > after
+            after, requests = body["next"], requests + 1
+        assert seen == own, name
+        assert name == "till" or requests <= len(own) // limit + 1
+
+
+async def test_who_waits_is_not_kept_busy_by_what_others_post(members: Office) -> None:
+    """The next page begins after all that there is, though none of it is the caller's."""
+    body = (await members.ask("GET", f"{TRANSFERS}?after=1&wait=0.1", who="ana")).body
+    assert body == {"transfers": [], "next": 2}

@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from benchmarks.load import ID_MARK, ID_SIZE, post_request, read_answer
-from benchmarks.work import CURRENCY, batch_bodies, single_bodies
+from benchmarks.work import CURRENCY, batch_bodies, shared_transfers, single_bodies
 from ledger.api.wire import BatchRequest, TransferRequest, decode
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,8 @@ FIGURES = {
     "transfers_per_s",
     "copy_rows_per_s",
     "ratio_to_copy",
+    "ratio_to_copy_sustained",
+    "growth_10x",
     "transfers_per_s_json",
     "ratio_to_copy_json",
     "singles_per_s",
@@ -48,24 +51,31 @@ def run(module: str, *arguments: str) -> dict[str, object]:
     return last
 
 
-def test_posting_ends_with_all_its_figures() -> None:
+def test_posting_ends_with_all_its_figures(tmp_path: Path) -> None:
     """Small enough for every day; what the figures are is no matter here."""
     figures = run(
         "bench_posting",
         *("--seconds", "0.2", "--rounds", "1", "--accounts", "200"),
-        *("--start-accounts", "1000", "--singles", "200"),
+        *("--start-accounts", "1000", "--singles", "200", "--rows", "50000"),
+        *("--plot", str(tmp_path / "growth.png")),
     )
     assert figures.keys() >= FIGURES
     for name in FIGURES:
         value = figures[name]
         assert isinstance(value, int | float), name
         assert value > 0 or (name in MAY_BE_ZERO and value == 0), name
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_country_ends_with_all_its_figures() -> None:
     """Three batches of interest, so that the run is cut off; it looks for its sums itself."""
     figures = run("bench_country", "--scale", "0.002", "--seconds", "0.2")
-    names = {"accounts_opened_per_s", "interest_transfers_per_s", "ratio_interest", "snapshot_s"}
+    names = {
+        "accounts_opened_per_s",
+        "interest_transfers_per_s",
+        "ratio_interest",
+        "snapshot_s",
+    }
     assert figures.keys() >= names | {"startup_s", "bytes_per_account", "trial_balance_s"}
     assert figures["accounts"] == 17_099
 
@@ -79,6 +89,31 @@ def test_stages_end_with_a_figure_for_each() -> None:
         assert isinstance(found, dict)
         assert found["transfers_per_s"] > 0
         assert found["cpu_us"]["here"] >= sum(found["work_us"].values()) / 2
+
+
+def test_statements_end_with_all_their_figures() -> None:
+    figures = run("bench_statements", *("--seconds", "0.2", "--scale", "0.004"))
+    assert figures["transfers"] == 5 * 8190
+    for name in (
+        "statement_p50_ms",
+        "statement_end_p50_ms",
+        "trial_balance_s",
+        "loading_transfers_per_s",
+        "statement_posting_transfers_per_s",
+        "lag_max_reading",
+        "catch_up_s",
+    ):
+        value = figures[name]
+        assert isinstance(value, int | float), name
+        assert value > 0, name
+
+
+def test_one_account_has_its_share() -> None:
+    columns = shared_transfers(Random(1), 5, 1_000, 10)
+    assert columns.debit.count(1) == 100
+    assert columns.credit.count(1) == 0
+    assert all(d != c for d, c in zip(columns.debit, columns.credit, strict=True))
+    assert set(columns.debit + columns.credit) == {1, 2, 3, 4, 5}
 
 
 def test_what_is_posted_is_what_the_api_reads() -> None:

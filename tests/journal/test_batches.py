@@ -5,7 +5,13 @@ import pytest
 from ledger.core.faults import MalformedLine
 from ledger.core.lines import Transfer
 from ledger.core.model import Mode
-from ledger.journal.batches import read_body, split_lines, write_body, write_outcomes
+from ledger.journal.batches import (
+    pick_lines,
+    read_body,
+    split_lines,
+    write_body,
+    write_outcomes,
+)
 from ledger.journal.canonical import decode_outcomes
 from tests.building import Building
 
@@ -33,6 +39,18 @@ def test_every_line_has_its_end() -> None:
     assert split_lines(b"one\ntwo\n") == [b"one", b"two"]
     with pytest.raises(MalformedLine, match="no line feed at the end"):
         split_lines(b"one\ntwo")
+
+
+def test_some_lines_out_of_many() -> None:
+    data = b"one\n\nthree\nfour\n"
+    lines = split_lines(data)
+    assert pick_lines(data, [3, 0, 1, 0]) == [lines[3], lines[0], lines[1], lines[0]]
+    assert pick_lines(data, []) == []
+    for damaged in (b"", b"one\ntwo"):
+        with pytest.raises(MalformedLine):
+            pick_lines(damaged, [0])
+    with pytest.raises(IndexError):
+        pick_lines(data, [4])
 
 
 def test_outcomes_are_in_the_order_of_positions() -> None:

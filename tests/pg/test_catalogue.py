@@ -22,8 +22,8 @@ OTHER_KEYS = {
 }
 JOURNAL = ["leaves", "transfers", "batches", "accounts", "tiles", "snapshots", "links"]
 JOURNAL += ["resolutions"]
-MAY_DELETE = {"details", "proposals", "snapshot_chunks"}
-MAY_UPDATE = {"ledgers", "heads", "checkpoints", "cursors", "api_keys"}
+MAY_DELETE = {"details", "proposals", "snapshot_chunks", "account_transfers", "account_days"}
+MAY_UPDATE = {"ledgers", "heads", "checkpoints", "cursors", "api_keys", "account_days"}
 
 KEYS = """
     SELECT tables.relname, (
