@@ -1,4 +1,4 @@
-"""How posting fares as a ledger grows: windows of time, what they cost, and a picture of them."""
+"""How posting fares as a ledger grows: windows of time, their costs, and a picture of them."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def grow(post: Callable[[], tuple[float, float]], rows: int, until: int) -> list
 
 
 def cost_at(windows: Sequence[Window], rows: int) -> float:
-    """Microseconds a transfer near a size: the median of the windows there, or of the nearest."""
+    """Microseconds a transfer near a size: the median of the windows there, or the nearest."""
     near = [w.cost_us for w in windows if abs(w.rows - rows) <= NEAR * rows]
     nearest = min(windows, key=lambda window: abs(window.rows - rows))
     return statistics.median(near or [nearest.cost_us])
