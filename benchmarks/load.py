@@ -132,16 +132,19 @@ class LoadProcess:
         seconds: float,
         count: int | None = None,
         status: int = 201,
+        rate: float | None = None,
     ) -> Report:
         """Send prepared requests in turn until the time is up or `count` were sent.
 
-        Every connection has one request on its way, and each request an id never used.
+        Every connection has one request on its way, and each request an id never used. With
+        a `rate` there are so many a second, and a latency counts from when the request was
+        due: one that had to wait for a connection waited.
 
         Raises:
             ConnectionEnded, TimeoutError: an answer did not come.
         """
         return self._executor.submit(
-            _drive, port, name, connections, seconds, count, status
+            _drive, port, name, connections, seconds, count, status, rate
         ).result()
 
 
@@ -157,9 +160,15 @@ def _prepare(name: str, requests: Sequence[AnyRequest]) -> None:
 
 
 def _drive(
-    port: int, name: str, connections: int, seconds: float, count: int | None, status: int
+    port: int,
+    name: str,
+    connections: int,
+    seconds: float,
+    count: int | None,
+    status: int,
+    rate: float | None,
 ) -> Report:
-    drive = _Drive(_prepared[name], seconds, count, status)
+    drive = _Drive(_prepared[name], seconds, count, status, rate)
     uvloop.run(drive.run(port, connections))
     return Report(
         seconds=drive.ended - drive.started,
@@ -173,7 +182,12 @@ class _Drive:
     """What all connections of a drive share."""
 
     def __init__(
-        self, requests: Sequence[AnyRequest], seconds: float, count: int | None, status: int
+        self,
+        requests: Sequence[AnyRequest],
+        seconds: float,
+        count: int | None,
+        status: int,
+        rate: float | None,
     ) -> None:
         self.latencies = array("d")
         self.statuses: Counter[int] = Counter()
@@ -183,6 +197,7 @@ class _Drive:
         self._seconds = seconds
         self._left = 2**62 if count is None else count
         self._status = status
+        self._every = 0.0 if rate is None else 1 / rate
         self._at = 0
         self._until = 0.0
 
@@ -203,8 +218,12 @@ class _Drive:
             for connection in open_connections:
                 connection.close()
 
-    def next_request(self, now: float) -> tuple[bytes, ...] | None:
-        if now >= self._until or self._left <= 0:
+    def due(self, now: float) -> float:
+        """When the next request is to be sent."""
+        return self.started + self._at * self._every if self._every else now
+
+    def next_request(self, due: float) -> tuple[bytes, ...] | None:
+        if due >= self._until or self._left <= 0:
             return None
         self._left -= 1
         self._at += 1
@@ -244,10 +263,14 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
     def send_next(self) -> None:
-        self._sent = perf_counter()
+        now = perf_counter()
+        self._sent = self._drive.due(now)
         parts = self._drive.next_request(self._sent)
         if parts is None:
             self.done.set_result(None)
+        elif self._sent > now:
+            wait = self._sent - now
+            asyncio.get_running_loop().call_later(wait, self._transport.writelines, parts)
         else:
             self._transport.writelines(parts)
 

@@ -28,6 +28,7 @@ FIGURES = {
     "batch_p99_ms",
     "single_p50_ms",
     "single_p99_ms",
+    "single_paced_p99_ms",
     "ratio_hot",
     "startup_s",
     "bytes_per_account",
