@@ -17,9 +17,9 @@ The service runs as `tequio serve` does, in a process of its own, over an embedd
 with fsync and synchronous_commit on; the load comes from another process. Every answer is
 checked: 201, after COMMIT and signature. Rates are medians of rounds, in which all parts take
 turns; ratios are medians of each round's ratio. Paced singles come at half the rate that
-was just reached, and their latency counts from when they were due. `--seconds` bounds a part of a round,
-`--scale` multiplies the sizes. At the end the ledger grows to its full size, of which
-growth.png, beside this file, shows throughput over time and cost over size.
+was just reached, and their latency counts from when they were due. `--seconds` bounds a
+part of a round, `--scale` multiplies the sizes. At the end the ledger grows to its full size,
+of which growth.png, beside this file, shows throughput over time and cost over size.
 `bytes_per_batch` is what the service grows over 200,000 singles, one snapshot among them;
 the two minutes of a run without options have time for some of these, which are then told.
 Progress on stderr; the last line of stdout is one JSON object of all figures.
