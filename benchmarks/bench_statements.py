@@ -257,7 +257,8 @@ class Bench:
         until = time.perf_counter() + seconds
         while time.perf_counter() < until or not reader.waited:
             found = reader.get(path())
-            assert len(found.get("transfers", "x" * PAGE)) == PAGE, "a full page"
+            lines = found.get("transfers", "x" * PAGE)
+            assert len(lines) == PAGE, (path(), len(lines), [x["sequence"] for x in lines][:3], [x["sequence"] for x in lines][-3:])
         lags.append(self._lag())
         return None if work is None else work.result()
 
