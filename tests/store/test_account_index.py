@@ -173,6 +173,8 @@ async def test_at_every_place_of_the_cursor(both: Both, seed: int) -> None:
         await compare(both, rng, 6)
     assert await both.done() == both.scribe.book.transfers > 4 * PART
     assert len(set(places)) > 5
+    longest = "SELECT max(cardinality(sequences)) FROM account_transfers"
+    assert await both.database.fetchval(longest) == postings.CHUNK
     await compare(both, rng, 30)
 
 
