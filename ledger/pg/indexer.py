@@ -8,20 +8,25 @@ transaction, and readers add the rows after the cursor themselves (sql/queries/a
     lag, little is posted one step, of all there is
     lag, much is posted   it grows first: a step over more transfers costs less for each
 
-Nothing leaves the database: a step is two statements over a range of sequences.
+The sorting and adding up is done in a thread (pg/postings.py), while others get their turns.
 """
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
 
 from ledger.core.faults import LedgerFault, StoreUnavailable
 from ledger.pg import queries
 from ledger.pg.pool import Database
+from ledger.pg.postings import CHUNK_COLUMNS, Postings, fitting, pack_chunks, total_days
+
+if TYPE_CHECKING:
+    import asyncpg
 
 LAGS = queries.get("indexer", "lags")
 SETTINGS: Final = [
-    queries.get("indexer", name) for name in ("set_memory", "set_patience", "set_asynchronous")
+    queries.get("indexer", name) for name in ("set_patience", "set_asynchronous")
 ]
 BEGIN_CURSOR = queries.get("follower", "begin_cursor")
 LOCK_CURSOR = queries.get("follower", "lock_cursor")
@@ -29,18 +34,19 @@ MOVE_CURSOR = queries.get("follower", "move_cursor")
 LAST_SEQUENCE = queries.get("indexer", "last_sequence")
 IS_WHOLE = queries.get("indexer", "is_whole")
 CLEAR = [queries.get("indexer", name) for name in ("clear_transfers", "clear_days")]
-KEEP_TRANSFERS = queries.get("indexer", "keep_transfers")
+POSTINGS = queries.get("indexer", "postings")
 KEEP_DAYS = queries.get("indexer", "keep_days")
 HAS_PARTITION = queries.get("indexer", "has_partition")
 ADD_PARTITION = queries.get("indexer", "add_partition")
 
 CURSOR: Final = "accounts"
-SLICE: Final = 1_000  # Sequences in a row: what a page of a statement reads at least.
 PART: Final = 2**22  # Sequences that are totalled apart (migration 0009).
 PARTS: Final = 4  # In a partition (migration 0009).
 LAG_MIN: Final = 2**13  # Below it a step would cost more than it saves readers.
-LAG_MAX: Final = 2**18  # At it a step is made however much is posted.
-STEP_MAX: Final = 2**20  # Transfers of a step: the memory and time that it takes.
+LAG_MAX: Final = 2**19  # At it a step is made however much is posted.
+STEP_MAX: Final = 2**19  # Transfers of a step: some 100 MB, for a second.
+COPY_BYTES: Final = 2**18  # Handed over at once.
+DAYS_AT_ONCE: Final = 2**12  # Rows of a statement; encoding them takes some milliseconds.
 ROUNDS_OF_GROWTH: Final = 16  # What is posted meanwhile is waited for.
 LEDGERS_MAX: Final = 1_000  # In one round.
 
@@ -133,12 +139,51 @@ class Indexer:
             needed = {done // (PARTS * PART), part // PARTS}
             missing = [n for n in needed if not await session.fetchval(HAS_PARTITION, n)]
             if end > done and not missing:
-                await session.execute(KEEP_TRANSFERS, ledger_id, done, end, SLICE)
-                await session.execute(KEEP_DAYS, ledger_id, done, end, part)
-                await session.execute(MOVE_CURSOR, ledger_id, CURSOR, end)
-                done = end
+                done = await _keep(session, ledger_id, done, end, part)
+                await session.execute(MOVE_CURSOR, ledger_id, CURSOR, done)
         if missing:
             async with self._database.administrator() as owner:
                 for number in missing:
                     await owner.execute(ADD_PARTITION, number)
         return last - done
+
+
+async def _keep(
+    session: "asyncpg.Connection[asyncpg.Record]",
+    ledger_id: int,
+    done: int,
+    end: int,
+    part: int,
+) -> int:
+    """Write what accounts did after `done`; returns up to where: `end`, or while sums fit."""
+    copied = bytearray()
+
+    async def take(data: bytes) -> None:
+        copied.extend(data)
+
+    await session.copy_from_query(POSTINGS, ledger_id, done, end, output=take, format="binary")
+    postings = await asyncio.to_thread(Postings.of, copied)
+    end = min(end, fitting(postings))
+    if postings.sequence.max() > end:
+        postings = postings.until(end)
+    packed = await asyncio.to_thread(lambda: list(pack_chunks(ledger_id, postings)))
+    await session.copy_to_table(
+        "account_transfers",
+        schema_name="tequio",
+        columns=CHUNK_COLUMNS,
+        source=_slices(packed),
+        format="binary",
+    )
+    days = await asyncio.to_thread(total_days, postings)
+    for first in range(0, len(days.account), DAYS_AT_ONCE):
+        columns = [column[first : first + DAYS_AT_ONCE].tolist() for column in days]
+        await session.execute(KEEP_DAYS, ledger_id, part, *columns)
+    return end
+
+
+async def _slices(packed: "list[memoryview | bytes]") -> AsyncIterator[bytes]:
+    """As asyncpg takes them, with a turn of the loop after each."""
+    for data in packed:
+        for first in range(0, len(data), COPY_BYTES):
+            yield data[first : first + COPY_BYTES]  # type: ignore[misc] # Any buffer will do.
+            await asyncio.sleep(0)

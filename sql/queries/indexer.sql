@@ -1,8 +1,8 @@
 -- Queries of the indexer, which keeps what accounts did, behind the journal.
 --
 -- One step is one transaction: the set_*, begin_cursor and lock_cursor of follower.sql, the
--- clear_* where the cursor is at 0, last_sequence, keep_transfers, keep_days and move_cursor.
--- The lock makes two processes take turns.
+-- clear_* where the cursor is at 0, last_sequence, a COPY of postings, a COPY into
+-- account_transfers, keep_days and move_cursor. The lock makes two processes take turns.
 
 -- name: lags
 -- $1 ledgers at most.  Those that posted anything, the farthest behind first.
@@ -19,14 +19,11 @@ CROSS JOIN LATERAL (
 ORDER BY newest.sequence - coalesce(cursors.done, 0) DESC
 LIMIT $1;
 
--- name: set_memory
--- A step sorts its postings. What it writes can be made again, so its end waits for no disk.
-SET LOCAL work_mem = '64MB';
-
 -- name: set_patience
 SET LOCAL statement_timeout = '10min';
 
 -- name: set_asynchronous
+-- What a step writes can be made again, so its end waits for no disk.
 SET LOCAL synchronous_commit = off;
 
 -- name: last_sequence
@@ -52,53 +49,22 @@ DELETE FROM tequio.account_transfers WHERE ledger_id = $1;
 -- $1 ledger.
 DELETE FROM tequio.account_days WHERE ledger_id = $1;
 
--- name: keep_transfers
--- $1 ledger, $2 after which sequence, $3 up to which, $4 how many in a row at most.
-INSERT INTO tequio.account_transfers
-    (ledger_id, account, last, first_date, last_date, sequences)
-SELECT
-    $1,
-    account,
-    own[least((slice + 1) * $4::integer, cardinality(own))],
-    first_date,
-    last_date,
-    own[slice * $4 + 1 : (slice + 1) * $4]
-FROM (
-    SELECT
-        account,
-        min(business_date) AS first_date,
-        max(business_date) AS last_date,
-        array_agg(sequence ORDER BY sequence) AS own
-    FROM (
-        SELECT debit_account AS account, sequence, business_date FROM tequio.transfers
-        WHERE ledger_id = $1 AND sequence > $2 AND sequence <= $3
-        UNION ALL
-        SELECT credit_account, sequence, business_date FROM tequio.transfers
-        WHERE ledger_id = $1 AND sequence > $2 AND sequence <= $3
-    ) AS postings
-    GROUP BY account
-    OFFSET 0  -- Each array is made once, and then cut.
-) AS accounts
-CROSS JOIN LATERAL generate_series(0, (cardinality(own) - 1) / $4) AS slice
-ORDER BY account, slice;
+-- name: postings
+-- $1 ledger, $2 after which sequence, $3 up to which.  For a COPY, in order.
+SELECT sequence, debit_account, credit_account, amount, business_date, phase
+FROM tequio.transfers
+WHERE ledger_id = $1 AND sequence > $2 AND sequence <= $3
+ORDER BY sequence;
 
 -- name: keep_days
--- $1 ledger, $2 after which sequence, $3 up to which, $4 the part they are in.
+-- $1 ledger, $2 part, then a column each: account, days since 2000, whether they are adjustments,
+-- debits, credits, count.
 INSERT INTO tequio.account_days AS kept
     (ledger_id, account, business_date, adjusting, part, debits, credits, count)
-SELECT $1, account, business_date, adjusting, $4, sum(debit), sum(credit), count(*)
-FROM (
-    SELECT debit_account AS account, business_date, phase = 3 AS adjusting,
-        amount AS debit, 0::bigint AS credit
-    FROM tequio.transfers
-    WHERE ledger_id = $1 AND sequence > $2 AND sequence <= $3 AND phase IN (0, 3)
-    UNION ALL
-    SELECT credit_account, business_date, phase = 3, 0, amount
-    FROM tequio.transfers
-    WHERE ledger_id = $1 AND sequence > $2 AND sequence <= $3 AND phase IN (0, 3)
-) AS postings
-GROUP BY account, business_date, adjusting
-ORDER BY account, business_date, adjusting  -- As the key is, so that its pages come in turn.
+SELECT $1, account, date '2000-01-01' + day, adjusting, $2, debits, credits, count
+FROM unnest(
+    $3::bigint[], $4::integer[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[]
+) AS new (account, day, adjusting, debits, credits, count)
 ON CONFLICT (ledger_id, account, business_date, adjusting, part) DO UPDATE SET
     debits = kept.debits + excluded.debits,
     credits = kept.credits + excluded.credits,

@@ -10,11 +10,14 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from ledger.core.amounts import AMOUNT_MAX
 from ledger.core.faults import StoreUnavailable
 from ledger.core.lines import Terms
 from ledger.core.ports import Reads
 from ledger.core.store import Group, Store
 from ledger.pg import indexer as indexing
+from ledger.pg import postings
+from ledger.pg.follower import Follower
 from ledger.pg.indexer import Indexer
 from ledger.pg.pool import Database
 from ledger.pg.reads import PgReads
@@ -55,7 +58,8 @@ class Both:
 
 
 @pytest.fixture
-async def both(pg_place: PgPlace) -> Both:
+async def both(pg_place: PgPlace, monkeypatch: pytest.MonkeyPatch) -> Both:
+    monkeypatch.setattr(postings, "CHUNK", 2)
     memory = MemoryPlace()
     stores = pg_place.store(), memory.store()
     scribe = await begun(stores[0])
@@ -169,6 +173,8 @@ async def test_at_every_place_of_the_cursor(both: Both, seed: int) -> None:
         await compare(both, rng, 6)
     assert await both.done() == both.scribe.book.transfers > 4 * PART
     assert len(set(places)) > 5
+    longest = "SELECT max(cardinality(sequences)) FROM account_transfers"
+    assert await both.database.fetchval(longest) == postings.CHUNK
     await compare(both, rng, 30)
 
 
@@ -247,6 +253,20 @@ async def test_two_indexers_take_turns(both: Both) -> None:
     await asyncio.gather(*(both.new_indexer().round() for _ in range(3)))
     assert await both.done() == both.scribe.book.transfers
     await compare(both, rng, 10)
+
+
+async def test_totals_beyond_64_bits(both: Both) -> None:
+    """A step ends before its own sums could pass them; kept totals may be larger."""
+    there, back = transfer(1, 2, AMOUNT_MAX), transfer(2, 1, AMOUNT_MAX)
+    both.scribe.post(UUID(int=1), *[there, back] * 1100)
+    await both.commit()
+    both.reads = PgReads(both.database, Follower(both.database))
+    indexer = Indexer(both.database, lag_min=1)
+    await indexer.step(both.scribe.head.ledger_id)
+    assert await both.done() == 1024
+    await indexer.round()
+    assert await both.done() == 2200
+    await compare(both, random.Random(7), 5)
 
 
 # ---- when a step is made
