@@ -41,9 +41,9 @@ from ledger.core.asked import (
 )
 from ledger.core.book import Book, Posted
 from ledger.core.model import Decision, Role
+from ledger.core.proposals import is_made_by
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
-from ledger.core.schedules import SCHEDULER
 
 READ_AT_ONCE: Final = 500  # Transfers of a proposal; after more, others get their turn.
 
@@ -284,17 +284,9 @@ def _id(call: Call) -> UUID:
         raise Problem("proposal_not_found") from None
 
 
-def _is_mine(call: Call, view: ProposalView) -> bool:
-    """Whether this caller made a proposal, or set the schedule whose attempt it is."""
-    line = view.proposal.line
-    if line.key == SCHEDULER:
-        return line.made_by == [call.caller.key]
-    return line.poster == call.caller.posts_as
-
-
 def _is_seen(call: Call, view: ProposalView) -> bool:
     """Whether a proposal is this caller's, or touches an account in its reach."""
-    if call.caller.role in READERS or _is_mine(call, view):
+    if call.caller.role in READERS or is_made_by(view.proposal.line, call.caller):
         return True
     return any(
         code in call.reach
@@ -378,7 +370,7 @@ def _check_may(call: Call, view: ProposalView, decision: Decision) -> None:
     if role is Role.OPERATOR or decision == "approved":
         return
     if decision == "cancelled":
-        if not _is_mine(call, view):
+        if not is_made_by(view.proposal.line, call.caller):
             raise Problem("role_not_allowed")
         return
     if decision == "declined" and role is Role.APPROVER:

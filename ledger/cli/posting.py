@@ -69,6 +69,7 @@ BATCH: Final = (
     "last_sequence",
 )
 BATCHES: Final = ("leaf_index", "id", "recorded_at", "poster", "count", "posted", "code")
+DECIDED: Final = ("decision", "reason", "by", "user", "recorded_at")
 OUTCOME: Final = ("position", "sequence", "debit_balance", "credit_balance", "code", "sentence")
 PROPOSAL: Final = (
     "id",
@@ -366,6 +367,19 @@ def print_batch(place: Place, answer: dict[str, Any]) -> None:
         _print_batch(place, answer)
 
 
+async def print_spent(place: Place, ledger: str, batch_id: uuid.UUID) -> None:
+    """What became of a batch id: what was posted or refused, and who had the last word."""
+    async with place.client() as client:
+        answer = await client.get(path_of("ledgers", ledger, "batches", str(batch_id)))
+    if place.json:
+        print_json(answer)
+        return
+    _print_batch(place, answer)
+    if "decided" in answer:
+        place.console.print(t("\nThe last word:", "\nLa última palabra:"))
+        place.one(answer["decided"], DECIDED)
+
+
 def _print_batch(place: Place, answer: dict[str, Any]) -> None:
     if "refused" in answer:
         place.one(answer["refused"])
@@ -388,12 +402,7 @@ def _print_batch(place: Place, answer: dict[str, Any]) -> None:
 @ledger_option
 @speaks_to_service
 async def show_batch(place: Place, batch_id: uuid.UUID, ledger: str) -> None:
-    async with place.client() as client:
-        answer = await client.get(path_of("ledgers", ledger, "batches", str(batch_id)))
-    if place.json:
-        print_json(answer)
-    else:
-        _print_batch(place, answer)
+    await print_spent(place, ledger, batch_id)
 
 
 @batch_group.command("list", help=t("Batches in order.", "Los lotes en orden."))

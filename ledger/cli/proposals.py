@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.client import path_of
+from ledger.cli.client import Refused, path_of
 from ledger.cli.options import (
     dry_query,
     dry_run_option,
@@ -13,7 +13,7 @@ from ledger.cli.options import (
     limit_option,
     speaks_to_service,
 )
-from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
+from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, print_spent, send_once
 from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import t
 
@@ -50,8 +50,10 @@ reason_option = click.option("--reason", help=t("Why, a code.", "Por qué, un c�
 @click.command(
     "proposals",
     help=t(
-        "What waits until others approve or accept it; with ID one of them in full.",
-        "Lo que espera autorización o aceptación; con ID, una propuesta completa.",
+        "What waits until others approve or accept it; with ID one of them in full, or once "
+        "it was decided, what became of it.",
+        "Lo que espera autorización o aceptación; con ID, una propuesta completa, o si ya se "
+        "decidió, qué fue de ella.",
     ),
 )
 @click.argument("batch_id", metavar="[ID]", type=click.UUID, required=False)
@@ -63,8 +65,14 @@ async def proposals(place: Place, batch_id: uuid.UUID | None, ledger: str, limit
         path = path_of("ledgers", ledger, "proposals")
         place.rows(await place.take(path, "proposals", limit), PROPOSAL)
         return
-    async with place.client() as client:
-        found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
+    try:
+        async with place.client() as client:
+            found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
+    except Refused as problem:
+        if problem.code != "proposal_not_found":
+            raise
+        await print_spent(place, ledger, batch_id)
+        return
     place.one(found, PROPOSAL)
     if not place.json:
         place.console.print()

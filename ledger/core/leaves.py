@@ -247,6 +247,7 @@ class BatchRefused(Leaf, frozen=True, kw_only=True, tag="refused"):
     position: Position | UnsetType = UNSET
     account: AccountNumber | UnsetType = UNSET
     available: BalanceText | UnsetType = UNSET  # Minor units that would have been accepted.
+    proposed: Count | UnsetType = UNSET  # The index of its proposal, if it waited as one.
 
 
 class HoldsExpired(Leaf, frozen=True, kw_only=True, tag="expired"):

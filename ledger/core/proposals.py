@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from ledger.core.asked import Caller
 from ledger.core.faults import JournalBroken
 from ledger.core.leaves import (
     AnyLeaf,
@@ -27,6 +28,7 @@ from ledger.core.model import BATCH_MAX
 from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.schedules import SCHEDULER
 from ledger.core.state_lines import AnyState, Approval, StateProposal
 from ledger.core.undo import Undo
 
@@ -95,6 +97,13 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return self.waits_for_acceptance and at is not UNSET and at <= now < self.line.expires
 
 
+def is_made_by(line: BatchProposed, caller: Caller) -> bool:
+    """Whether a caller made a proposal, or set the schedule whose attempt it is."""
+    if line.key == SCHEDULER:
+        return line.made_by == [caller.key]
+    return line.poster == caller.posts_as
+
+
 class Ending(Struct, frozen=True):
     """A proposal that was decided, whose batch's leaf comes next."""
 
@@ -129,13 +138,15 @@ class Proposals(Part):
         if ending is None:
             if is_batch and line.batch in self.open:  # type: ignore[union-attr]
                 raise JournalBroken(place, "a batch whose proposal is open")
-            if isinstance(line, BatchPosted) and line.proposed is not UNSET:
+            if is_batch and line.proposed is not UNSET:  # type: ignore[union-attr]
                 raise JournalBroken(place, "a batch that names no proposal of its own")
             return
         if not is_batch or line.batch != ending.proposal.line.batch:  # type: ignore[union-attr]
             raise JournalBroken(place, "not the batch of the proposal that was decided")
+        if line.proposed != ending.proposal.index:  # type: ignore[union-attr]
+            raise JournalBroken(place, "a batch that does not name the proposal it ends")
         if isinstance(line, BatchPosted):
-            if ending.refused is not None or line.proposed != ending.proposal.index:
+            if ending.refused is not None:
                 raise JournalBroken(place, "posted, though its proposal came to nothing")
             if (line.poster, line.key) != (
                 ending.proposal.line.poster,

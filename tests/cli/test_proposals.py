@@ -68,6 +68,9 @@ def test_what_is_large_is_approved_or_declined(caja: Tequio) -> None:
     assert "waits" in caja(*post("cash", "ana", "70", "--id", other)).out
     declined = caja("decline", other, "--reason", "too_much", "--key", approver)
     assert (declined.code, "proposal_declined" in declined.out) == (0, True), declined.err
+    for shown in (caja("batch", "show", other), caja("proposals", other, LANG=SPANISH)):
+        assert "too_much" in shown.out, shown.err
+    assert "rechazada" in shown.out
     third = ID[:-1] + "5"
     assert "waits" in caja(*post("cash", "ana", "80", "--id", third)).out
     assert "proposal_cancelled" in caja("cancel", third).out

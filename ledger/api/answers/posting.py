@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer, FractionAnswer, PhaseName
-from ledger.core.model import Flag, Mode, OneSide, PayingParty
+from ledger.core.model import Decision, Flag, Mode, OneSide, PayingParty
 
 
 class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
@@ -138,11 +138,25 @@ class RefusedBatch(Answer, frozen=True, kw_only=True):
     currency: str | UnsetType = UNSET
 
 
+class DecidedAnswer(Answer, frozen=True, kw_only=True):
+    """The last word about a proposal; without `by` the ledger said it itself."""
+
+    decision: Decision
+    recorded_at: str
+    by: str | UnsetType = UNSET  # The key it came with,
+    user: str | UnsetType = UNSET  # and the person, by the id in the posting system.
+    reason: str | UnsetType = UNSET
+
+
 class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A batch id that is spent: the receipt of what was posted, or what was refused."""
+    """A batch id that is spent: the receipt of what was posted, or what was refused.
+
+    Where it waited for others, `decided` says who had the last word.
+    """
 
     receipt: BatchReceipt | UnsetType = UNSET
     refused: RefusedBatch | UnsetType = UNSET
+    decided: DecidedAnswer | UnsetType = UNSET
     checkpoint: str | UnsetType = UNSET
     log_proof: str | UnsetType = UNSET
 

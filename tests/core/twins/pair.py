@@ -184,7 +184,10 @@ class Twins:
 
     def refuse(self, batch: Batch, batch_id: UUID, code: str) -> None:
         """Write that a batch is refused, whatever the book would say of it."""
-        facts = {"batch": batch_id, "key": batch.key, "code": code}
+        facts: Leaf = {"batch": batch_id, "key": batch.key, "code": code}
+        ending = self.plain.agreements.ending()
+        if ending is not None:
+            facts["proposed"] = ending.line["place"]
         self.plain.record({"line": "refused", **facts})
         self._refused(batch, batch_id, Refusal(code=RefusalCode(code)))
 
@@ -365,6 +368,7 @@ class Twins:
     def _refused(self, batch: Batch, batch_id: UUID, refusal: Refusal) -> None:
         """Write the leaf of a batch that was refused; the model has it already."""
         self.met["line refused"] += 1
+        proposed = self.plain.journal[-1].get("proposed", UNSET)
         leaf = BatchRefused(
             recorded_at=self.plain.now,
             batch=batch_id,
@@ -375,6 +379,7 @@ class Twins:
             digest=bytes(32),
             salt=bytes(16),
             key=batch.key,
+            proposed=proposed,
         )
         self._apply(leaf)
 

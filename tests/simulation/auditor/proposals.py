@@ -246,6 +246,7 @@ def _follows(books: Books, entry: Entry) -> None:
         proposal = ending.proposal
         batch = proposal.fields["batch"]
         must(is_batch and fields["batch"] == batch, "another leaf than the batch decided")
+        must(fields.get("proposed") == proposal.index, "of another proposal", fields)
         asked = asked_for(books, proposal.fields, proposal.index)
         if fields["line"] == "batch":
             _check_posted(books, entry, ending, asked)
@@ -265,7 +266,6 @@ def _check_posted(books: Books, entry: Entry, ending: Ending, asked: "AskedBatch
     """What was posted is what was proposed, and all who had to agree did."""
     fields, proposal = entry.fields, ending.proposal
     must(ending.decision not in ENDS, "posted, though it came to nothing", ending)
-    must(fields.get("proposed") == proposal.index, "posted for another proposal")
     names = ("poster", "key", "count")
     same = all(fields[name] == proposal.fields[name] for name in names)
     entry.approver = next((user or by for by, user in reversed(proposal.approved)), "")
