@@ -16,6 +16,7 @@ from ledger.cli.options import (
 from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, print_spent, send_once
 from ledger.cli.show import Place, print_json, table
 from ledger.cli.words import t
+from ledger.core.proposals import LATER
 
 TRANSFER: Final = (
     "debit_account",
@@ -84,8 +85,16 @@ async def decide(
 ) -> None:
     """Say something of a proposal, and print what came of it."""
     path = path_of("ledgers", ledger, "proposals", str(batch_id), what)
-    async with place.client() as client:
-        answer, _ = await client.send("POST", path, present(**said), query=dry_query(dry_run))
+    try:
+        async with place.client() as client:
+            answer, _ = await client.send(
+                "POST", path, present(**said), query=dry_query(dry_run)
+            )
+    except Refused as problem:
+        if not dry_run and problem.code in LATER and "leaf_index" not in problem.document:
+            said_so = t("It waits on; try again later.", "Sigue en espera; intente más tarde.")
+            click.echo(said_so, err=True)
+        raise
     if dry_run:
         place.dry(answer, "outcomes", ("debit_balance", "credit_balance", "code", "sentence"))
     elif place.json:

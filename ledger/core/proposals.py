@@ -28,7 +28,7 @@ from ledger.core.model import BATCH_MAX
 from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
-from ledger.core.schedules import SCHEDULER
+from ledger.core.schedules import PASSING, SCHEDULER
 from ledger.core.state_lines import AnyState, Approval, StateProposal
 from ledger.core.undo import Undo
 
@@ -43,6 +43,15 @@ ENDED: Final = {
     "declined": RefusalCode.PROPOSAL_DECLINED,
     "cancelled": RefusalCode.PROPOSAL_CANCELLED,
     "expired": RefusalCode.PROPOSAL_EXPIRED,
+}
+
+# Why a batch cannot be posted that may be otherwise while people wait: its proposal goes on.
+LATER: Final = PASSING | {
+    RefusalCode.NO_DAY_OPEN,
+    RefusalCode.BUSINESS_DATE_NOT_OPEN,
+    RefusalCode.DEBIT_ACCOUNT_FROZEN,
+    RefusalCode.CREDIT_ACCOUNT_FROZEN,
+    RefusalCode.EXCEEDS_RESERVE,
 }
 
 _CLOSED: Final = (RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED)
@@ -90,6 +99,15 @@ class Proposal(Struct, frozen=True, kw_only=True):
         line = self.line
         is_between = line.workflow is UNSET or (debit[0], credit[0]) == (line.payer, line.payee)
         return len(transfers) == line.count and sums == line.sums and is_between
+
+    def after(self, line: ProposalDecided) -> "Proposal":
+        """The same, once this was said of it."""
+        if line.decision == "approved":
+            assert line.by is not UNSET
+            return replace(
+                self, approved=(*self.approved, Approval(by=line.by, user=line.user))
+            )
+        return replace(self, is_accepted=self.is_accepted or line.decision == "accepted")
 
     def is_acceptable(self, now: int) -> bool:
         """Whether it is accepted by itself by now."""
@@ -312,13 +330,7 @@ class Proposals(Part):
             self._reserve(undo, one, 1)
 
     def _decide(self, line: ProposalDecided, before: Proposal) -> None:
-        after = before
-        if line.decision == "approved":
-            assert line.by is not UNSET
-            one = Approval(by=line.by, user=line.user)
-            after = replace(before, approved=(*before.approved, one))
-        elif line.decision == "accepted":
-            after = replace(before, is_accepted=True)
+        after = before.after(line)
         if line.decision not in ENDED and not after.is_agreed:
             self.open[line.batch] = after
             self.dues.put(after.due, (after.index, line.batch))
@@ -329,6 +341,10 @@ class Proposals(Part):
         for held in before.line.holds or ():
             self._reserve(undo, held, -1)
         self.ending = Ending(after, ENDED.get(line.decision))
+
+    def would_agree(self, line: ProposalDecided) -> bool:
+        """Whether nothing more is needed once this is said, which may be."""
+        return line.decision not in ENDED and self.open[line.batch].after(line).is_agreed
 
     def free(self, undo: Undo, batch: UUID) -> None:
         """Give back what a proposal keeps back, while it is tried what its batch would do."""
