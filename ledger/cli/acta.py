@@ -30,6 +30,8 @@ class Words(NamedTuple):
     total: str
     none: str
     cut: str
+    late: str
+    late_leaves: str
     hash: str
     leaf: str
     leaf_hash: str
@@ -54,6 +56,8 @@ _WORDS: Final[Mapping[str, Words]] = {
         total="total",
         none="Sin movimientos.",
         cut="Aquí aparecen los primeros {shown} totales; el resumen los cubre todos.",
+        late="DESPUÉS DEL CIERRE, MIENTRAS EL MES ESTUVO REABIERTO",
+        late_leaves="Hojas del diario que lo dicen",
         hash="Resumen de los totales",
         leaf="Hoja del diario",
         leaf_hash="Resumen de la hoja",
@@ -76,6 +80,8 @@ _WORDS: Final[Mapping[str, Words]] = {
         total="total",
         none="Sem movimentos.",
         cut="Aqui estão os primeiros {shown} totais; o resumo cobre todos.",
+        late="DEPOIS DO FECHAMENTO, ENQUANTO O MÊS ESTEVE REABERTO",
+        late_leaves="Folhas do diário que o dizem",
         hash="Resumo dos totais",
         leaf="Folha do diário",
         leaf_hash="Resumo da folha",
@@ -98,6 +104,8 @@ _WORDS: Final[Mapping[str, Words]] = {
         total="total",
         none="No transfers.",
         cut="These are the first {shown} totals; the hash covers all of them.",
+        late="AFTER IT WAS CLOSED, WHILE THE MONTH WAS REOPENED",
+        late_leaves="Leaves of the journal that say so",
         hash="Hash of the totals",
         leaf="Leaf of the journal",
         leaf_hash="Hash of the leaf",
@@ -146,8 +154,9 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
         "",
         *_facts(facts),
         "",
-        *_totals(words, day),
+        *_totals(words, day["totals"], day["count"]),
         "",
+        *_late(words, day),
         *_facts(seals),
         *(part for line in note for part in wrap(line, WIDTH, break_on_hyphens=False)),
         "",
@@ -178,9 +187,20 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield f"{name + ':':<{width}}{value}"
 
 
-def _totals(words: Words, day: Mapping[str, Any]) -> Iterator[str]:
+def _late(words: Words, day: Mapping[str, Any]) -> Iterator[str]:
+    """What came after the day was closed, if anything did."""
+    if "late" not in day:
+        return
+    yield from (words.late, "-" * len(words.late), "")
+    yield from _totals(words, day["late"], day["late_count"])
+    if "late_leaves" in day:
+        leaves = ", ".join(map(str, day["late_leaves"]))
+        yield from ("", *_facts([(words.late_leaves, leaves)]))
+    yield ""
+
+
+def _totals(words: Words, totals: Sequence[Mapping[str, Any]], counted: int) -> Iterator[str]:
     """The totals with a sum for each currency, the numbers to the right."""
-    totals = day["totals"]
     if not totals:
         yield words.none
         return
@@ -201,7 +221,7 @@ def _totals(words: Words, day: Mapping[str, Any]) -> Iterator[str]:
         yield "  ".join(cells)
         if number == 0 or row[1:3] == (words.total, ""):
             yield "  ".join("-" * width for width in widths)
-    if sum(total["count"] for total in totals) != day["count"]:
+    if sum(total["count"] for total in totals) != counted:
         yield words.cut.format(shown=len(totals))
 
 

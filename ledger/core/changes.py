@@ -585,6 +585,7 @@ def mark_period(
     """A mark of a month, unless it has just that one."""
     if book.days.periods.get((year, month)) == asked.mark:
         return []
+    late = book.days.late_in(year, month) if asked.mark == "preliminary" else []
     line = PeriodMarked(
         recorded_at=recorded_at,
         year=year,
@@ -592,6 +593,7 @@ def mark_period(
         mark=asked.mark,
         by=by,
         act=act_of(asked.act),
+        late=late or UNSET,
     )
     return book.refuse(line) or [line]
 

@@ -211,7 +211,29 @@ async def test_a_reopened_month_shows_what_came_late(office: Office) -> None:
     day = (await get(office, "days/2023-10-31"))["day"]
     assert (day["status"], day["count"]) == ("reopened", 1)
     assert [t["amount"] for t in day["late"]] == ["7.00"]
+    path = f"{CAJA}/periods/2023-10/mark"
+    for dry in ("?dry_run=true", ""):  # What it would say, it says.
+        again = await office.ask("POST", path + dry, {"mark": "preliminary"})
+        [late] = (again.body["period"] if dry else again.body)["late"]
+        assert (late["date"], late["count"]) == ("2023-10-31", 1)
+        assert late["totals"][0]["amount"] == "7.00"
+    assert "late" not in (await office.ask("POST", path, {"mark": "preliminary"})).body
+    assert await mark(office, "2023-10", "reopened", act=ACT) == 200
+    await post(office, 3, "cash", "ana", "2.00", business_date="2023-10-31")
+    await post(office, 4, "cash", "ana", "1.00", business_date="2023-10-15")
+    day = (await get(office, "days/2023-10-31"))["day"]
+    assert [(t["count"], t["amount"]) for t in day["late"]] == [(2, "9.00")]
     assert await mark(office, "2023-10", "preliminary") == 200
+    day = (await get(office, "days/2023-10-31"))["day"]
+    assert (day["status"], day["count"], day["late_count"]) == ("closed", 1, 2)
+    assert [(t["count"], t["amount"]) for t in day["late"]] == [(2, "9.00")]
+    assert len(day["late_leaves"]) == 2
+    # Of a day that nobody closed, since nothing was on it, too.
+    day = (await get(office, "days/2023-10-15"))["day"]
+    assert (day["status"], day["count"], day["late_count"]) == ("closed", 0, 1)
+    assert [t["amount"] for t in day["late"]] == ["1.00"]
+    total = (await trial(office, "period=2023-10"))["cash"][1]
+    assert total == "15.00"
     assert await mark(office, "2023-10", "final") == 200
     periods = await get(office, "periods")
     assert periods["periods"] == [{"period": "2023-10", "mark": "final"}]

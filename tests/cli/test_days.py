@@ -10,6 +10,7 @@ import pytest
 
 from ledger.cli.acta import write_acta
 from tests.cli.conftest import Tequio
+from tests.cli.test_terms import SPANISH
 
 
 def total(currency: str, kind: str, source: str, count: int, amount: str) -> dict[str, object]:
@@ -153,7 +154,17 @@ def test_a_period_is_closed_reopened_and_finished(caja: Tequio, tmp_path: Path) 
     reopen = ("period", "reopen", "2023-12", "--act", "CA-1", "--act-date", "2024-01-15")
     assert caja(*reopen).code == 2
     assert caja(*reopen, "--act-file", str(act)).code == 0
-    assert caja("period", "close", "2023-12").code == 0
+    late = ("--debit", "cash", "--credit", "ana", "--amount", "90", "--kind", "late")
+    late = (*late, "--currency", "MXN", "--business-date", "2023-12-31")
+    assert caja("transfer", "post", *late).code == 0
+    again = caja("period", "close", "2023-12", LANG=SPANISH)
+    assert (again.code, "Llegó mientras estuvo reabierto" in again.out) == (0, True), again.err
+    shown = caja("day", "show", "2023-12-31")
+    assert (shown.code, "After it was closed" in shown.out) == (0, True), shown.err
+    acta = caja("day", "show", "2023-12-31", "--acta", LANG=SPANISH).out
+    assert "DESPUÉS DEL CIERRE" in acta
+    assert "90.00" in acta[acta.index("DESPUÉS DEL CIERRE") :]
+    assert "Sin movimientos." in acta
     assert caja("period", "finish", "2023-12").code == 0
     listed = caja("period", "list", "--json").json()
     assert listed == [{"period": "2023-12", "mark": "final"}]
