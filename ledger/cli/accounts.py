@@ -229,9 +229,11 @@ _status_command("reopen", "open", "Open a closed account again.", "Reabre una cu
     "close",
     help=t(
         "Close an account; its balance must be zero, or goes to the account --remaining-to. "
-        "A debt goes only to one of kind loss, citing an act.",
+        "A debt goes only to one of kind loss, citing an act; what a debit account has, also "
+        "to another of its kind.",
         "Cierra una cuenta; su saldo debe ser cero, o pasa a la cuenta --remaining-to. Una "
-        "deuda sólo pasa a una de tipo loss, citando un acta.",
+        "deuda sólo pasa a una de tipo loss, citando un acta; lo de una cuenta deudora, "
+        "también a otra de su mismo tipo.",
     ),
 )
 @click.argument("code")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.core.answered import Standing
+from ledger.core.answered import Receipt, Standing
 from ledger.core.asked import (
     AskedAccount,
     AskedAct,
@@ -19,7 +19,7 @@ from ledger.core.asked import (
 )
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
-from ledger.core.model import Account, Action, CurrencyKind, Status
+from ledger.core.model import Account, Action, CurrencyKind, Nature, Status
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer
@@ -330,6 +330,31 @@ async def test_a_debt_is_repaid_or_written_off_by_a_decision(house: House) -> No
         what = {"remaining_to": "loss", "act": ACT}
         assert (await change(desk, "ben", **closed, **what)).status is Status.CLOSED
         assert (await balance(desk, "loss"), await balance(desk, "ben")) == (-1, 0)
+
+
+async def test_what_a_debit_account_has_goes_to_one_of_its_kind(house: House) -> None:
+    """A loan to the other loan, cash to the other till; else it is written off by an act."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        for code, kind in (("cred-1", "loan"), ("cred-2", "loan"), ("till", "cash")):
+            what = {"nature": Nature.DEBIT, "lower_bound": "0", "upper_bound": "none"}
+            asked = AskedAccount(code=code, currency="MXN", kind=kind, **what)
+            assert isinstance(await desk.open_accounts("caja", [asked], OPERATOR), list)
+        lent = batch(1, pay("cred-1", "ana", "10000.00"))
+        assert isinstance(await desk.post("caja", lent, OPERATOR), Receipt)
+        closed = {"status": Status.CLOSED}
+        for to in ("till", "ana", "cash"):
+            what = {"remaining_to": to, "act": ACT}
+            assert await refused(desk, "cred-1", **closed, **what) == "account_in_debt"
+        await change(desk, "cred-1", **closed, remaining_to="cred-2")
+        assert (await balance(desk, "cred-1"), await balance(desk, "cred-2")) == (0, -10000_00)
+        loss = AskedAccount(
+            code="loss", currency="MXN", kind="loss", nature=Nature.DEBIT, upper_bound="none"
+        )
+        await desk.open_accounts("caja", [loss], OPERATOR)
+        assert await refused(desk, "cred-2", **closed, remaining_to="loss") == "account_in_debt"
+        await change(desk, "cred-2", **closed, remaining_to="loss", act=ACT)
+        assert await balance(desk, "loss") == -10000_00
 
 
 async def test_closing_is_done_once_though_nobody_heard(house: House) -> None:
