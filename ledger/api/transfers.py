@@ -356,6 +356,15 @@ async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
     return seen
 
 
+def _meant_for(told: Told, faces: Faces) -> str | UnsetType:
+    """Whom a suspense account stood in for, if one did."""
+    own, line = told.own, told.line
+    if own is None or own.suspense is UNSET:
+        return UNSET
+    number = line.debit_account if own.suspense == "debit" else line.credit_account
+    return faces[number].code
+
+
 def _transfer(
     call: Call,
     faces: Faces,
@@ -397,6 +406,8 @@ def _transfer(
         fraction=UNSET if own is None else fraction_answer(own.fraction),
         residue=terms.residue,
         suspense=suspense,
+        meant_for=_meant_for(told, faces),
+        why=UNSET if own is None else own.why,
         flags=UNSET if own is None else own.flags,
         hold=_hold(row, ends, debit.scale) if row.phase == Phase.HELD else UNSET,
         reversed_by=UNSET if suspense else _taken(taken, debit.scale),

@@ -20,7 +20,10 @@ HOLD: Final = (
     "currency",
     "expires",
 )
-SUSPENSE: Final = ("sequence", "account", "side", "left", "currency", "since", "age_days")
+SUSPENSE: Final = (
+    *("sequence", "account", "side", "meant_for", "why"),
+    *("left", "currency", "since", "age_days"),
+)
 
 sequence_argument = click.argument("sequence", type=click.IntRange(1))
 amount_option = click.option(

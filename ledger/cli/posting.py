@@ -43,6 +43,8 @@ SLIP: Final = (
     "debit_balance",
     "credit_balance",
     "suspense",
+    "meant_for",
+    "why",
     "flags",
     "business_date",
     "recorded_at",
@@ -87,7 +89,16 @@ PROPOSAL: Final = (
     "leaf_index",
 )
 # Where it is so.
-OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "fraction", "last_sequence")
+OTHERWISE: Final = (
+    "phase",
+    "amount",
+    "suspense",
+    "meant_for",
+    "why",
+    "flags",
+    "fraction",
+    "last_sequence",
+)
 
 
 def said_of_it(command: F) -> F:

@@ -168,6 +168,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "makers": ("entered by", "capturado por"),
     "maximum": ("at most", "máximo"),
     "minimum": ("at least", "mínimo"),
+    "meant_for": ("meant for", "era para"),
     "miss_after_minutes": ("missed after minutes", "se deja tras minutos"),
     "next": ("next", "próxima"),
     "on_holiday": ("on a holiday", "si es inhábil"),
@@ -236,6 +237,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "until": ("until", "hasta"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
+    "why": ("refused as", "por qué"),
     "year": ("year", "año"),
     "workflow": ("workflow", "flujo"),
     "value_days_back": ("value date days back", "días atrás de fecha valor"),
@@ -315,6 +317,13 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("starts", "third"): "un operador",
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
+    ("why", "credit_account_closed"): "cuenta cerrada",
+    ("why", "credit_account_frozen"): "cuenta congelada",
+    ("why", "debit_account_closed"): "cuenta cerrada",
+    ("why", "debit_account_frozen"): "cuenta congelada",
+    ("why", "exceeds_balance_limit"): "tope de saldo",
+    ("why", "exceeds_credit_limit"): "sin fondos",
+    ("why", "exceeds_payment_limit"): "tope de pagos",
 }
 MOMENTS: Final = frozenset(
     {"accept_at", "ended_at", "expires", "overdue_since", "recorded_at", "since"}

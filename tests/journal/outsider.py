@@ -470,14 +470,15 @@ class Outsider:
         side, target = terms.get("up_to"), terms.get("target", 0)
         m = self.allowed(terms, d, c, amount)
         r = amount - m if "rest" in terms else 0
-        suspense = None
+        suspense, why, meant = None, "", {"debit": d, "credit": c}
         if m or not r:
             try:
                 self.standing(d, c, max(m, 1))
             except Refused as refused:
                 if "suspense" not in terms or not m:
                     raise
-                suspense = STANDING_IN[refused.line["code"]]
+                why = refused.line["code"]
+                suspense = STANDING_IN[why]
                 if suspense == "debit":
                     d = terms["suspense"]
                 else:
@@ -489,6 +490,8 @@ class Outsider:
             self.suspense[sequence] = {
                 "account": d if suspense == "debit" else c,
                 "side": suspense,
+                "meant_for": meant[suspense],
+                "why": why,
                 "left": m,
                 "since": self.recorded_at,
             }
@@ -508,7 +511,7 @@ class Outsider:
         outcome = self.outcome(m, amount, sorted(flags, reverse=True))
         outcome["sequence"] = sequence
         if suspense:
-            outcome["suspense"] = suspense
+            outcome |= {"suspense": suspense, "why": why}
         if r:
             beside = {"amount": r, "debit_account": x, "credit_account": y, "kind": "rest"}
             outcome["beside"] = [beside]

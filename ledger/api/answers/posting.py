@@ -43,7 +43,8 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     currency: str | UnsetType = UNSET
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
     amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
-    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in,
+    why: str | UnsetType = UNSET  # for one that refused with this code.
     fraction: FractionAnswer | UnsetType = UNSET  # Of what was bought, and is not given.
     business_date: date | UnsetType = UNSET  # Where its own day was closed.
     flags: list[Flag] | UnsetType = UNSET
@@ -90,7 +91,9 @@ class TransferReceipt(Answer, frozen=True, kw_only=True):
     debit_balance: str | UnsetType = UNSET
     credit_balance: str | UnsetType = UNSET
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
-    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in,
+    meant_for: str | UnsetType = UNSET  # for this one,
+    why: str | UnsetType = UNSET  # which refused with this code.
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET
     last_sequence: int | UnsetType = UNSET  # Where there are several.

@@ -444,14 +444,14 @@ class Twins:
         assert {
             position: (
                 note.amount,
-                note.suspense or "",
+                (note.suspense or "", note.why or ""),
                 tuple(flag.value for flag in note.flags),
                 list(note.beside),
                 note.business_date,
                 Fraction(note.fraction.n, note.fraction.d) if note.fraction else 0,
             )
             for position, note in posted.notes.items()
-        } == {p: it for p, it in noted.items() if it != (None, "", (), [], None, 0)}
+        } == {p: it for p, it in noted.items() if it != (None, ("", ""), (), [], None, 0)}
 
     def _as_noted(self, batch: Batch, rows: Sequence[Row], position: int) -> tuple[object, ...]:
         """What of a transfer is otherwise than its line.
@@ -466,7 +466,7 @@ class Twins:
         day = (own + beside)[0].day
         return (
             None if moved == line.amount else moved,
-            "".join(row.stands_in for row in own),
+            ("".join(row.stands_in for row in own), "".join(row.why for row in own)),
             tuple(sorted(flags, reverse=True)),  # First that of the debited account.
             [beside_of(self.plain, r.kind, r.debit, r.credit, r.amount) for r in beside],
             None if line.day in (None, day) else day,
