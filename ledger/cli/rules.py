@@ -331,14 +331,21 @@ async def set_demurrage(
     await put(place, path, asked, "demurrage", DEMURRAGE, dry_run)
 
 
-@demurrage_group.command("show", help=t("The demurrage in force.", "La oxidación vigente."))
+@demurrage_group.command(
+    "show",
+    help=t(
+        "All rules of a currency's demurrage: over, in force, and to come.",
+        "Las reglas de oxidación de una moneda: pasadas, vigente y por venir.",
+    ),
+)
 @ledger_option
 @currency_option
 @speaks_to_service
 async def show_demurrage(place: Place, ledger: str, currency: str) -> None:
     path = path_of("ledgers", ledger, "currencies", currency, "demurrage")
     async with place.client() as client:
-        place.one(await client.get(path), DEMURRAGE)
+        found = await client.get(path)
+    place.rows(found["rules"], ("standing", *DEMURRAGE))
 
 
 @demurrage_group.command(
