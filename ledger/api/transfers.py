@@ -60,12 +60,17 @@ class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StatementQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By business dates, both included, or by sequences, both excluded; else everything."""
+    """By business dates, both included, or by sequences, both excluded; else everything.
+
+    What ends on the last day of a year leaves out adjustments to that year, as a balance on
+    that day does, unless `adjustments`.
+    """
 
     first: date | UnsetType = field(name="from", default=UNSET)
     last: date | UnsetType = field(name="to", default=UNSET)
     after: Sequence53 | UnsetType = UNSET
     before: Sequence53 | UnsetType = UNSET
+    adjustments: bool = False
     limit: Limit = PAGE
     cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,16}:-?[0-9]{1,19}\Z")] | UnsetType = UNSET
 
@@ -205,9 +210,15 @@ async def get_statement(call: Call) -> web.Response:
         rows = [row for row in rows if row.sequence < query.before]
     page = rows[: query.limit]
     goes_on = page[-1].sequence if len(rows) > query.limit else None
-    posted = [row for row in page if Phase(row.phase).moves]
+    posted = [row for row in page if Phase(row.phase).moves and not _is_after(row, query)]
     told = await _tell(call, ledger_id, posted)
     return answer(_statement(call.faces(), number, opening, told, goes_on))
+
+
+def _is_after(row: TransferRow, query: StatementQuery) -> bool:
+    """Whether a row adjusts the year that the statement ends with, and is not asked for."""
+    is_last = row.phase == Phase.ADJUSTED and row.business_date == query.last
+    return is_last and not query.adjustments
 
 
 async def _opening(

@@ -53,11 +53,14 @@ class TransferRequest(
 ):
     """One transfer. The id is the sender's own and makes repeats safe.
 
-    It may stand in the Idempotency-Key header instead. `late` is as in a batch.
+    It may stand in the Idempotency-Key header instead. `late`, `source` and `branch` are as in
+    a batch.
     """
 
     id: UUID | UnsetType = UNSET
     late: Late | UnsetType = UNSET
+    source: OpaqueId | UnsetType = UNSET
+    branch: OpaqueId | UnsetType = UNSET
 
     def transfer(self) -> AskedTransfer:
         """The same without its id, as it would stand in a batch."""

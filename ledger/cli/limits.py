@@ -7,6 +7,7 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    CODE,
     DAY,
     act_of,
     act_options,
@@ -35,6 +36,7 @@ PERIODS: Final = ("transfer", "day", "week", "month", "year")
 
 reason_option: Final = click.option(
     "--reason",
+    type=CODE,
     required=True,
     help=t(
         "A code such as assembly; it stays in the journal.",
@@ -150,6 +152,7 @@ async def unplan(
 @click.option(
     "--kind",
     "kinds",
+    type=CODE,
     multiple=True,
     help=t("Count only transfers of this kind.", "Cuenta sólo movimientos de este tipo."),
 )

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -9,6 +10,8 @@ import click
 
 from ledger.cli.client import path_of, read_json
 from ledger.cli.options import (
+    CODE,
+    DAY,
     dry_query,
     dry_run_option,
     late_option,
@@ -114,9 +117,13 @@ def said_of_it(command: F) -> F:
                 ),
             ),
             click.option(
-                "--business-date", help=t("Which day it counts for.", "Para qué día cuenta.")
+                "--business-date",
+                type=DAY,
+                help=t("Which day it counts for.", "Para qué día cuenta."),
             ),
-            click.option("--value-date", help=t("Since when interest counts.", "Fecha valor.")),
+            click.option(
+                "--value-date", type=DAY, help=t("Since when interest counts.", "Fecha valor.")
+            ),
             click.option(
                 "--entered-by",
                 help=t("Who entered it, a code.", "Quién capturó, un código."),
@@ -232,7 +239,9 @@ def transfer_group() -> None:
 )
 @click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
 @click.option("--currency", required=True, help=t("Such as MXN.", "Por ejemplo MXN."))
-@click.option("--kind", required=True, help=t("Such as deposit.", "Por ejemplo deposito."))
+@click.option(
+    "--kind", type=CODE, required=True, help=t("Such as deposit.", "Por ejemplo deposito.")
+)
 @click.option(
     "--hold-until",
     help=t(
@@ -256,8 +265,18 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@click.option(
+    "--adjusting",
+    is_flag=True,
+    help=t(
+        "An adjustment to the year that ended: with --business-date, its 31st of December.",
+        "Ajuste del año que terminó: con --business-date, su 31 de diciembre.",
+    ),
+)
 @late_option
 @said_of_it
+@click.option("--source", help=t("Which system or office says so.", "Sistema u oficina."))
+@click.option("--branch", help=t("Which branch.", "Sucursal."))
 @speaks_to_service
 async def post_transfer(
     place: Place,
@@ -268,6 +287,7 @@ async def post_transfer(
     up_to: str | None,
     rest: str | None,
     suspense: str | None,
+    adjusting: bool,
     **given: str | None,
 ) -> None:
     terms = present(
@@ -276,6 +296,7 @@ async def post_transfer(
         up_to=up_to,
         rest=rest,
         suspense=suspense,
+        adjusting=adjusting,
     )
     asked = {**present(**given), **({"terms": terms} if terms else {})}
     path = path_of("ledgers", ledger, "transfers")
@@ -283,8 +304,12 @@ async def post_transfer(
 
 
 def present(**given: Any) -> dict[str, Any]:
-    """What was given."""
-    return {name: value for name, value in given.items() if value}
+    """What was given, as it is sent."""
+    return {name: _sent(value) for name, value in given.items() if value}
+
+
+def _sent(value: Any) -> Any:
+    return value.date().isoformat() if isinstance(value, datetime) else value
 
 
 @transfer_group.command("show", help=t("One, by its sequence.", "Uno, por su folio."))
@@ -315,15 +340,12 @@ def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
 @ledger_option
 @click.option("--after", type=click.IntRange(0), default=0, help=t("Above it.", "Después de."))
 @click.option("--reference", help=t("Those with this reference.", "Los de esta referencia."))
+@click.option("--business-date", type=DAY, help=t("Those of this day.", "Los de este día."))
 @limit_option
 @speaks_to_service
-async def list_transfers(
-    place: Place, ledger: str, after: int, reference: str | None, limit: int
-) -> None:
+async def list_transfers(place: Place, ledger: str, limit: int, **asked: Any) -> None:
     path = path_of("ledgers", ledger, "transfers")
-    query: dict[str, Any] = {"after": after} if after else {}
-    if reference is not None:
-        query["reference"] = reference
+    query = present(**asked)
     found = await place.take(path, "transfers", limit, query)
     place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 

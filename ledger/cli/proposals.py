@@ -1,12 +1,15 @@
 """Commands about what waits for others: payments, approvals, and transfers in dispute."""
 
 import uuid
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from ledger.cli.client import Refused, path_of
 from ledger.cli.options import (
+    CODE,
+    DAY,
     dry_query,
     dry_run_option,
     ledger_option,
@@ -45,7 +48,9 @@ batch_argument = click.argument("batch_id", metavar="ID", type=click.UUID)
 user_option = click.option(
     "--user", help=t("The person who says so, a code.", "La persona que lo dice, un código.")
 )
-reason_option = click.option("--reason", help=t("Why, a code.", "Por qué, un código."))
+reason_option = click.option(
+    "--reason", type=CODE, help=t("Why, a code.", "Por qué, un código.")
+)
 
 
 @click.command(
@@ -158,7 +163,7 @@ cancel = decision(
 @click.option("--payee", required=True, help=t("Account that is paid.", "Cuenta que cobra."))
 @click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
 @click.option("--currency", required=True, help=t("Such as HRS.", "Por ejemplo HRS."))
-@click.option("--kind", help=t("Such as purchase.", "Por ejemplo compra."))
+@click.option("--kind", type=CODE, help=t("Such as purchase.", "Por ejemplo compra."))
 @click.option("--reference", help=t("Your own number for it.", "Su propio número."))
 @click.option("--description", help=t("Free text; erasable.", "Texto libre; se puede borrar."))
 @click.option("--entered-by", help=t("Who entered it, a code.", "Quién capturó, un código."))
@@ -183,8 +188,12 @@ async def pay(
 @click.argument("sequence", type=click.IntRange(1))
 @ledger_option
 @reason_option
-@click.option("--due", help=t("By which day it should end.", "Para qué día debe cerrarse."))
-@click.option("--outcome", help=t("How it ended, a code.", "En qué terminó, un código."))
+@click.option(
+    "--due", type=DAY, help=t("By which day it should end.", "Para qué día debe cerrarse.")
+)
+@click.option(
+    "--outcome", type=CODE, help=t("How it ended, a code.", "En qué terminó, un código.")
+)
 @click.option(
     "--linked",
     type=click.IntRange(1),
@@ -197,7 +206,7 @@ async def dispute(
     sequence: int,
     ledger: str,
     reason: str | None,
-    due: str | None,
+    due: datetime | None,
     outcome: str | None,
     linked: int | None,
     dry_run: bool,

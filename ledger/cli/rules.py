@@ -8,6 +8,7 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    CODE,
     DAY,
     act_of,
     act_options,
@@ -54,6 +55,7 @@ RATIO: Final = Ratio()
 kinds_option = click.option(
     "--kind",
     "kinds",
+    type=CODE,
     multiple=True,
     required=True,
     help=t("A kind it is for; may come again.", "Un tipo al que se aplica; se repite."),

@@ -204,6 +204,20 @@ def test_the_books_as_they_were(caja: Tequio, tmp_path: Path) -> None:
     assert caja(*balance, "--on", "2023-12-31").json()["balance"] == "100.00"
     assert caja(*balance).json()["balance"] == "107.00"
     assert caja(*balance, "--as-known-on", first).json()["balance"] == "100.00"
+    statement = ("account", "statement", "ana", "--to", "2023-12-31", "--json")
+    assert caja(*statement).json()["closing_balance"] == "100.00"
+    assert caja(*statement, "--adjustments").json()["closing_balance"] == "107.00"
+    adjusting = (
+        *("transfer", "post", "--debit", "cash", "--credit", "ana", "--amount", "1"),
+        *("--currency", "MXN", "--kind", "ajuste", "--adjusting", "--source", "contador"),
+    )
+    assert caja(*adjusting).code == 1  # For which year?
+    done = caja(*adjusting, "--business-date", "2023-12-31")
+    assert (done.code, "adjusted" in done.out) == (0, True), done.err
+    assert caja(*balance).json()["balance"] == "108.00"
+    for day, kinds in (("2023-12-31", ["deposit", "deposit", "ajuste"]), ("2023-12-30", [])):
+        listed = caja("transfer", "list", "--business-date", day, "--json").json()
+        assert [one["kind"] for one in listed] == kinds
 
 
 def test_what_is_late_counts_for_the_next_open_day_where_asked(
