@@ -207,6 +207,8 @@ def malformed(fault: MalformedRequest) -> Problem:
     facts: dict[str, Any] = {"reason": shown(": ".join(map(str, fault.facts)))}
     if fault.field:
         facts["field"] = shown(fault.field)
+        if fault.field == "kind":  # What is said of a code a request is full of.
+            facts["mistake"] = "word"
     if fault.position is not None:
         facts["position"] = fault.position
     return Problem(fault.code, **facts)

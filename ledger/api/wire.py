@@ -36,6 +36,7 @@ from ledger.core.asked import (
 )
 from ledger.core.model import (
     BATCH_MAX,
+    WORD_PATTERN,
     CurrencyCode,
     Late,
     Mode,
@@ -304,6 +305,14 @@ _encoder: Final = msgspec.json.Encoder()
 _JSON: Final = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
 _PLACE: Final = re.compile(r"(.*) - at `([^`]*)`", re.DOTALL)
 _TRANSFER: Final = re.compile(r"\$\.(?:transfers|accounts)\[([0-9]{1,4})\]\.?(.*)", re.DOTALL)
+# By what a validation message says. The first that is in it.
+_MISTAKES: Final = (
+    ("missing required field", "missing"),
+    ("unknown field", "unknown"),
+    (f"matching regex {WORD_PATTERN!r}", "word"),
+    ("Invalid RFC3339 encoded datetime", "moment"),
+    ("Invalid RFC3339 encoded date", "day"),
+)
 _FIELD: Final = re.compile(r"field `([^`]*)`")
 
 
@@ -440,6 +449,7 @@ def misplaced(message: str) -> Problem:
     if unknown:
         place = f"{place}.{unknown[1]}"
     facts: dict[str, Any] = {"reason": shown(reason), "field": shown(place)}
+    facts["mistake"] = next((what for sign, what in _MISTAKES if sign in reason), "malformed")
     inside = _TRANSFER.fullmatch(place)
     if inside:
         facts["position"] = int(inside[1])

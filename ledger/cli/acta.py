@@ -5,12 +5,11 @@ the journal and the checkpoint that covers it, so anybody can hold the page to a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from textwrap import wrap
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ledger.cli.words import language, money
+from ledger.cli.words import language, money, zone_named
 from ledger.core.amounts import parse_total, show_amount
 
 WIDTH: Final = 78
@@ -129,7 +128,7 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
     """
     words = _WORDS[language()]
     day = closed["day"]
-    zone = _zone(ledger["time_zone"])
+    zone = zone_named(ledger["time_zone"])
     origin, size, root = closed["checkpoint"].split("\n")[:3]
     facts = [
         (words.ledger, f"{ledger['name']} ({ledger['code']})"),
@@ -169,16 +168,9 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # This machine knows it not.
-        return ZoneInfo("UTC")
-
-
-def _at(moment: datetime, zone: ZoneInfo) -> str:
+def _at(moment: datetime, zone: tzinfo) -> str:
     local = moment.astimezone(zone)
-    return f"{local:%Y-%m-%d %H:%M:%S} {zone.key} (UTC{local:%z})"
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone} (UTC{local:%z})"
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 
 from ledger.cli.settings import read_settings, state_path
-from ledger.cli.words import Stop, language, t
+from ledger.cli.words import Stop, language, t, use_zone
 
 URL_DEFAULT: Final = "http://127.0.0.1:8080"
 KEY_FILE: Final = "operator.key"  # In the state directory of the service, for its own machine.
@@ -204,6 +204,7 @@ class Client:
             allow_redirects=False,  # The key is for this address.
         ) as response:
             raw = await response.read()
+            use_zone(response.headers.get("Ledger-Time-Zone"))
             if response.status >= 300:
                 document = _document(raw)
                 if "Retry-After" in response.headers:

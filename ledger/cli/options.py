@@ -12,10 +12,8 @@ import click
 
 from ledger.cli.client import default_url
 from ledger.cli.show import Place
-from ledger.cli.words import t
-from ledger.core.model import Late
-
-WORD: Final = r"[a-z][a-z0-9_]{0,31}"  # What a line takes as a reason or a kind.
+from ledger.cli.words import is_moment, t
+from ledger.core.model import WORD_PATTERN, Late
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,7 +51,7 @@ class Code(click.ParamType[str]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        if re.fullmatch(WORD, value, re.ASCII) is None:
+        if re.fullmatch(WORD_PATTERN, value, re.ASCII) is None:
             said = t(
                 "at most 32 lower-case letters, digits and _, without spaces: acta_consejo",
                 "hasta 32 minúsculas sin acento, cifras y _, sin espacios: acta_consejo",
@@ -62,7 +60,25 @@ class Code(click.ParamType[str]):
         return str(value)
 
 
+class AtMoment(click.ParamType[str]):
+    """A moment with its offset, as it is sent."""
+
+    name = "moment"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return t("MOMENT", "MOMENTO")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if not is_moment(value):
+            said = t("write a moment as", "escriba el momento como")
+            self.fail(f"{value!r}: {said} 2026-11-24T18:00:00-06:00.", param, ctx)
+        return str(value)
+
+
 DAY: Final = Day()
+MOMENT: Final = AtMoment()
 CODE: Final = Code()
 
 limit_option = click.option(

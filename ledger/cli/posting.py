@@ -12,6 +12,7 @@ from ledger.cli.client import path_of, read_json
 from ledger.cli.options import (
     CODE,
     DAY,
+    MOMENT,
     dry_query,
     dry_run_option,
     late_option,
@@ -244,6 +245,7 @@ def transfer_group() -> None:
 )
 @click.option(
     "--hold-until",
+    type=MOMENT,
     help=t(
         "Only keep it back until then, such as 2026-10-05T18:00:00-06:00.",
         "Sólo lo retiene hasta entonces, por ejemplo 2026-10-05T18:00:00-06:00.",

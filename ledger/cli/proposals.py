@@ -18,7 +18,7 @@ from ledger.cli.options import (
 )
 from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, print_spent, send_once
 from ledger.cli.show import Place, print_json, table
-from ledger.cli.words import t
+from ledger.cli.words import day_of, t
 from ledger.core.proposals import LATER
 
 TRANSFER: Final = (
@@ -33,6 +33,7 @@ TRANSFER: Final = (
 )
 REFUSED: Final = ("id", "code", "sentence", "recorded_at", "leaf_index")
 DISPUTE: Final = ("sequence", "since", "due", "overdue_since", "by", "reason")
+DISPUTE_DAYS: Final = ("since", "overdue_since", "ended_at")
 ENDED: Final = (
     "sequence",
     "since",
@@ -257,4 +258,9 @@ async def dispute(
 async def disputes(place: Place, ledger: str, state: str, limit: int) -> None:
     path = path_of("ledgers", ledger, "disputes")
     found = await place.take(path, "disputes", limit, {"state": state})
+    if not place.json:
+        found = [
+            one | {name: day_of(one[name]) for name in DISPUTE_DAYS if name in one}
+            for one in found
+        ]
     place.rows(found, ENDED if state == "ended" else DISPUTE)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledger.cli.client import Client, find_key
-from ledger.cli.words import money, t
+from ledger.cli.words import is_moment, moment, money, t
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,6 +80,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "accepts": ("accepts", "acepta"),
     "account": ("account", "cuenta"),
     "accounts": ("accounts", "cuentas"),
+    "act": ("act", "acta"),
     "action": ("action", "acción"),
     "adjustments": ("adjustments", "ajustes"),
     "age_days": ("days", "días"),
@@ -89,17 +90,22 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "approvals_needed": ("approvals", "autorizaciones"),
     "approved_by": ("approved by", "autorizó"),
     "at": ("at", "hora"),
+    "at_limit_since": ("at its limit since", "en su límite desde"),
     "attempt": ("attempt", "intento"),
     "attempts": ("attempts", "intentos"),
     "as_known_on": ("as known on", "conocido al"),
     "available": ("available", "disponible"),
     "balance": ("balance", "saldo"),
     "balanced": ("balanced", "cuadra"),
+    "base": ("base", "base"),
+    "batch_number": ("batch number", "número de lote"),
     "batches": ("batches", "lotes"),
+    "begun": ("begun", "empezó"),
     "beside": ("besides", "además"),
     "business_date": ("business date", "fecha contable"),
     "circulation": ("in circulation", "en circulación"),
     "by": ("by", "por"),
+    "cap": ("at most", "tope"),
     "cleared_by": ("cleared by", "depurado por"),
     "closed_at": ("closed at", "cerrado el"),
     "closed_by": ("closed by", "cerrado por"),
@@ -130,6 +136,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "debits": ("debits", "cargos"),
     "description": ("description", "descripción"),
     "due": ("due", "vence"),
+    "earned": ("earned", "ganado"),
     "ended_at": ("ended at", "cerrada el"),
     "ended_by": ("ended by", "cerrada por"),
     "entered_by": ("entered by", "capturó"),
@@ -139,6 +146,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "expires": ("until", "vence"),
     "expires_after": ("waits for", "espera"),
     "first": ("first", "primera"),
+    "first_sequence": ("first sequence", "primer folio"),
+    "from": ("from", "desde"),
     "fraction": ("fraction kept", "fracción no entregada"),
     "file_amount": ("sum in the file", "suma del archivo"),
     "file_count": ("in the file", "en el archivo"),
@@ -164,12 +173,14 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "ledger_amount": ("sum in the ledger", "suma del libro"),
     "ledger_count": ("in the ledger", "en el libro"),
     "left": ("left", "queda"),
+    "limit": ("limit", "tope"),
     "lower_bound": ("lower bound", "límite inferior"),
     "makers": ("entered by", "capturado por"),
     "maximum": ("at most", "máximo"),
     "minimum": ("at least", "mínimo"),
     "meant_for": ("meant for", "era para"),
     "miss_after_minutes": ("missed after minutes", "se deja tras minutos"),
+    "negative_since": ("negative since", "en negativo desde"),
     "next": ("next", "próxima"),
     "on_holiday": ("on a holiday", "si es inhábil"),
     "on_weekend": ("on a weekend", "si es fin de semana"),
@@ -182,11 +193,14 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "opening_balance": ("opening", "saldo inicial"),
     "opening_credit": ("opening credit", "inicial acreedor"),
     "opening_debit": ("opening debit", "inicial deudor"),
+    "order": ("order", "oficio"),
     "origin": ("origin", "origen"),
     "other_account": ("other account", "contracuenta"),
     "overdue_since": ("overdue since", "vencida desde"),
     "partner": ("accepts from", "acepta de"),
     "payer": ("paid by", "lo paga"),
+    "payment_limits": ("limits of payments", "topes de pagos"),
+    "plan": ("plan", "plan"),
     "outcome": ("outcome", "resultado"),
     "pending_credits": ("held for it", "retenido a favor"),
     "pending_debits": ("held back", "retenido"),
@@ -202,6 +216,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "reason": ("reason", "motivo"),
     "recorded_at": ("recorded at", "registrado"),
     "reference": ("reference", "referencia"),
+    "received": ("received", "recibido"),
     "residue": ("residue", "residuo de cambio"),
     "reserve": ("reserve", "reserva"),
     "reserve_currency": ("of", "de"),
@@ -213,6 +228,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "role": ("role", "papel"),
     "scale": ("scale", "decimales"),
     "row": ("row", "renglón"),
+    "seconds": ("seconds", "segundos"),
+    "seconds_at_limit": ("seconds at its limit", "segundos en su límite"),
     "sentence": ("why", "por qué"),
     "sequence": ("sequence", "folio"),
     "side": ("side", "lado"),
@@ -228,6 +245,7 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "sums": ("sums", "sumas"),
     "suspense": ("in suspense", "cuenta puente"),
     "target": ("of", "sobre el folio"),
+    "to": ("to", "hasta"),
     "time_zone": ("time zone", "zona horaria"),
     "totals_hash": ("hash of totals", "resumen de totales"),
     "transfers": ("transfers", "movimientos"),
@@ -238,6 +256,8 @@ HEADS: Final[Mapping[str, tuple[str, str]]] = {
     "until": ("until", "hasta"),
     "upper_bound": ("upper bound", "límite superior"),
     "value_date": ("value date", "fecha valor"),
+    "week": ("week", "semana"),
+    "what": ("what", "qué"),
     "why": ("refused as", "por qué"),
     "year": ("year", "año"),
     "workflow": ("workflow", "flujo"),
@@ -270,12 +290,22 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("found", "ledger_says"): "distinto: libro",
     ("found", "only_in_file"): "sólo en el archivo",
     ("found", "only_in_ledger"): "sólo en el libro",
+    ("kind", "backed"): "respaldada",
+    ("kind", "closing"): "traspaso al cerrar",
+    ("kind", "mutual_credit"): "crédito mutuo",
+    ("kind", "national"): "nacional",
+    ("kind", "rest"): "resto",
+    ("kind", "reversal"): "reverso",
+    ("kind", "time"): "tiempo",
+    ("lower_bound", "none"): "sin límite",
     ("mark", "final"): "definitivo",
     ("mark", "preliminary"): "preliminar",
     ("mark", "reopened"): "reabierto",
     ("nature", "credit"): "acreedora",
     ("payer", "credit"): "quien cobra",
     ("payer", "debit"): "quien paga",
+    ("period", "day"): "día",
+    ("period", "transfer"): "por movimiento",
     ("period", "month"): "mes",
     ("period", "quarter"): "trimestre",
     ("period", "week"): "semana",
@@ -302,6 +332,12 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("phase", "voided"): "liberado",
     ("side", "credit"): "abono",
     ("side", "debit"): "cargo",
+    ("role", "approver"): "autorizador",
+    ("role", "auditor"): "auditor",
+    ("role", "compliance"): "cumplimiento",
+    ("role", "member"): "socio",
+    ("role", "operator"): "operador",
+    ("role", "poster"): "capturista",
     ("soft_bounds", "both"): "ambos",
     ("soft_bounds", "lower"): "inferior",
     ("soft_bounds", "none"): "ninguno",
@@ -319,6 +355,12 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("starts", "payee"): "quien cobra",
     ("starts", "payer"): "quien paga",
     ("starts", "third"): "un operador",
+    ("upper_bound", "none"): "sin límite",
+    ("what", "bounds"): "límites",
+    ("what", "earned"): "ganado con el uso",
+    ("what", "payments"): "topes de pagos",
+    ("what", "planned"): "previsto",
+    ("what", "unplanned"): "plan retirado",
     ("suspense", "credit"): "en el abono",
     ("suspense", "debit"): "en el cargo",
     ("why", "credit_account_closed"): "cuenta cerrada",
@@ -329,9 +371,7 @@ VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("why", "exceeds_credit_limit"): "sin fondos",
     ("why", "exceeds_payment_limit"): "tope de pagos",
 }
-MOMENTS: Final = frozenset(
-    {"accept_at", "ended_at", "expires", "overdue_since", "recorded_at", "since"}
-)
+TEXTS: Final = frozenset({"description", "name", "reference"})  # Whatever they look like.
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -361,9 +401,9 @@ def cell(name: str, value: object) -> str:
         return " ".join(f"{head_of(n)} {cell(n, one)}" for n, one in value.items())
     text = str(value)
     if name in AMOUNTS:
-        return money(text)
-    if name in MOMENTS and "T" in text:
-        return text[:19].replace("T", " ")
+        return money(t(text, VALUES.get((name, text), text)))
+    if name not in TEXTS and is_moment(text):
+        return moment(text)
     return escape(t(text, VALUES.get((name, text), text)))
 
 
