@@ -79,6 +79,7 @@ STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.
     "transfer_not_found": 404,
     "key_not_found": 404,
     "proposal_not_found": 404,
+    "cancel_instead": 409,
     "checkpoint_not_found": 404,
     "tile_not_found": 404,
     "method_not_allowed": 405,

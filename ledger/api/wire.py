@@ -7,6 +7,7 @@ number that is not one. Only what passes here reaches the desk.
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
@@ -18,8 +19,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
 from ledger.core import rules, scheduling
+from ledger.core.amounts import parse_amount
 from ledger.core.asked import (
     AskedAccount,
+    AskedAct,
     AskedBatch,
     AskedChange,
     AskedCurrency,
@@ -28,7 +31,6 @@ from ledger.core.asked import (
     AskedLedger,
     AskedLimits,
     AskedMark,
-    AskedPolicy,
     AskedTransfer,
     AskedWorkflow,
     Description,
@@ -41,10 +43,13 @@ from ledger.core.model import (
     Late,
     Mode,
     OpaqueId,
+    Role,
     SequenceNumber,
     Side,
     Word,
 )
+from ledger.core.refusals import RefusalCode
+from ledger.core.rule_leaves import APPROVALS_MAX, ApprovalRule, Pattern, Seconds
 
 S = TypeVar("S", bound=Struct)
 
@@ -219,12 +224,56 @@ class DecisionRequest(
     reason: Word | UnsetType = UNSET
 
 
-class PolicyRequest(
-    AskedPolicy, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+class RuleRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """A rule of approval under its code. Amounts are minor units. Without a rule it ends."""
+    """Which transfers somebody else must approve; `amount_from` is in the `currency`."""
+
+    approvals: Annotated[int, Meta(ge=1, le=APPROVALS_MAX)]
+    expires_after: Seconds
+    kinds: Annotated[list[Word], Meta(max_length=64)] = []
+    currency: CurrencyCode | UnsetType = UNSET
+    amount_from: Text | UnsetType = UNSET
+    accounts: Annotated[list[Pattern], Meta(max_length=100)] = []
+    makers: Annotated[list[Role], Meta(max_length=8)] = []
+    hold: bool = False
+
+    def rule(self, scales: Mapping[str, int]) -> ApprovalRule:
+        """The same in minor units.
+
+        Raises:
+            Problem: an amount without its currency, or of one that is not there.
+            MalformedAmount: no amount of its currency.
+        """
+        least = 1
+        if self.amount_from is not UNSET:
+            if self.currency is UNSET:
+                reason = "goes with a currency"
+                raise Problem("malformed_request", field="rule.amount_from", reason=reason)
+            if self.currency not in scales:
+                raise Problem(RefusalCode.CURRENCY_NOT_FOUND)
+            least = parse_amount(self.amount_from, scales[self.currency])
+        return ApprovalRule(
+            approvals=self.approvals,
+            expires_after=self.expires_after,
+            kinds=self.kinds,
+            currency=self.currency,
+            amount_from=least,
+            accounts=self.accounts,
+            makers=self.makers,
+            hold=self.hold,
+        )
+
+
+class PolicyRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A rule of approval under its code. Without a rule it ends."""
 
     code: Word
+    reason: Word
+    rule: RuleRequest | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
 
 
 class WorkflowRequest(

@@ -210,9 +210,13 @@ def _totals(words: Words, totals: Sequence[Mapping[str, Any]], counted: int) -> 
     for number, row in enumerate(rows):
         cells = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths[:3], strict=True)]
         cells += [f"{cell:>{width}}" for cell, width in zip(row[3:], widths[3:], strict=True)]
+        rule = "  ".join("-" * width for width in widths)
+        is_total = row[1:3] == (words.total, "")
+        if is_total or (number and rows[number - 1][1:3] == (words.total, "")):
+            yield rule
         yield "  ".join(cells)
-        if number == 0 or row[1:3] == (words.total, ""):
-            yield "  ".join("-" * width for width in widths)
+        if number == 0:
+            yield rule
     if sum(total["count"] for total in totals) != counted:
         yield words.cut.format(shown=len(totals))
 

@@ -25,6 +25,7 @@ TRIES_MAX: Final = 8
 WAIT_S_MAX: Final = 5.0  # Between two tries.
 ANSWER_S_MAX: Final = 120.0
 PAGE: Final = 1000
+DECODER_SAYS: Final = ("Expected ", "Object ", "Invalid ")  # Of a form, for developers.
 
 Query = Mapping[str, str | int]
 
@@ -42,6 +43,8 @@ class Refused(Stop):
 def _sentence(status: int, document: dict[str, Any]) -> str:
     said = str(document.get("detail") or document.get("title") or f"HTTP {status}")
     facts = [str(document[name]) for name in ("field", "reason") if document.get(name)]
+    if str(document.get("reason", "")).startswith(DECODER_SAYS):  # The sentence says it.
+        facts = []
     more = f" ({': '.join(facts)})" if facts else ""
     code = f" [{document['code']}]" if document.get("code") else ""
     return f"{said}{more}{code}"

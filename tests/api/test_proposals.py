@@ -9,7 +9,8 @@ from tests.api.offices import CAJA, Answered, Office, pay, uid
 TRANSFERS = f"{CAJA}/transfers"
 PROPOSALS = f"{CAJA}/proposals"
 PAYMENTS = f"{CAJA}/payments"
-RULE = {"approvals": 1, "expires_after": 3600, "amount_from": 100_00, "hold": True}
+FROM = {"currency": "MXN", "amount_from": "100.00"}
+RULE = {"approvals": 1, "expires_after": 3600, "hold": True, **FROM}
 
 
 async def give(office: Office, who: str, **key: object) -> None:
@@ -112,11 +113,30 @@ async def test_who_declines_and_who_cancels(ruled: Office) -> None:
     assert batch.body["refused"]["code"] == "proposal_cancelled"
 
 
+async def test_an_amount_of_a_rule_is_of_its_currency(ruled: Office) -> None:
+    listed = (await ruled.ask("GET", f"{CAJA}/policies")).body["policies"]
+    assert (listed[0]["rule"]["amount_from"], listed[0]["rule"]["currency"]) == (
+        "100.00",
+        "MXN",
+    )
+    for changed, code in (
+        ({"currency": "ZZZ"}, "currency_not_found"),
+        ({"amount_from": "1.005"}, "malformed_amount"),
+        ({"amount_from": 10_000}, "malformed_request"),
+    ):
+        body = {"code": "large", "reason": "board", "rule": RULE | changed}
+        assert (await ruled.ask("POST", f"{CAJA}/policies", body)).code == code
+    rule = {"approvals": 1, "expires_after": 3600, "amount_from": "1.00"}
+    body = {"code": "large", "reason": "board", "rule": rule}
+    assert (await ruled.ask("POST", f"{CAJA}/policies", body)).code == "malformed_request"
+
+
 async def test_the_other_party_reads_who_declined_and_why(ruled: Office) -> None:
     """Whoever saw the proposal reads its batch once it is decided; nobody else does."""
     assert (
         await ruled.ask("POST", PAYMENTS, payment("bill", "20.00"), who="eva")
     ).status == 202
+    assert (await decide(ruled, "decline", "eva")).code == "cancel_instead"
     batch = f"{CAJA}/batches/{uid(1)}"
     assert (await ruled.ask("GET", batch, who="ana")).code == "batch_not_found"
     said = {"user": "u-7", "reason": "paid_in_cash"}

@@ -63,7 +63,10 @@ def test_the_acta_has_all_that_is_signed(
     ):
         assert part in page, part
     assert max(map(len, page.split("\n"))) <= 90
-    assert ["UDIS", "total", "1", "7"] in [line.split() for line in page.split("\n")]
+    lines = page.split("\n")
+    assert ["UDIS", "total", "1", "7"] in [line.split() for line in lines]
+    at = next(i for i, line in enumerate(lines) if line.split()[:2] == ["MXN", "total"])
+    assert set(lines[at - 1]) == set(lines[at + 1]) == {"-", " "}  # A sum stands under a rule.
 
 
 def test_an_acta_of_more_totals_than_fit_says_so() -> None:

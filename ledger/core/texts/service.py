@@ -69,6 +69,20 @@ TEXTS: Final[dict[str, Texts]] = {
             "The field {field} comes twice in one object, and it is not clear which counts.",
         ),
     ),
+    "cancel_instead": (
+        Text(
+            "Es su propia propuesta",
+            "Rechaza quien habría de aceptarla; lo que usted propuso, cancélelo.",
+        ),
+        Text(
+            "É a sua própria proposta",
+            "Recusa quem a aceitaria; o que você propôs, cancele.",
+        ),
+        Text(
+            "It is your own proposal",
+            "Whoever would accept it declines it; what you proposed yourself, cancel.",
+        ),
+    ),
     "malformed_request": (
         Text(
             "A la petición le falta o le sobra algo",
