@@ -272,6 +272,7 @@ STRUCTS = {
     "`day_closed`": leaves.DayClosed,
     "total of a day": leaves.DayTotal,
     "`period`": leaves.PeriodMarked,
+    "late day": leaves.LateDay,
     "`snapshot`": leaves.Snapshot,
     "`manifest`": lines.Manifest,
     "transfer": lines.Transfer,

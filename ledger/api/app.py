@@ -155,6 +155,8 @@ class Gate:
                 response = self._problem(error, request, request_id)
             response.headers["X-Request-Id"] = request_id
             response.headers["Server"] = SERVER
+            if ledger and (opening := facts(ledger).opening) is not None:
+                response.headers["Ledger-Time-Zone"] = opening.time_zone
             seconds = time.perf_counter() - started
             observe(request.method, template, response.status, seconds)
             if access.isEnabledFor(logging.INFO):

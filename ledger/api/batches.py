@@ -1,6 +1,6 @@
 """Batches as they are read: the list, one by its id, and the proof of a transfer."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from ledger.api.answers.posting import (
     BatchAnswer,
     BatchesPage,
     BatchSummary,
+    DecidedAnswer,
     OutcomeProof,
     ProofAnswer,
     RefusedBatch,
@@ -25,8 +26,15 @@ from ledger.api.service import Call, answer
 from ledger.api.transfers import posted_leaf
 from ledger.core.answered import Receipt
 from ledger.core.faults import JournalBroken
-from ledger.core.leaves import AnyLeaf, BatchPosted, BatchRefused
+from ledger.core.leaves import (
+    AnyLeaf,
+    BatchPosted,
+    BatchProposed,
+    BatchRefused,
+    ProposalDecided,
+)
 from ledger.core.model import BATCH_MAX
+from ledger.core.proposals import is_made_by
 from ledger.core.store import StoredBatch
 from ledger.core.texts import sentence
 from ledger.journal.batches import line_proof, read_posted
@@ -110,10 +118,14 @@ def _is_readable(call: Call, leaf: AnyLeaf) -> bool:
 async def get_batch(call: Call) -> web.Response:
     """One batch: its receipt, the same as the first time, or its refusal."""
     stored, leaf = await find_batch(call)
+    decided: DecidedAnswer | UnsetType = UNSET
+    if leaf.proposed is not UNSET:
+        decided = _decided(await _line(call, stored.leaf_index - 1, ProposalDecided))
     log_proof = await _log_proof(call, stored.leaf_index)
     if isinstance(leaf, BatchRefused):
         found = BatchAnswer(
             refused=refused_batch(call, stored.leaf_index, leaf),
+            decided=decided,
             checkpoint=newest_checkpoint(call),
             log_proof=log_proof,
         )
@@ -121,10 +133,22 @@ async def get_batch(call: Call) -> web.Response:
     receipt = Receipt(leaf_index=stored.leaf_index, leaf=leaf, posted=read_posted(stored))
     found = BatchAnswer(
         receipt=batch_receipt(call, receipt),
+        decided=decided,
         checkpoint=newest_checkpoint(call),
         log_proof=log_proof,
     )
     return answer(found)
+
+
+def _decided(line: ProposalDecided) -> DecidedAnswer:
+    """The last word, which stands just before the batch."""
+    return DecidedAnswer(
+        decision=line.decision,
+        recorded_at=show_time(line.recorded_at),
+        by=line.by,
+        user=line.user,
+        reason=line.reason,
+    )
 
 
 async def find_batch(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefused]:
@@ -138,9 +162,41 @@ async def find_batch(call: Call) -> tuple[StoredBatch, BatchPosted | BatchRefuse
     if stored is None:
         raise Problem("batch_not_found")
     leaf = decode_leaf(stored.line)
-    if not _is_readable(call, leaf):
+    assert isinstance(leaf, BatchPosted | BatchRefused), "a batch's leaf is one of these"
+    if not _is_readable(call, leaf) and not await _was_seen(call, stored, leaf):
         raise Problem("batch_not_found")
     return stored, leaf if isinstance(leaf, BatchRefused) else posted_leaf(stored)
+
+
+async def _was_seen(call: Call, stored: StoredBatch, leaf: BatchPosted | BatchRefused) -> bool:
+    """Whether a batch waited as a proposal that this caller made, or is a party of.
+
+    Of several transfers nobody is: each would read what is the others'.
+    """
+    if leaf.proposed is UNSET:
+        return False
+    line = await _line(call, leaf.proposed, BatchProposed)
+    if is_made_by(line, call.caller):
+        return True
+    if line.count > 1:
+        return False
+    held = [n for one in line.holds or () for n in (one.debit_account, one.credit_account)]
+    of_row = *stored.debit[:1], *stored.credit[:1]
+    parties = {line.payer or 0, line.payee or 0, *held, *of_row} - {0}
+    return any(call.faces()[number].code in call.reach for number in parties)
+
+
+L = TypeVar("L", bound=AnyLeaf)
+
+
+async def _line(call: Call, index: int, kind: type[L]) -> L:
+    """A leaf that another names."""
+    ledger_id = await call.service.ledger_id(call.ledger)
+    found = await call.reads.leaves_at(ledger_id, [index])
+    leaf = decode_leaf(found[index])
+    if not isinstance(leaf, kind):
+        raise JournalBroken(f"leaf {index}", "not what the batch after it names")
+    return leaf
 
 
 def refused_batch(call: Call, index: int, leaf: BatchRefused) -> RefusedBatch:

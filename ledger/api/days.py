@@ -19,6 +19,7 @@ from ledger.api.answers.days import (
     DaysPage,
     DaysSettings,
     DayTotalAnswer,
+    LateDayAnswer,
     PeriodAnswer,
     PeriodsPage,
 )
@@ -32,9 +33,9 @@ from ledger.core.amounts import show_amount
 from ledger.core.asked import AskedDays, AskedMark
 from ledger.core.book import Book
 from ledger.core.changes import DAYS_BY_CLOCK
-from ledger.core.days import A_DAY, ADJUSTMENTS
+from ledger.core.days import A_DAY, ADJUSTMENTS, summed
 from ledger.core.deadlines import next_closing
-from ledger.core.leaves import DayClosed, DayTotal, SettingsChanged
+from ledger.core.leaves import DayClosed, DayTotal, LateDay, PeriodMarked, SettingsChanged
 from ledger.core.model import DATE_MIN
 from ledger.core.refusals import Refusal
 from ledger.journal.canonical import decode_leaf
@@ -176,16 +177,40 @@ async def get_day(call: Call) -> web.Response:
     call.query(NoQuery)
     day = _date(call)
     seen = await _seen(call, day)
-    closings = await _closings(call, day, day, 1) if seen.answer.status != "open" else []
-    if not closings:
-        return answer(ClosedDayAnswer(day=seen.answer))
-    closed = _closed(call, seen.scales, *closings[0])
-    if seen.answer.status == "reopened":
-        late = msgspec.structs.replace(
-            closed.day, status="reopened", late=seen.answer.totals or UNSET
+    now = seen.answer
+    if now.status not in ("closed", "reopened"):
+        return answer(ClosedDayAnswer(day=now))
+    closings = await _closings(call, day, day, 1)
+    if closings:
+        closed = _closed(call, seen.scales, *closings[0])
+    else:  # Nothing was posted on it by then, and one after it was closed.
+        closed = ClosedDayAnswer(
+            day=DayAnswer(date=day, status="closed", count=0, totals=[]),
+            checkpoint=newest_checkpoint(call),
         )
-        closed = msgspec.structs.replace(closed, day=late)
-    return answer(closed)
+    late = [
+        (i, one) for i, leaf in await _late_of(call, day) for one in leaf if one.date == day
+    ]
+    totals = _totals(seen.scales, summed([*(one.shown for _, one in late), seen.totals]))
+    shown = msgspec.structs.replace(
+        closed.day,
+        status=now.status,
+        late=totals or UNSET,
+        late_count=now.count + sum(one.count for _, one in late) if totals else UNSET,
+        late_leaves=[index for index, _ in late] or UNSET,
+    )
+    return answer(msgspec.structs.replace(closed, day=shown))
+
+
+async def _late_of(call: Call, day: date) -> list[tuple[int, list[LateDay]]]:
+    """What the leaves that closed a month again say of its days, with their indexes."""
+    ledger_id = await call.service.ledger_id(call.ledger)
+    found = []
+    for index, line in await call.reads.reclosings(ledger_id, day.year, day.month):
+        leaf = decode_leaf(line)
+        assert isinstance(leaf, PeriodMarked), "a leaf that closed a month again"
+        found.append((index, list(leaf.late or ())))
+    return found
 
 
 class _Seen(NamedTuple):
@@ -193,6 +218,7 @@ class _Seen(NamedTuple):
 
     answer: DayAnswer
     scales: dict[str, int]
+    totals: list[DayTotal]
 
 
 async def _seen(call: Call, day: date) -> _Seen:
@@ -200,7 +226,7 @@ async def _seen(call: Call, day: date) -> _Seen:
 
     def look(book: Book) -> _Seen:
         found = _as_open(book, book.scales, day, book.days.current(today))
-        return _Seen(found, dict(book.scales))
+        return _Seen(found, dict(book.scales), book.days.totals_of([day]))
 
     return await call.desk.read(call.ledger, look)
 
@@ -291,11 +317,26 @@ async def mark_period(call: Call) -> web.Response:
     asked = await call.asked(AskedMark)
     dry_run = call.query(WriteQuery).dry_run
     work = call.desk.mark_period(call.ledger, year, month, asked, call.caller, dry_run=dry_run)
-    refusal = await call.service.undisturbed(work)
-    if refusal is not None:
-        raise refusal_problem(call, refusal)
-    marked = PeriodAnswer(period=show_period(year, month), mark=asked.mark)
+    outcome = await call.service.undisturbed(work)
+    if isinstance(outcome, Refusal):
+        raise refusal_problem(call, outcome)
+    late = [] if outcome is None else outcome.late or []
+    scales = call.desk.facts(call.ledger).scales
+    marked = PeriodAnswer(
+        period=show_period(year, month),
+        mark=asked.mark,
+        late=[_late_day(scales, one) for one in late] or UNSET,
+    )
     return answer(DryRun(dry_run=True, period=marked) if dry_run else marked)
+
+
+def _late_day(scales: dict[str, int], one: LateDay) -> LateDayAnswer:
+    return LateDayAnswer(
+        date=one.date,
+        count=one.count,
+        totals=_totals(scales, one.shown),
+        totals_hash=one.totals.hex(),
+    )
 
 
 async def get_periods(call: Call) -> web.Response:

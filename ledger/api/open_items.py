@@ -111,6 +111,8 @@ def _suspended(faces: Faces, sequence: int, item: Suspended, now: int) -> Suspen
         sequence=sequence,
         account=face.code,
         side=item.side,
+        meant_for=faces[item.meant_for].code,
+        why=item.why,
         left=show_amount(item.left, face.scale),
         currency=face.currency,
         since=show_time(item.since),

@@ -45,7 +45,13 @@ async def post_transfer(call: Call) -> web.Response:
     query = call.query(PostQuery)
     asked = decode(body, TransferRequest)
     transfer_id = idempotency_id(call.request, asked.id, call.caller.poster)
-    batch = AskedBatch(id=transfer_id, transfers=[asked.transfer()], late=asked.late)
+    batch = AskedBatch(
+        id=transfer_id,
+        transfers=[asked.transfer()],
+        late=asked.late,
+        source=asked.source,
+        branch=asked.branch,
+    )
     return await answer_transfer(call, batch, query)
 
 

@@ -79,6 +79,7 @@ STATUS: Final[dict[str, int]] = {code.value: status for code, status in REFUSED.
     "transfer_not_found": 404,
     "key_not_found": 404,
     "proposal_not_found": 404,
+    "cancel_instead": 409,
     "checkpoint_not_found": 404,
     "tile_not_found": 404,
     "method_not_allowed": 405,
@@ -207,6 +208,8 @@ def malformed(fault: MalformedRequest) -> Problem:
     facts: dict[str, Any] = {"reason": shown(": ".join(map(str, fault.facts)))}
     if fault.field:
         facts["field"] = shown(fault.field)
+        if fault.field == "kind":  # What is said of a code a request is full of.
+            facts["mistake"] = "word"
     if fault.position is not None:
         facts["position"] = fault.position
     return Problem(fault.code, **facts)

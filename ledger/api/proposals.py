@@ -1,14 +1,16 @@
 """Proposals: payments between members, and what is said of batches that wait for others."""
 
 import asyncio
+from collections.abc import Mapping
 from heapq import nsmallest
 from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from ledger.api.answers.base import Answer
 from ledger.api.answers.dry_run import DryRun
 from ledger.api.auth import READERS
 from ledger.api.batches import refused_batch
@@ -30,6 +32,7 @@ from ledger.api.wire import (
     WorkflowRequest,
     idempotency_id,
 )
+from ledger.core.amounts import show_amount
 from ledger.core.answered import ProposalView, Receipt, RefusedReceipt
 from ledger.core.asked import (
     AskedBatch,
@@ -40,21 +43,35 @@ from ledger.core.asked import (
     Text,
 )
 from ledger.core.book import Book, Posted
+from ledger.core.changes import act_of
 from ledger.core.model import Decision, Role
+from ledger.core.proposals import is_made_by
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
-from ledger.core.schedules import SCHEDULER
 
 READ_AT_ONCE: Final = 500  # Transfers of a proposal; after more, others get their turn.
 
 # ---- rules as data
 
 
+class RuleAnswer(Answer, frozen=True, kw_only=True):
+    """Which transfers somebody else must approve, and how; `amount_from` in the `currency`."""
+
+    approvals: int
+    expires_after: int
+    kinds: list[str] = field(default_factory=list)
+    currency: str | UnsetType = UNSET
+    amount_from: str | UnsetType = UNSET
+    accounts: list[str] = field(default_factory=list)
+    makers: list[Role] = field(default_factory=list)
+    hold: bool = False
+
+
 class PolicyAnswer(Struct, frozen=True, kw_only=True):
-    """A rule of approval. Amounts in it are minor units, as in the journal."""
+    """A rule of approval."""
 
     code: str
-    rule: ApprovalRule
+    rule: RuleAnswer
 
 
 class PoliciesAnswer(Struct, frozen=True, kw_only=True):
@@ -109,7 +126,10 @@ async def post_policy(call: Call) -> web.Response:
     """Set a rule of approval, or without a rule remove it."""
     asked = await call.asked(PolicyRequest)
     dry_run = call.query(WriteQuery).dry_run
-    policy = AskedPolicy(reason=asked.reason, rule=asked.rule, act=asked.act)
+    rule: ApprovalRule | UnsetType = UNSET
+    if asked.rule is not UNSET:
+        rule = asked.rule.rule(call.desk.facts(call.ledger).scales)
+    policy = AskedPolicy(reason=asked.reason, rule=rule, act=act_of(asked.act))
     refusal = await call.service.undisturbed(
         call.desk.set_policy(call.ledger, asked.code, policy, call.caller, dry_run=dry_run)
     )
@@ -120,8 +140,29 @@ async def get_policies(call: Call) -> web.Response:
     """The rules of approval."""
     call.query(NoQuery)
     rules = await call.desk.read(call.ledger, lambda book: dict(book.policies.rules))
-    found = [PolicyAnswer(code=code, rule=rule) for code, rule in sorted(rules.items())]
+    scales = call.desk.facts(call.ledger).scales
+    found = [
+        PolicyAnswer(code=code, rule=_rule(rule, scales))
+        for code, rule in sorted(rules.items())
+    ]
     return answer(PoliciesAnswer(policies=found))
+
+
+def _rule(rule: ApprovalRule, scales: Mapping[str, int]) -> RuleAnswer:
+    """A rule as people write it; of none but one currency an amount could be shown."""
+    least: str | UnsetType = UNSET
+    if rule.currency is not UNSET and rule.amount_from > 1:
+        least = show_amount(rule.amount_from, scales.get(rule.currency, 0))
+    return RuleAnswer(
+        approvals=rule.approvals,
+        expires_after=rule.expires_after,
+        kinds=rule.kinds,
+        currency=rule.currency,
+        amount_from=least,
+        accounts=rule.accounts,
+        makers=rule.makers,
+        hold=rule.hold,
+    )
 
 
 async def post_workflow(call: Call) -> web.Response:
@@ -284,17 +325,9 @@ def _id(call: Call) -> UUID:
         raise Problem("proposal_not_found") from None
 
 
-def _is_mine(call: Call, view: ProposalView) -> bool:
-    """Whether this caller made a proposal, or set the schedule whose attempt it is."""
-    line = view.proposal.line
-    if line.key == SCHEDULER:
-        return line.made_by == [call.caller.key]
-    return line.poster == call.caller.posts_as
-
-
 def _is_seen(call: Call, view: ProposalView) -> bool:
     """Whether a proposal is this caller's, or touches an account in its reach."""
-    if call.caller.role in READERS or _is_mine(call, view):
+    if call.caller.role in READERS or is_made_by(view.proposal.line, call.caller):
         return True
     return any(
         code in call.reach
@@ -378,7 +411,7 @@ def _check_may(call: Call, view: ProposalView, decision: Decision) -> None:
     if role is Role.OPERATOR or decision == "approved":
         return
     if decision == "cancelled":
-        if not _is_mine(call, view):
+        if not is_made_by(view.proposal.line, call.caller):
             raise Problem("role_not_allowed")
         return
     if decision == "declined" and role is Role.APPROVER:
@@ -388,6 +421,8 @@ def _check_may(call: Call, view: ProposalView, decision: Decision) -> None:
     if line.accepts is UNSET:
         raise Problem(RefusalCode.DECISION_NOT_NEEDED)
     (transfer,) = view.asked.transfers
-    call.check_reach(
-        transfer.debit_account if line.accepts == "payer" else transfer.credit_account
-    )
+    accepting = transfer.debit_account if line.accepts == "payer" else transfer.credit_account
+    is_own = accepting not in call.reach and is_made_by(line, call.caller)
+    if decision == "declined" and is_own:
+        raise Problem("cancel_instead")
+    call.check_reach(accepting)

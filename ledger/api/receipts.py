@@ -206,6 +206,7 @@ def _otherwise(note: Note, rows: Sequence[int], posted: Posted, view: _View) -> 
     facts = {
         "phase": None if phase == Phase.POSTED else PHASES[phase],
         "suspense": note.suspense,
+        "why": note.why,
         "business_date": note.business_date,
         "flags": list(note.flags),
         "beside": [
@@ -230,6 +231,9 @@ def _receipt_under_terms(
 ) -> TransferReceipt:
     note = posted.notes.get(0, NO_NOTE)
     facts = _otherwise(note, range(len(posted.positions)), posted, view)
+    if note.suspense is not None:
+        is_debit = note.suspense == "debit"
+        facts["meant_for"] = asked.debit_account if is_debit else asked.credit_account
     if note.amount == 0:  # The first row stands beside; of its own the transfer has none.
         facts |= {
             "debit_account": asked.debit_account,

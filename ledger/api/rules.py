@@ -15,12 +15,12 @@ from ledger.api.answers.dry_run import DryRun
 from ledger.api.answers.rules import (
     CirculationAnswer,
     CirculationLine,
-    DemurrageAnswer,
     FeeAnswer,
     FeesAnswer,
     LeviesAnswer,
     LevyAnswer,
     demurrage_answer,
+    demurrage_rules,
     fee_answer,
     levy_answer,
     reserve_answer,
@@ -186,15 +186,14 @@ async def delete_levy(call: Call) -> web.Response:
 
 
 async def get_demurrage(call: Call) -> web.Response:
-    """The demurrage of a currency that was set last."""
+    """All rules of demurrage of a currency, and which of them is today's."""
     call.query(NoQuery)
-    currency = currency_of(call)
-
-    def look(book: Book) -> DemurrageAnswer | None:
-        there = book.demurrages.rule(currency)
-        return None if there is None else demurrage_answer(book, currency, *there)
-
-    return await found(call, look, RefusalCode.DEMURRAGE_NOT_FOUND)
+    currency, today = currency_of(call), call.desk.today(call.ledger)
+    return await found(
+        call,
+        lambda book: demurrage_rules(book, currency, today),
+        RefusalCode.DEMURRAGE_NOT_FOUND,
+    )
 
 
 async def put_demurrage(call: Call) -> web.Response:

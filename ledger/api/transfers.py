@@ -63,12 +63,17 @@ class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StatementQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By business dates, both included, or by sequences, both excluded; else everything."""
+    """By business dates, both included, or by sequences, both excluded; else everything.
+
+    What ends on the last day of a year leaves out adjustments to that year, as a balance on
+    that day does, unless `adjustments`.
+    """
 
     first: date | UnsetType = field(name="from", default=UNSET)
     last: date | UnsetType = field(name="to", default=UNSET)
     after: Sequence53 | UnsetType = UNSET
     before: Sequence53 | UnsetType = UNSET
+    adjustments: bool = False
     limit: Limit = PAGE
     cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,16}:-?[0-9]{1,19}\Z")] | UnsetType = UNSET
 
@@ -239,7 +244,7 @@ async def get_statement(call: Call) -> web.Response:
         rows = [row for row in rows if row.sequence < query.before]
     page = rows[: query.limit]
     goes_on = page[-1].sequence if len(rows) > query.limit else None
-    posted = [row for row in page if Phase(row.phase).moves]
+    posted = [row for row in page if Phase(row.phase).moves and not _is_after(row, query)]
     told = await _tell(call, ledger_id, posted)
     return answer(_statement(call.faces(), number, opening, told, goes_on))
 
@@ -254,6 +259,12 @@ async def _committed(call: Call, ledger_id: int, code: str, number: int) -> int:
     if isinstance(leaf, AccountOpened) and leaf.code == code:
         return number
     return await call.desk.read(call.ledger, lambda book: book.numbers.get(code, 0))
+
+
+def _is_after(row: TransferRow, query: StatementQuery) -> bool:
+    """Whether a row adjusts the year that the statement ends with, and is not asked for."""
+    is_last = row.phase == Phase.ADJUSTED and row.business_date == query.last
+    return is_last and not query.adjustments
 
 
 async def _opening(
@@ -406,6 +417,15 @@ async def readable_sequences(call: Call, sequences: Sequence[int]) -> set[int]:
     return seen
 
 
+def _meant_for(told: Told, faces: Faces) -> str | UnsetType:
+    """Whom a suspense account stood in for, if one did."""
+    own, line = told.own, told.line
+    if own is None or own.suspense is UNSET:
+        return UNSET
+    number = line.debit_account if own.suspense == "debit" else line.credit_account
+    return faces[number].code
+
+
 def _transfer(
     call: Call,
     faces: Faces,
@@ -447,6 +467,8 @@ def _transfer(
         fraction=UNSET if own is None else fraction_answer(own.fraction),
         residue=terms.residue,
         suspense=suspense,
+        meant_for=_meant_for(told, faces),
+        why=UNSET if own is None else own.why,
         flags=UNSET if own is None else own.flags,
         hold=_hold(row, ends, debit.scale) if row.phase == Phase.HELD else UNSET,
         reversed_by=UNSET if suspense else _taken(taken, debit.scale),

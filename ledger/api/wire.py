@@ -7,6 +7,7 @@ number that is not one. Only what passes here reaches the desk.
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
@@ -18,8 +19,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ledger.api.problems import Problem, shown
 from ledger.core import rules, scheduling
+from ledger.core.amounts import parse_amount
 from ledger.core.asked import (
     AskedAccount,
+    AskedAct,
     AskedBatch,
     AskedChange,
     AskedCurrency,
@@ -28,7 +31,6 @@ from ledger.core.asked import (
     AskedLedger,
     AskedLimits,
     AskedMark,
-    AskedPolicy,
     AskedTransfer,
     AskedWorkflow,
     Description,
@@ -36,14 +38,18 @@ from ledger.core.asked import (
 )
 from ledger.core.model import (
     BATCH_MAX,
+    WORD_PATTERN,
     CurrencyCode,
     Late,
     Mode,
     OpaqueId,
+    Role,
     SequenceNumber,
     Side,
     Word,
 )
+from ledger.core.refusals import RefusalCode
+from ledger.core.rule_leaves import APPROVALS_MAX, ApprovalRule, Pattern, Seconds
 
 S = TypeVar("S", bound=Struct)
 
@@ -53,11 +59,14 @@ class TransferRequest(
 ):
     """One transfer. The id is the sender's own and makes repeats safe.
 
-    It may stand in the Idempotency-Key header instead. `late` is as in a batch.
+    It may stand in the Idempotency-Key header instead. `late`, `source` and `branch` are as in
+    a batch.
     """
 
     id: UUID | UnsetType = UNSET
     late: Late | UnsetType = UNSET
+    source: OpaqueId | UnsetType = UNSET
+    branch: OpaqueId | UnsetType = UNSET
 
     def transfer(self) -> AskedTransfer:
         """The same without its id, as it would stand in a batch."""
@@ -215,12 +224,56 @@ class DecisionRequest(
     reason: Word | UnsetType = UNSET
 
 
-class PolicyRequest(
-    AskedPolicy, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+class RuleRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """A rule of approval under its code. Amounts are minor units. Without a rule it ends."""
+    """Which transfers somebody else must approve; `amount_from` is in the `currency`."""
+
+    approvals: Annotated[int, Meta(ge=1, le=APPROVALS_MAX)]
+    expires_after: Seconds
+    kinds: Annotated[list[Word], Meta(max_length=64)] = []
+    currency: CurrencyCode | UnsetType = UNSET
+    amount_from: Text | UnsetType = UNSET
+    accounts: Annotated[list[Pattern], Meta(max_length=100)] = []
+    makers: Annotated[list[Role], Meta(max_length=8)] = []
+    hold: bool = False
+
+    def rule(self, scales: Mapping[str, int]) -> ApprovalRule:
+        """The same in minor units.
+
+        Raises:
+            Problem: an amount without its currency, or of one that is not there.
+            MalformedAmount: no amount of its currency.
+        """
+        least = 1
+        if self.amount_from is not UNSET:
+            if self.currency is UNSET:
+                reason = "goes with a currency"
+                raise Problem("malformed_request", field="rule.amount_from", reason=reason)
+            if self.currency not in scales:
+                raise Problem(RefusalCode.CURRENCY_NOT_FOUND)
+            least = parse_amount(self.amount_from, scales[self.currency])
+        return ApprovalRule(
+            approvals=self.approvals,
+            expires_after=self.expires_after,
+            kinds=self.kinds,
+            currency=self.currency,
+            amount_from=least,
+            accounts=self.accounts,
+            makers=self.makers,
+            hold=self.hold,
+        )
+
+
+class PolicyRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A rule of approval under its code. Without a rule it ends."""
 
     code: Word
+    reason: Word
+    rule: RuleRequest | UnsetType = UNSET
+    act: AskedAct | UnsetType = UNSET
 
 
 class WorkflowRequest(
@@ -301,6 +354,14 @@ _encoder: Final = msgspec.json.Encoder()
 _JSON: Final = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
 _PLACE: Final = re.compile(r"(.*) - at `([^`]*)`", re.DOTALL)
 _TRANSFER: Final = re.compile(r"\$\.(?:transfers|accounts)\[([0-9]{1,4})\]\.?(.*)", re.DOTALL)
+# By what a validation message says. The first that is in it.
+_MISTAKES: Final = (
+    ("missing required field", "missing"),
+    ("unknown field", "unknown"),
+    (f"matching regex {WORD_PATTERN!r}", "word"),
+    ("Invalid RFC3339 encoded datetime", "moment"),
+    ("Invalid RFC3339 encoded date", "day"),
+)
 _FIELD: Final = re.compile(r"field `([^`]*)`")
 
 
@@ -437,6 +498,7 @@ def misplaced(message: str) -> Problem:
     if unknown:
         place = f"{place}.{unknown[1]}"
     facts: dict[str, Any] = {"reason": shown(reason), "field": shown(place)}
+    facts["mistake"] = next((what for sign, what in _MISTAKES if sign in reason), "malformed")
     inside = _TRANSFER.fullmatch(place)
     if inside:
         facts["position"] = int(inside[1])

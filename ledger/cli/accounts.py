@@ -7,6 +7,7 @@ import click
 from ledger.cli.client import path_of
 from ledger.cli.limits import all_changes
 from ledger.cli.options import (
+    CODE,
     DAY,
     act_of,
     act_options,
@@ -81,6 +82,7 @@ def account_group() -> None:
 )
 @click.option(
     "--kind",
+    type=CODE,
     default="member",
     show_default=True,
     help=t("A word of your own, such as cash.", "Una palabra propia, como cash."),
@@ -179,14 +181,25 @@ def _status_command(name: str, status: str, en: str, es: str) -> None:
     @ledger_option
     @reason_option
     @order_option
+    @act_options
     @dry_run_option
     @speaks_to_service
     async def command(
-        place: Place, code: str, ledger: str, reason: str, order: str | None, dry_run: bool
+        place: Place,
+        code: str,
+        ledger: str,
+        reason: str,
+        order: str | None,
+        dry_run: bool,
+        **act: Any,
     ) -> None:
-        cited = {} if order is None else {"order": order}
-        asked = {"status": status, "reason": reason, **cited}
+        asked = {"status": status, "reason": reason, **_cited(order, act)}
         await change(place, ledger, code, asked, dry_run)
+
+
+def _cited(order: str | None, act: dict[str, Any]) -> dict[str, Any]:
+    """The authority's order and the decision that a change of status cites, if any."""
+    return {**({} if order is None else {"order": order}), **act_of(act)}
 
 
 @account_group.command(
@@ -205,6 +218,7 @@ def _status_command(name: str, status: str, en: str, es: str) -> None:
 )
 @reason_option
 @order_option
+@act_options
 @dry_run_option
 @speaks_to_service
 async def freeze_account(
@@ -215,10 +229,11 @@ async def freeze_account(
     reason: str,
     order: str | None,
     dry_run: bool,
+    **act: Any,
 ) -> None:
     status = f"frozen_{only}" if only else "frozen"
-    cited = {} if order is None else {"order": order}
-    await change(place, ledger, code, {"status": status, "reason": reason, **cited}, dry_run)
+    asked = {"status": status, "reason": reason, **_cited(order, act)}
+    await change(place, ledger, code, asked, dry_run)
 
 
 _status_command("unfreeze", "open", "Open a frozen account again.", "Libera una cuenta.")
@@ -229,9 +244,11 @@ _status_command("reopen", "open", "Open a closed account again.", "Reabre una cu
     "close",
     help=t(
         "Close an account; its balance must be zero, or goes to the account --remaining-to. "
-        "A debt goes only to one of kind loss, citing an act.",
+        "A debt goes only to one of kind loss, citing an act; what a debit account has, also "
+        "to another of its kind.",
         "Cierra una cuenta; su saldo debe ser cero, o pasa a la cuenta --remaining-to. Una "
-        "deuda sólo pasa a una de tipo loss, citando un acta.",
+        "deuda sólo pasa a una de tipo loss, citando un acta; lo de una cuenta deudora, "
+        "también a otra de su mismo tipo.",
     ),
 )
 @click.argument("code")
@@ -325,10 +342,13 @@ async def limit_account(
 @ledger_option
 @click.option("--from", "first", type=DAY, help=t("First day.", "Primer día."))
 @click.option("--to", "last", type=DAY, help=t("Last day.", "Último día."))
+@adjustments_option
 @speaks_to_service
-async def statement(place: Place, code: str, ledger: str, first: Any, last: Any) -> None:
+async def statement(
+    place: Place, code: str, ledger: str, first: Any, last: Any, adjustments: bool
+) -> None:
     path = path_of("ledgers", ledger, "accounts", code, "statement")
-    query: dict[str, Any] = {"limit": 1000}
+    query: dict[str, Any] = {"limit": 1000, **known_query(None, adjustments)}
     if first is not None:
         query["from"] = first.date().isoformat()
     if last is not None:

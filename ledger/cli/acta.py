@@ -5,12 +5,11 @@ the journal and the checkpoint that covers it, so anybody can hold the page to a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from textwrap import wrap
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ledger.cli.words import language, money
+from ledger.cli.words import language, money, zone_named
 from ledger.core.amounts import parse_total, show_amount
 
 WIDTH: Final = 78
@@ -30,6 +29,8 @@ class Words(NamedTuple):
     total: str
     none: str
     cut: str
+    late: str
+    late_leaves: str
     hash: str
     leaf: str
     leaf_hash: str
@@ -54,6 +55,8 @@ _WORDS: Final[Mapping[str, Words]] = {
         total="total",
         none="Sin movimientos.",
         cut="Aquí aparecen los primeros {shown} totales; el resumen los cubre todos.",
+        late="DESPUÉS DEL CIERRE, MIENTRAS EL MES ESTUVO REABIERTO",
+        late_leaves="Hojas del diario que lo dicen",
         hash="Resumen de los totales",
         leaf="Hoja del diario",
         leaf_hash="Resumen de la hoja",
@@ -76,6 +79,8 @@ _WORDS: Final[Mapping[str, Words]] = {
         total="total",
         none="Sem movimentos.",
         cut="Aqui estão os primeiros {shown} totais; o resumo cobre todos.",
+        late="DEPOIS DO FECHAMENTO, ENQUANTO O MÊS ESTEVE REABERTO",
+        late_leaves="Folhas do diário que o dizem",
         hash="Resumo dos totais",
         leaf="Folha do diário",
         leaf_hash="Resumo da folha",
@@ -98,6 +103,8 @@ _WORDS: Final[Mapping[str, Words]] = {
         total="total",
         none="No transfers.",
         cut="These are the first {shown} totals; the hash covers all of them.",
+        late="AFTER IT WAS CLOSED, WHILE THE MONTH WAS REOPENED",
+        late_leaves="Leaves of the journal that say so",
         hash="Hash of the totals",
         leaf="Leaf of the journal",
         leaf_hash="Hash of the leaf",
@@ -121,7 +128,7 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
     """
     words = _WORDS[language()]
     day = closed["day"]
-    zone = _zone(ledger["time_zone"])
+    zone = zone_named(ledger["time_zone"])
     origin, size, root = closed["checkpoint"].split("\n")[:3]
     facts = [
         (words.ledger, f"{ledger['name']} ({ledger['code']})"),
@@ -146,8 +153,9 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
         "",
         *_facts(facts),
         "",
-        *_totals(words, day),
+        *_totals(words, day["totals"], day["count"]),
         "",
+        *_late(words, day),
         *_facts(seals),
         *(part for line in note for part in wrap(line, WIDTH, break_on_hyphens=False)),
         "",
@@ -160,16 +168,9 @@ def write_acta(ledger: Mapping[str, Any], closed: Mapping[str, Any], printed: da
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # This machine knows it not.
-        return ZoneInfo("UTC")
-
-
-def _at(moment: datetime, zone: ZoneInfo) -> str:
+def _at(moment: datetime, zone: tzinfo) -> str:
     local = moment.astimezone(zone)
-    return f"{local:%Y-%m-%d %H:%M:%S} {zone.key} (UTC{local:%z})"
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone} (UTC{local:%z})"
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -178,9 +179,20 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield f"{name + ':':<{width}}{value}"
 
 
-def _totals(words: Words, day: Mapping[str, Any]) -> Iterator[str]:
+def _late(words: Words, day: Mapping[str, Any]) -> Iterator[str]:
+    """What came after the day was closed, if anything did."""
+    if "late" not in day:
+        return
+    yield from (words.late, "-" * len(words.late), "")
+    yield from _totals(words, day["late"], day["late_count"])
+    if "late_leaves" in day:
+        leaves = ", ".join(map(str, day["late_leaves"]))
+        yield from ("", *_facts([(words.late_leaves, leaves)]))
+    yield ""
+
+
+def _totals(words: Words, totals: Sequence[Mapping[str, Any]], counted: int) -> Iterator[str]:
     """The totals with a sum for each currency, the numbers to the right."""
-    totals = day["totals"]
     if not totals:
         yield words.none
         return
@@ -198,10 +210,14 @@ def _totals(words: Words, day: Mapping[str, Any]) -> Iterator[str]:
     for number, row in enumerate(rows):
         cells = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths[:3], strict=True)]
         cells += [f"{cell:>{width}}" for cell, width in zip(row[3:], widths[3:], strict=True)]
+        rule = "  ".join("-" * width for width in widths)
+        is_total = row[1:3] == (words.total, "")
+        if is_total or (number and rows[number - 1][1:3] == (words.total, "")):
+            yield rule
         yield "  ".join(cells)
-        if number == 0 or row[1:3] == (words.total, ""):
-            yield "  ".join("-" * width for width in widths)
-    if sum(total["count"] for total in totals) != day["count"]:
+        if number == 0:
+            yield rule
+    if sum(total["count"] for total in totals) != counted:
         yield words.cut.format(shown=len(totals))
 
 

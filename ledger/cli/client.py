@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 
 from ledger.cli.settings import read_settings, state_path
-from ledger.cli.words import Stop, language, t
+from ledger.cli.words import Stop, language, t, use_zone
 
 URL_DEFAULT: Final = "http://127.0.0.1:8080"
 KEY_FILE: Final = "operator.key"  # In the state directory of the service, for its own machine.
@@ -25,6 +25,7 @@ TRIES_MAX: Final = 8
 WAIT_S_MAX: Final = 5.0  # Between two tries.
 ANSWER_S_MAX: Final = 120.0
 PAGE: Final = 1000
+DECODER_SAYS: Final = ("Expected ", "Object ", "Invalid ")  # Of a form, for developers.
 
 Query = Mapping[str, str | int]
 
@@ -42,6 +43,8 @@ class Refused(Stop):
 def _sentence(status: int, document: dict[str, Any]) -> str:
     said = str(document.get("detail") or document.get("title") or f"HTTP {status}")
     facts = [str(document[name]) for name in ("field", "reason") if document.get(name)]
+    if str(document.get("reason", "")).startswith(DECODER_SAYS):  # The sentence says it.
+        facts = []
     more = f" ({': '.join(facts)})" if facts else ""
     code = f" [{document['code']}]" if document.get("code") else ""
     return f"{said}{more}{code}"
@@ -204,6 +207,7 @@ class Client:
             allow_redirects=False,  # The key is for this address.
         ) as response:
             raw = await response.read()
+            use_zone(response.headers.get("Ledger-Time-Zone"))
             if response.status >= 300:
                 document = _document(raw)
                 if "Retry-After" in response.headers:

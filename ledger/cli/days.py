@@ -218,7 +218,7 @@ async def show_day(
     place.console.print(facts(by_clock | found["day"], names))
     place.console.print(table(found["day"]["totals"], TOTAL))
     if "late" in found["day"]:
-        title = t("Since it was reopened", "Desde que se reabrió")
+        title = t("After it was closed", "Después del cierre")
         place.console.print(table(found["day"]["late"], TOTAL, title))
 
 
@@ -331,6 +331,11 @@ async def _mark(
         place.dry(answer, "period", PERIOD)
     else:
         place.one(answer, PERIOD)
+    late = (answer["period"] if dry_run else answer).get("late", ())
+    if late and not place.json:
+        title = t("\nCame while it was reopened", "\nLlegó mientras estuvo reabierto")
+        rows = [{"date": one["date"], **total} for one in late for total in one["totals"]]
+        place.console.print(table(rows, ("date", *TOTAL), title))
 
 
 @period_group.command(

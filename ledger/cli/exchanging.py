@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from ledger.cli.client import path_of
-from ledger.cli.options import ledger_option, speaks_to_service
+from ledger.cli.options import CODE, ledger_option, speaks_to_service
 from ledger.cli.posting import present, print_batch, said_of_it, send_once
 from ledger.cli.show import Place
 from ledger.cli.words import Stop, t
@@ -68,7 +68,9 @@ class RateOfUnits(click.ParamType[Fraction]):
         "Cuenta para lo que no compra nada; si no, se devuelve.",
     ),
 )
-@click.option("--kind", default=EXCHANGE, show_default=True, help=t("Its kind.", "Su tipo."))
+@click.option(
+    "--kind", type=CODE, default=EXCHANGE, show_default=True, help=t("Its kind.", "Su tipo.")
+)
 @said_of_it
 @speaks_to_service
 async def exchange(

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from ledger.cli.client import path_of
-from ledger.cli.options import ledger_option, limit_option, speaks_to_service
+from ledger.cli.options import CODE, ledger_option, limit_option, speaks_to_service
 from ledger.cli.posting import present, print_batch, print_slip, said_of_it, send_once
 from ledger.cli.show import Place
 from ledger.cli.words import t
@@ -20,13 +20,18 @@ HOLD: Final = (
     "currency",
     "expires",
 )
-SUSPENSE: Final = ("sequence", "account", "side", "left", "currency", "since", "age_days")
+SUSPENSE: Final = (
+    *("sequence", "account", "side", "meant_for", "why"),
+    *("left", "currency", "since", "age_days"),
+)
 
 sequence_argument = click.argument("sequence", type=click.IntRange(1))
 amount_option = click.option(
     "--amount", help=t("Less than what is left of it.", "Menos de lo que queda.")
 )
-kind_option = click.option("--kind", help=t("Such as purchase.", "Por ejemplo compra."))
+kind_option = click.option(
+    "--kind", type=CODE, help=t("Such as purchase.", "Por ejemplo compra.")
+)
 account_option = click.option(
     "--account", help=t("Only those of this account.", "Sólo los de esta cuenta.")
 )

@@ -7,6 +7,7 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    CODE,
     DAY,
     act_of,
     act_options,
@@ -16,7 +17,7 @@ from ledger.cli.options import (
     speaks_to_service,
 )
 from ledger.cli.show import Place, facts, print_json, table
-from ledger.cli.words import t
+from ledger.cli.words import day_of, t
 
 BOUNDS: Final = ("code", "currency", "balance", "lower_bound", "upper_bound", "soft_bounds")
 HISTORY: Final = (
@@ -25,9 +26,13 @@ HISTORY: Final = (
     "what",
     "lower_bound",
     "upper_bound",
-    "starts",
-    "ends",
+    "soft_bounds",
+    "from",
+    "to",
+    "earned",
+    "payment_limits",
     "reason",
+    "act",
     "by",
 )
 IN_PERIOD: Final = ("from", "to", "seconds", "seconds_at_limit")
@@ -35,6 +40,7 @@ PERIODS: Final = ("transfer", "day", "week", "month", "year")
 
 reason_option: Final = click.option(
     "--reason",
+    type=CODE,
     required=True,
     help=t(
         "A code such as assembly; it stays in the journal.",
@@ -150,6 +156,7 @@ async def unplan(
 @click.option(
     "--kind",
     "kinds",
+    type=CODE,
     multiple=True,
     help=t("Count only transfers of this kind.", "Cuenta sólo movimientos de este tipo."),
 )
@@ -259,8 +266,8 @@ async def show_limits(
     if standing["plans"]:
         place.console.print(
             table(
-                standing["plans"],
-                ("leaf_index", "begun", "starts", "ends", "lower_bound", "upper_bound"),
+                list(map(_by_days, standing["plans"])),
+                ("leaf_index", "begun", "from", "to", "lower_bound", "upper_bound"),
             )
         )
 
@@ -276,7 +283,18 @@ async def show_limits(
 @ledger_option
 @speaks_to_service
 async def limit_history(place: Place, code: str, ledger: str) -> None:
-    place.rows(await all_changes(place, ledger, code, "limits"), HISTORY)
+    found = await all_changes(place, ledger, code, "limits")
+    place.rows(found if place.json else list(map(_by_days, found)), HISTORY)
+
+
+def _by_days(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan as it was asked for: from a day on, to the end of another; its act by number."""
+    days = {"act": plan["act"]["number"]} if "act" in plan else {}
+    if "starts" in plan:
+        days["from"] = day_of(plan["starts"])
+    if "ends" in plan:
+        days["to"] = day_of(plan["ends"], is_end=True)
+    return plan | days
 
 
 async def all_changes(place: Place, ledger: str, code: str, what: str) -> list[Any]:

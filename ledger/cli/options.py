@@ -1,6 +1,7 @@
 """What many commands have in common: --url, --key, --ledger, --dry-run and the like."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
 from hashlib import file_digest
@@ -11,13 +12,74 @@ import click
 
 from ledger.cli.client import default_url
 from ledger.cli.show import Place
-from ledger.cli.words import t
-from ledger.core.model import Late
+from ledger.cli.words import is_moment, t
+from ledger.core.model import WORD_PATTERN, Late
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
 
-DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+class Day(click.DateTime):
+    """A day as 2026-11-24, given as its midnight."""
+
+    name = "day"
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return t("DAY", "DÍA")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            said = t("write a day as 2026-11-24", "escriba el día como 2026-11-24")
+            self.fail(f"{value}: {said}.", param, ctx)
+
+
+class Code(click.ParamType[str]):
+    """A word that stands in the journal: a reason, a kind."""
+
+    name = "code"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return t("CODE", "CÓDIGO")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if re.fullmatch(WORD_PATTERN, value, re.ASCII) is None:
+            said = t(
+                "at most 32 lower-case letters, digits and _, without spaces: acta_consejo",
+                "hasta 32 minúsculas sin acento, cifras y _, sin espacios: acta_consejo",
+            )
+            self.fail(f"{value!r}: {said}.", param, ctx)
+        return str(value)
+
+
+class AtMoment(click.ParamType[str]):
+    """A moment with its offset, as it is sent."""
+
+    name = "moment"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return t("MOMENT", "MOMENTO")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if not is_moment(value):
+            said = t("write a moment as", "escriba el momento como")
+            self.fail(f"{value!r}: {said} 2026-11-24T18:00:00-06:00.", param, ctx)
+        return str(value)
+
+
+DAY: Final = Day()
+MOMENT: Final = AtMoment()
+CODE: Final = Code()
 
 limit_option = click.option(
     "--limit",
@@ -28,6 +90,7 @@ limit_option = click.option(
 )
 reason_option = click.option(
     "--reason",
+    type=CODE,
     required=True,
     help=t(
         "A code such as court_order; it stays in the journal.",

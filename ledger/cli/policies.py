@@ -17,8 +17,7 @@ from ledger.cli.options import (
     speaks_to_service,
 )
 from ledger.cli.show import Place, print_json
-from ledger.cli.words import Stop, t
-from ledger.core.amounts import parse_amount, show_amount
+from ledger.cli.words import t
 from ledger.core.model import Role
 
 POLICY: Final = (
@@ -128,13 +127,11 @@ def policy_group() -> None:
     pass
 
 
-def _policy_row(code: str, rule: dict[str, Any], scales: dict[str, int]) -> dict[str, Any]:
-    """A rule as people read it: its amount in the currency's units, times as 2d."""
-    least, currency = rule.get("amount_from", 1), rule.get("currency")
+def _policy_row(code: str, rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule as people read it: times as 2d."""
     return {
         **rule,
         "code": code,
-        "amount_from": "" if least == 1 else show_amount(least, scales.get(currency or "", 0)),
         "only_accounts": rule.get("accounts", []),
         "approvals_needed": rule["approvals"],
         "expires_after": show_seconds(rule["expires_after"]),
@@ -212,8 +209,6 @@ async def set_policy(
 ) -> None:
     cited = act_of(given)
     rule: dict[str, Any] = {name: value for name, value in given.items() if value}
-    async with place.client() as client:
-        scales = await client.scales(ledger)
     if currency is not None:
         rule["currency"] = currency
     if least is not None:
@@ -221,12 +216,10 @@ async def set_policy(
             raise click.UsageError(
                 t("--from goes with --currency.", "--from va con --currency.")
             )
-        if currency not in scales:
-            raise Stop(t(f"There is no {currency} here.", f"Aquí no hay {currency}."))
-        rule["amount_from"] = parse_amount(least, scales[currency])
+        rule["amount_from"] = least
     asked = {"code": code, "reason": reason, "rule": rule, **cited}
     path = path_of("ledgers", ledger, "policies")
-    await _set(place, path, asked, dry_run, _policy_row(code, rule, scales), POLICY)
+    await _set(place, path, asked, dry_run, _policy_row(code, rule), POLICY)
 
 
 @policy_group.command("list", help=t("The rules.", "Las reglas."))
@@ -235,11 +228,10 @@ async def set_policy(
 async def list_policies(place: Place, ledger: str) -> None:
     async with place.client() as client:
         found = (await client.get(path_of("ledgers", ledger, "policies")))["policies"]
-        scales = await client.scales(ledger)
     if place.json:
         print_json(found)
         return
-    place.rows([_policy_row(one["code"], one["rule"], scales) for one in found], POLICY)
+    place.rows([_policy_row(one["code"], one["rule"]) for one in found], POLICY)
 
 
 @policy_group.command(

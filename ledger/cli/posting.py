@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -9,6 +10,9 @@ import click
 
 from ledger.cli.client import path_of, read_json
 from ledger.cli.options import (
+    CODE,
+    DAY,
+    MOMENT,
     dry_query,
     dry_run_option,
     late_option,
@@ -43,6 +47,8 @@ SLIP: Final = (
     "debit_balance",
     "credit_balance",
     "suspense",
+    "meant_for",
+    "why",
     "flags",
     "business_date",
     "recorded_at",
@@ -69,6 +75,7 @@ BATCH: Final = (
     "last_sequence",
 )
 BATCHES: Final = ("leaf_index", "id", "recorded_at", "poster", "count", "posted", "code")
+DECIDED: Final = ("decision", "reason", "by", "user", "recorded_at")
 OUTCOME: Final = ("position", "sequence", "debit_balance", "credit_balance", "code", "sentence")
 PROPOSAL: Final = (
     "id",
@@ -86,7 +93,16 @@ PROPOSAL: Final = (
     "leaf_index",
 )
 # Where it is so.
-OTHERWISE: Final = ("phase", "amount", "suspense", "flags", "fraction", "last_sequence")
+OTHERWISE: Final = (
+    "phase",
+    "amount",
+    "suspense",
+    "meant_for",
+    "why",
+    "flags",
+    "fraction",
+    "last_sequence",
+)
 
 
 def said_of_it(command: F) -> F:
@@ -102,9 +118,13 @@ def said_of_it(command: F) -> F:
                 ),
             ),
             click.option(
-                "--business-date", help=t("Which day it counts for.", "Para qué día cuenta.")
+                "--business-date",
+                type=DAY,
+                help=t("Which day it counts for.", "Para qué día cuenta."),
             ),
-            click.option("--value-date", help=t("Since when interest counts.", "Fecha valor.")),
+            click.option(
+                "--value-date", type=DAY, help=t("Since when interest counts.", "Fecha valor.")
+            ),
             click.option(
                 "--entered-by",
                 help=t("Who entered it, a code.", "Quién capturó, un código."),
@@ -220,9 +240,12 @@ def transfer_group() -> None:
 )
 @click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
 @click.option("--currency", required=True, help=t("Such as MXN.", "Por ejemplo MXN."))
-@click.option("--kind", required=True, help=t("Such as deposit.", "Por ejemplo deposito."))
+@click.option(
+    "--kind", type=CODE, required=True, help=t("Such as deposit.", "Por ejemplo deposito.")
+)
 @click.option(
     "--hold-until",
+    type=MOMENT,
     help=t(
         "Only keep it back until then, such as 2026-10-05T18:00:00-06:00.",
         "Sólo lo retiene hasta entonces, por ejemplo 2026-10-05T18:00:00-06:00.",
@@ -244,8 +267,18 @@ def transfer_group() -> None:
     "--suspense",
     help=t("The account that stands in if one refuses.", "Cuenta puente si una rechaza."),
 )
+@click.option(
+    "--adjusting",
+    is_flag=True,
+    help=t(
+        "An adjustment to the year that ended: with --business-date, its 31st of December.",
+        "Ajuste del año que terminó: con --business-date, su 31 de diciembre.",
+    ),
+)
 @late_option
 @said_of_it
+@click.option("--source", help=t("Which system or office says so.", "Sistema u oficina."))
+@click.option("--branch", help=t("Which branch.", "Sucursal."))
 @speaks_to_service
 async def post_transfer(
     place: Place,
@@ -256,6 +289,7 @@ async def post_transfer(
     up_to: str | None,
     rest: str | None,
     suspense: str | None,
+    adjusting: bool,
     **given: str | None,
 ) -> None:
     terms = present(
@@ -264,6 +298,7 @@ async def post_transfer(
         up_to=up_to,
         rest=rest,
         suspense=suspense,
+        adjusting=adjusting,
     )
     asked = {**present(**given), **({"terms": terms} if terms else {})}
     path = path_of("ledgers", ledger, "transfers")
@@ -271,8 +306,12 @@ async def post_transfer(
 
 
 def present(**given: Any) -> dict[str, Any]:
-    """What was given."""
-    return {name: value for name, value in given.items() if value}
+    """What was given, as it is sent."""
+    return {name: _sent(value) for name, value in given.items() if value}
+
+
+def _sent(value: Any) -> Any:
+    return value.date().isoformat() if isinstance(value, datetime) else value
 
 
 @transfer_group.command("show", help=t("One, by its sequence.", "Uno, por su folio."))
@@ -303,15 +342,12 @@ def _row(transfer: Mapping[str, Any]) -> dict[str, Any]:
 @ledger_option
 @click.option("--after", type=click.IntRange(0), default=0, help=t("Above it.", "Después de."))
 @click.option("--reference", help=t("Those with this reference.", "Los de esta referencia."))
+@click.option("--business-date", type=DAY, help=t("Those of this day.", "Los de este día."))
 @limit_option
 @speaks_to_service
-async def list_transfers(
-    place: Place, ledger: str, after: int, reference: str | None, limit: int
-) -> None:
+async def list_transfers(place: Place, ledger: str, limit: int, **asked: Any) -> None:
     path = path_of("ledgers", ledger, "transfers")
-    query: dict[str, Any] = {"after": after} if after else {}
-    if reference is not None:
-        query["reference"] = reference
+    query = present(**asked)
     found = await place.take(path, "transfers", limit, query)
     place.rows(found if place.json else list(map(_row, found)), TRANSFER)
 
@@ -366,6 +402,19 @@ def print_batch(place: Place, answer: dict[str, Any]) -> None:
         _print_batch(place, answer)
 
 
+async def print_spent(place: Place, ledger: str, batch_id: uuid.UUID) -> None:
+    """What became of a batch id: what was posted or refused, and who had the last word."""
+    async with place.client() as client:
+        answer = await client.get(path_of("ledgers", ledger, "batches", str(batch_id)))
+    if place.json:
+        print_json(answer)
+        return
+    _print_batch(place, answer)
+    if "decided" in answer:
+        place.console.print(t("\nThe last word:", "\nLa última palabra:"))
+        place.one(answer["decided"], DECIDED)
+
+
 def _print_batch(place: Place, answer: dict[str, Any]) -> None:
     if "refused" in answer:
         place.one(answer["refused"])
@@ -388,12 +437,7 @@ def _print_batch(place: Place, answer: dict[str, Any]) -> None:
 @ledger_option
 @speaks_to_service
 async def show_batch(place: Place, batch_id: uuid.UUID, ledger: str) -> None:
-    async with place.client() as client:
-        answer = await client.get(path_of("ledgers", ledger, "batches", str(batch_id)))
-    if place.json:
-        print_json(answer)
-    else:
-        _print_batch(place, answer)
+    await print_spent(place, ledger, batch_id)
 
 
 @batch_group.command("list", help=t("Batches in order.", "Los lotes en orden."))

@@ -1,21 +1,25 @@
 """Commands about what waits for others: payments, approvals, and transfers in dispute."""
 
 import uuid
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
-from ledger.cli.client import path_of
+from ledger.cli.client import Refused, path_of
 from ledger.cli.options import (
+    CODE,
+    DAY,
     dry_query,
     dry_run_option,
     ledger_option,
     limit_option,
     speaks_to_service,
 )
-from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, send_once
+from ledger.cli.posting import BATCH, PROPOSAL, present, print_slip, print_spent, send_once
 from ledger.cli.show import Place, print_json, table
-from ledger.cli.words import t
+from ledger.cli.words import day_of, t
+from ledger.core.proposals import LATER
 
 TRANSFER: Final = (
     "debit_account",
@@ -29,6 +33,7 @@ TRANSFER: Final = (
 )
 REFUSED: Final = ("id", "code", "sentence", "recorded_at", "leaf_index")
 DISPUTE: Final = ("sequence", "since", "due", "overdue_since", "by", "reason")
+DISPUTE_DAYS: Final = ("since", "overdue_since", "ended_at")
 ENDED: Final = (
     "sequence",
     "since",
@@ -44,14 +49,18 @@ batch_argument = click.argument("batch_id", metavar="ID", type=click.UUID)
 user_option = click.option(
     "--user", help=t("The person who says so, a code.", "La persona que lo dice, un código.")
 )
-reason_option = click.option("--reason", help=t("Why, a code.", "Por qué, un código."))
+reason_option = click.option(
+    "--reason", type=CODE, help=t("Why, a code.", "Por qué, un código.")
+)
 
 
 @click.command(
     "proposals",
     help=t(
-        "What waits until others approve or accept it; with ID one of them in full.",
-        "Lo que espera autorización o aceptación; con ID, una propuesta completa.",
+        "What waits until others approve or accept it; with ID one of them in full, or once "
+        "it was decided, what became of it.",
+        "Lo que espera autorización o aceptación; con ID, una propuesta completa, o si ya se "
+        "decidió, qué fue de ella.",
     ),
 )
 @click.argument("batch_id", metavar="[ID]", type=click.UUID, required=False)
@@ -63,8 +72,14 @@ async def proposals(place: Place, batch_id: uuid.UUID | None, ledger: str, limit
         path = path_of("ledgers", ledger, "proposals")
         place.rows(await place.take(path, "proposals", limit), PROPOSAL)
         return
-    async with place.client() as client:
-        found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
+    try:
+        async with place.client() as client:
+            found = await client.get(path_of("ledgers", ledger, "proposals", str(batch_id)))
+    except Refused as problem:
+        if problem.code != "proposal_not_found":
+            raise
+        await print_spent(place, ledger, batch_id)
+        return
     place.one(found, PROPOSAL)
     if not place.json:
         place.console.print()
@@ -76,8 +91,16 @@ async def decide(
 ) -> None:
     """Say something of a proposal, and print what came of it."""
     path = path_of("ledgers", ledger, "proposals", str(batch_id), what)
-    async with place.client() as client:
-        answer, _ = await client.send("POST", path, present(**said), query=dry_query(dry_run))
+    try:
+        async with place.client() as client:
+            answer, _ = await client.send(
+                "POST", path, present(**said), query=dry_query(dry_run)
+            )
+    except Refused as problem:
+        if not dry_run and problem.code in LATER and "leaf_index" not in problem.document:
+            said_so = t("It waits on; try again later.", "Sigue en espera; intente más tarde.")
+            click.echo(said_so, err=True)
+        raise
     if dry_run:
         place.dry(answer, "outcomes", ("debit_balance", "credit_balance", "code", "sentence"))
     elif place.json:
@@ -141,7 +164,7 @@ cancel = decision(
 @click.option("--payee", required=True, help=t("Account that is paid.", "Cuenta que cobra."))
 @click.option("--amount", required=True, help=t("Such as 125.50.", "Por ejemplo 125.50."))
 @click.option("--currency", required=True, help=t("Such as HRS.", "Por ejemplo HRS."))
-@click.option("--kind", help=t("Such as purchase.", "Por ejemplo compra."))
+@click.option("--kind", type=CODE, help=t("Such as purchase.", "Por ejemplo compra."))
 @click.option("--reference", help=t("Your own number for it.", "Su propio número."))
 @click.option("--description", help=t("Free text; erasable.", "Texto libre; se puede borrar."))
 @click.option("--entered-by", help=t("Who entered it, a code.", "Quién capturó, un código."))
@@ -166,8 +189,12 @@ async def pay(
 @click.argument("sequence", type=click.IntRange(1))
 @ledger_option
 @reason_option
-@click.option("--due", help=t("By which day it should end.", "Para qué día debe cerrarse."))
-@click.option("--outcome", help=t("How it ended, a code.", "En qué terminó, un código."))
+@click.option(
+    "--due", type=DAY, help=t("By which day it should end.", "Para qué día debe cerrarse.")
+)
+@click.option(
+    "--outcome", type=CODE, help=t("How it ended, a code.", "En qué terminó, un código.")
+)
 @click.option(
     "--linked",
     type=click.IntRange(1),
@@ -180,7 +207,7 @@ async def dispute(
     sequence: int,
     ledger: str,
     reason: str | None,
-    due: str | None,
+    due: datetime | None,
     outcome: str | None,
     linked: int | None,
     dry_run: bool,
@@ -231,4 +258,9 @@ async def dispute(
 async def disputes(place: Place, ledger: str, state: str, limit: int) -> None:
     path = path_of("ledgers", ledger, "disputes")
     found = await place.take(path, "disputes", limit, {"state": state})
+    if not place.json:
+        found = [
+            one | {name: day_of(one[name]) for name in DISPUTE_DAYS if name in one}
+            for one in found
+        ]
     place.rows(found, ENDED if state == "ended" else DISPUTE)

@@ -8,6 +8,7 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    CODE,
     DAY,
     act_of,
     act_options,
@@ -54,6 +55,7 @@ RATIO: Final = Ratio()
 kinds_option = click.option(
     "--kind",
     "kinds",
+    type=CODE,
     multiple=True,
     required=True,
     help=t("A kind it is for; may come again.", "Un tipo al que se aplica; se repite."),
@@ -331,14 +333,21 @@ async def set_demurrage(
     await put(place, path, asked, "demurrage", DEMURRAGE, dry_run)
 
 
-@demurrage_group.command("show", help=t("The demurrage in force.", "La oxidación vigente."))
+@demurrage_group.command(
+    "show",
+    help=t(
+        "All rules of a currency's demurrage: over, in force, and to come.",
+        "Las reglas de oxidación de una moneda: pasadas, vigente y por venir.",
+    ),
+)
 @ledger_option
 @currency_option
 @speaks_to_service
 async def show_demurrage(place: Place, ledger: str, currency: str) -> None:
     path = path_of("ledgers", ledger, "currencies", currency, "demurrage")
     async with place.client() as client:
-        place.one(await client.get(path), DEMURRAGE)
+        found = await client.get(path)
+    place.rows(found["rules"], ("standing", *DEMURRAGE))
 
 
 @demurrage_group.command(

@@ -8,6 +8,7 @@ import click
 
 from ledger.cli.client import path_of
 from ledger.cli.options import (
+    CODE,
     DAY,
     dry_query,
     dry_run_option,
@@ -67,7 +68,9 @@ def schedule_group() -> None:
 )
 @click.option("--amount", required=True, help=t("Such as 850.00.", "Como 850.00."))
 @click.option("--currency", required=True, help=t("Its code.", "Su código."))
-@click.option("--kind", required=True, help=t("A code such as rent.", "Un código como renta."))
+@click.option(
+    "--kind", type=CODE, required=True, help=t("A code such as rent.", "Un código como renta.")
+)
 @click.option(
     "--first", type=DAY, required=True, help=t("The first date.", "La primera fecha.")
 )

@@ -7,11 +7,50 @@ from core/texts/, in Portuguese too.
 """
 
 import os
-from typing import IO, Any
+import re
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import IO, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from ledger.core.texts.text import LANGUAGES
+
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+_ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)  # Of the ledger that answered last.
+
+
+def zone_named(name: str) -> tzinfo:
+    """A time zone; UTC where this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def use_zone(name: str | None) -> None:
+    """Show moments from now on as the clocks of a ledger do."""
+    if name is not None:
+        _ZONE.set(zone_named(name))
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text is a moment as the service writes it."""
+    return _MOMENT.fullmatch(text) is not None
+
+
+def moment(text: str) -> str:
+    """A moment to the second, in the ledger's time zone and with its offset."""
+    return datetime.fromisoformat(text).astimezone(_ZONE.get()).isoformat(" ", "seconds")
+
+
+def day_of(text: str, *, is_end: bool = False) -> str:
+    """The ledger's day of a moment; of the end of a span, the last day that is in it."""
+    at = datetime.fromisoformat(text).astimezone(_ZONE.get())
+    return (at - timedelta(microseconds=is_end)).date().isoformat()
 
 
 def locale_name() -> str:

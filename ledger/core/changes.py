@@ -471,7 +471,8 @@ def close_account(
 ) -> Closing | list[AnyLeaf] | Refusal:
     """Close an account, its balance moved to another first; lines alone where it has none.
 
-    A debt goes only to an account for losses, and by a decision.
+    A debt goes only to an account for losses, and by a decision. What a debit account has
+    (cash, a loan) goes to another of its kind as well: a debt stays one, and cash is counted.
     """
     assert asked.remaining_to is not UNSET, "else nothing is to be moved"
     if code not in book.numbers or asked.remaining_to not in book.numbers:
@@ -489,8 +490,8 @@ def close_account(
     other = book.account(book.numbers[asked.remaining_to])
     if other.currency != account.currency:
         return Refusal(code=RefusalCode.ACCOUNTS_OF_DIFFERENT_CURRENCIES, account=other.number)
-    is_debt = account.nature is Nature.CREDIT and account.balance < 0
-    if is_debt and (other.kind != LOSS or asked.act is UNSET):
+    is_written_off = other.kind == LOSS and asked.act is not UNSET
+    if account.balance < 0 and not (is_written_off or _is_alike(account, other)):
         return Refusal(code=RefusalCode.ACCOUNT_IN_DEBT, account=account.number)
     codes = (code, other.code) if account.balance > 0 else (other.code, code)
     scale = book.currencies[account.currency].scale
@@ -502,6 +503,12 @@ def close_account(
         kind=CLOSING,
     )
     return Closing(transfer, line)
+
+
+def _is_alike(account: Account, other: Account) -> bool:
+    """Whether both are debit accounts of one kind, such as cash or loans."""
+    natures = {account.nature, other.nature}
+    return natures == {Nature.DEBIT} and account.kind == other.kind
 
 
 def as_batch(closing: Closing, chance: bytes) -> AskedBatch:
@@ -585,6 +592,7 @@ def mark_period(
     """A mark of a month, unless it has just that one."""
     if book.days.periods.get((year, month)) == asked.mark:
         return []
+    late = book.days.late_in(year, month) if asked.mark == "preliminary" else []
     line = PeriodMarked(
         recorded_at=recorded_at,
         year=year,
@@ -592,6 +600,7 @@ def mark_period(
         mark=asked.mark,
         by=by,
         act=act_of(asked.act),
+        late=late or UNSET,
     )
     return book.refuse(line) or [line]
 

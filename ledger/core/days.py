@@ -1,6 +1,6 @@
 """Business days and periods: which day a transfer may count for, and what each day came to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -14,6 +14,7 @@ from ledger.core.leaves import (
     DayClosed,
     DayOpened,
     DayTotal,
+    LateDay,
     PeriodMarked,
     SettingsChanged,
 )
@@ -169,12 +170,7 @@ class Days(Part):
                 total = sums.setdefault(key, [0, 0])
                 total[0] += count
                 total[1] += amount
-        return [
-            DayTotal(
-                amount=str(amount), count=count, currency=currency, kind=kind, source=source
-            )
-            for (currency, kind, source), (count, amount) in sorted(sums.items())
-        ]
+        return _as_totals(sums)
 
     def closing(self, day: date, recorded_at: int, by: str | UnsetType = UNSET) -> DayClosed:
         """The line that closes a day, with what it came to; without `by` the clock's."""
@@ -187,6 +183,27 @@ class Days(Part):
             shown=totals[:TOTALS_SHOWN_MAX],
             by=by,
         )
+
+    def late_in(self, year: int, month: int) -> list[LateDay]:
+        """What came on closed days of a month, as the line says that closes it again."""
+        found: list[LateDay] = []
+        room = TOTALS_SHOWN_MAX
+        for day in self._late_days(year, month):
+            totals = self.totals_of([day])
+            found.append(
+                LateDay(
+                    date=day,
+                    count=sum(total.count for total in totals),
+                    totals=hash_of(totals),
+                    shown=totals[:room],
+                )
+            )
+            room -= len(found[-1].shown)
+        return found
+
+    def _late_days(self, year: int, month: int) -> list[date]:
+        days = (day for day in self.totals if (day.year, day.month) == (year, month))
+        return sorted(day for day in days if day <= self.closed_through)
 
     # ---- as the journal says
 
@@ -251,12 +268,16 @@ class Days(Part):
             "reopened": ("preliminary",),
             "final": ("preliminary",),
         }
+        is_closing = line.mark == "preliminary"
+        if is_closing and not self._is_over(line.year, line.month):
+            return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
+        late = self.late_in(line.year, line.month) if is_closing else []
+        if line.late != (late or UNSET):
+            return Refusal(code=RefusalCode.DAY_TOTALS_DIFFER)
         if mark == "final":
             return Refusal(code=RefusalCode.PERIOD_FINAL)
         if mark not in before[line.mark]:
             return Refusal(code=RefusalCode.PERIOD_NOT_MARKED_SO)
-        if line.mark == "preliminary" and not self._is_over(line.year, line.month):
-            return Refusal(code=RefusalCode.DAY_BEFORE_IS_OPEN)
         period = (line.year, line.month)
         if line.mark == "reopened" and self._is_final_after(period):
             return Refusal(code=RefusalCode.PERIOD_FINAL)
@@ -297,19 +318,14 @@ class Days(Part):
                 self.totals.pop(line.date, None)
             case PeriodMarked():
                 self.periods[line.year, line.month] = line.mark
-                if line.mark != "reopened":
-                    self._drop(line.year, line.month)
+                if line.mark != "reopened":  # The line says what they came to.
+                    for day in self._late_days(line.year, line.month):
+                        del self.totals[day]
 
     def _keep_open(self) -> None:
         """Let days of the clock on which something was posted be open by command."""
         self.open.update(self.unclosed())
         self.opened_through = max(self.opened_through, *self.open, date.min)
-
-    def _drop(self, year: int, month: int) -> None:
-        """Forget what a month came to once it is closed again."""
-        for day in [d for d in self.totals if (d.year, d.month) == (year, month)]:
-            if day <= self.closed_through:
-                del self.totals[day]
 
     def state(self) -> list[AnyState]:
         """All of it as lines of a snapshot."""
@@ -354,6 +370,24 @@ class Days(Part):
                 totals[key] = [line.count, int(line.amount)]
             case StatePeriod():
                 self.periods[line.year, line.month] = line.mark
+
+
+def summed(many: Iterable[Iterable[DayTotal]]) -> list[DayTotal]:
+    """Totals of several days or closings in one, in their order."""
+    sums: dict[Key, list[int]] = {}
+    for totals in many:
+        for one in totals:
+            total = sums.setdefault((one.currency, one.kind, one.source), [0, 0])
+            total[0] += one.count
+            total[1] += int(one.amount)
+    return _as_totals(sums)
+
+
+def _as_totals(sums: Mapping[Key, Sequence[int]]) -> list[DayTotal]:
+    return [
+        DayTotal(amount=str(amount), count=count, currency=currency, kind=kind, source=source)
+        for (currency, kind, source), (count, amount) in sorted(sums.items())
+    ]
 
 
 def hash_of(totals: Iterable[DayTotal]) -> bytes:

@@ -247,6 +247,7 @@ class BatchRefused(Leaf, frozen=True, kw_only=True, tag="refused"):
     position: Position | UnsetType = UNSET
     account: AccountNumber | UnsetType = UNSET
     available: BalanceText | UnsetType = UNSET  # Minor units that would have been accepted.
+    proposed: Count | UnsetType = UNSET  # The index of its proposal, if it waited as one.
 
 
 class HoldsExpired(Leaf, frozen=True, kw_only=True, tag="expired"):
@@ -299,14 +300,28 @@ class DayClosed(Leaf, frozen=True, kw_only=True, tag="day_closed"):
     by: OpaqueId | UnsetType = UNSET
 
 
+class LateDay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was posted on a closed day while its month was reopened; as in DayClosed."""
+
+    date: date
+    count: Count
+    totals: Hash
+    shown: Annotated[list[DayTotal], Meta(max_length=TOTALS_SHOWN_MAX)]
+
+
 class PeriodMarked(Leaf, frozen=True, kw_only=True, tag="period"):
-    """A month is closed for now, reopened, or closed for ever. Month 13 is for adjustments."""
+    """A month is closed for now, reopened, or closed for ever. Month 13 is for adjustments.
+
+    Closed again, it says what came late, day by day; of their totals the first stand in
+    `shown`, as many in all as of a day.
+    """
 
     year: Annotated[int, Meta(ge=1970, le=9999)]
     month: Annotated[int, Meta(ge=1, le=13)]
     mark: Literal["preliminary", "reopened", "final"]
     by: OpaqueId
     act: Act | UnsetType = UNSET
+    late: Annotated[list[LateDay], Meta(min_length=1, max_length=31)] | UnsetType = UNSET
 
 
 class Occurrence(Leaf, frozen=True, kw_only=True, tag="occurrence"):

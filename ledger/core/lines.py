@@ -182,7 +182,8 @@ class Outcome(
     sequence: SequenceNumber | UnsetType = UNSET
     # When it is not the line's. 0: no row of its own, the sequence is of the first beside.
     amount: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] | UnsetType = UNSET
-    suspense: OneSide | UnsetType = UNSET  # Which side stood in.
+    suspense: OneSide | UnsetType = UNSET  # Which side stood in,
+    why: Word | UnsetType = UNSET  # and for which reason the account there refused.
     # Of what an exchange bought: what no minor unit is, and stays with who sold it.
     fraction: Fraction | UnsetType = UNSET
     business_date: date | UnsetType = UNSET  # When its own day was closed.

@@ -22,9 +22,8 @@ CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,11}\Z")]
 LedgerCode = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 AccountCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
 AccountNumber = Annotated[int, Meta(ge=1, le=NUMBER_MAX)]
-Word = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")
-]  # A kind or a reason, as a code.
+WORD_PATTERN = r"^[a-z][a-z0-9_]{0,31}\Z"
+Word = Annotated[str, Meta(pattern=WORD_PATTERN)]  # A kind or a reason, as a code.
 Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_:#+-]{0,34}\Z")]
 OpaqueId = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")

@@ -41,7 +41,7 @@ from ledger.core.asked import (
     Caller,
 )
 from ledger.core.book import Book
-from ledger.core.leaves import AnyLeaf, SettingsChanged
+from ledger.core.leaves import AnyLeaf, PeriodMarked, SettingsChanged
 from ledger.core.model import Account, Phase
 from ledger.core.refusals import Refusal
 from ledger.core.resolutions import Resolution
@@ -178,7 +178,7 @@ class Desk(Protocol):
         caller: Caller,
         *,
         dry_run: bool = False,
-    ) -> Refusal | None:
+    ) -> PeriodMarked | Refusal | None:
         """Close a month for now or for ever, or reopen it. What is so is not marked again."""
         ...
 
@@ -452,6 +452,12 @@ class Reads(Protocol):
         self, ledger_id: int, first: date, last: date, limit: int
     ) -> list[tuple[int, bytes]]:
         """Index and line of the leaves that closed these business days, in order of days."""
+        ...
+
+    async def reclosings(
+        self, ledger_id: int, year: int, month: int
+    ) -> list[tuple[int, bytes]]:
+        """Index and line of the leaves that closed a month again and say what came late."""
         ...
 
     async def balances_at(

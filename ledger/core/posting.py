@@ -351,8 +351,7 @@ class Posting:
         amount = self._allowed(position, terms, d, c, asked)
         rest = asked - amount if terms.rest is not UNSET else 0
         back = self._back(terms, amount + rest)
-        suspense: OneSide | None = None
-        owed = amount  # By a suspense account, or to it.
+        suspended: Suspended | None = None
         if amount or not rest:
             movement = self._movement(position, d, c, max(amount, 1))
             refusal = self._standing(movement, amount, amount + rest)
@@ -361,9 +360,17 @@ class Posting:
                 if suspense is not None:
                     absent = d if suspense == "debit" else c
                     more = credited(back, absent) - debited(back, absent)
-                    owed += more if suspense == "credit" else -more
+                    owed = amount + (more if suspense == "credit" else -more)
                     if owed <= 0:  # Nobody could clear it.
                         return refusal
+                    suspended = Suspended(
+                        account=terms.suspense,
+                        side=suspense,
+                        meant_for=absent,
+                        why=refusal.code.value,
+                        left=owed,
+                        since=self._recorded_at,
+                    )
                     back = instead(back, absent, terms.suspense)
                     d, c = (terms.suspense, c) if suspense == "debit" else (d, terms.suspense)
                     refusal = self._why_not(self._movement(position, d, c, amount))
@@ -376,7 +383,7 @@ class Posting:
         sequence = self._next_sequence
         beside = [self._rest(terms, d, c, rest)] if rest else []
         if amount:
-            movement = self._movement(position, d, c, amount, is_suspense=suspense is not None)
+            movement = self._movement(position, d, c, amount, is_suspense=suspended is not None)
             self._row(position, d, c, amount)
             beside += self._beside(movement)
         beside += back
@@ -389,12 +396,12 @@ class Posting:
             position,
             amount,
             asked,
-            suspense=suspense,
+            suspended=suspended,
             flags=flags,
             beside=beside,
             fraction=None if exchange is None else exchange.fraction,
         )
-        self._remember(terms, d, c, sequence, amount + rest, suspense, owed)
+        self._remember(terms, sequence, amount + rest, suspended)
         if terms.action is Action.REVERSE:
             assert terms.target is not UNSET
             paid, kind = self._columns[0][position], self._past[terms.target].kind
@@ -534,21 +541,12 @@ class Posting:
         return flags
 
     def _remember(
-        self,
-        terms: Terms,
-        d: int,
-        c: int,
-        sequence: int,
-        moved: int,
-        suspense: OneSide | None,
-        owed: int,
+        self, terms: Terms, sequence: int, moved: int, suspended: Suspended | None
     ) -> None:
         """Keep what later transfers are measured against."""
         book, undo, target = self._book, self.undo, terms.target
-        if suspense is not None:
-            account = d if suspense == "debit" else c
-            item = Suspended(account=account, side=suspense, left=owed, since=self._recorded_at)
-            book.suspense.put(undo, sequence, item)
+        if suspended is not None:
+            book.suspense.put(undo, sequence, suspended)
         if target is UNSET:
             return
         undo.put(self._taken, target, self._taken.get(target, 0) + moved)
@@ -628,16 +626,17 @@ class Posting:
         amount: int,
         asked: int,
         *,
-        suspense: OneSide | None = None,
+        suspended: Suspended | None = None,
         flags: Set[Flag] = frozenset(),
         beside: Sequence[Beside] = (),
         fraction: Fraction | None = None,
     ) -> None:
         """Note what is otherwise than the line says, if anything is."""
-        if amount != asked or suspense or flags or beside or fraction:
+        if amount != asked or suspended or flags or beside or fraction:
             self.notes[position] = Note(
                 amount=None if amount == asked else amount,
-                suspense=suspense,
+                suspense=None if suspended is None else suspended.side,
+                why=None if suspended is None else suspended.why,
                 flags=tuple(flag for flag in Flag if flag in flags),
                 beside=tuple(beside),
                 fraction=fraction,

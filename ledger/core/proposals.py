@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from ledger.core.asked import Caller
 from ledger.core.faults import JournalBroken
 from ledger.core.leaves import (
     AnyLeaf,
@@ -27,6 +28,7 @@ from ledger.core.model import BATCH_MAX
 from ledger.core.moments import Moments
 from ledger.core.parts import Part
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.schedules import PASSING, SCHEDULER
 from ledger.core.state_lines import AnyState, Approval, StateProposal
 from ledger.core.undo import Undo
 
@@ -41,6 +43,15 @@ ENDED: Final = {
     "declined": RefusalCode.PROPOSAL_DECLINED,
     "cancelled": RefusalCode.PROPOSAL_CANCELLED,
     "expired": RefusalCode.PROPOSAL_EXPIRED,
+}
+
+# Why a batch cannot be posted that may be otherwise while people wait: its proposal goes on.
+LATER: Final = PASSING | {
+    RefusalCode.NO_DAY_OPEN,
+    RefusalCode.BUSINESS_DATE_NOT_OPEN,
+    RefusalCode.DEBIT_ACCOUNT_FROZEN,
+    RefusalCode.CREDIT_ACCOUNT_FROZEN,
+    RefusalCode.EXCEEDS_RESERVE,
 }
 
 _CLOSED: Final = (RefusalCode.DEBIT_ACCOUNT_CLOSED, RefusalCode.CREDIT_ACCOUNT_CLOSED)
@@ -89,10 +100,26 @@ class Proposal(Struct, frozen=True, kw_only=True):
         is_between = line.workflow is UNSET or (debit[0], credit[0]) == (line.payer, line.payee)
         return len(transfers) == line.count and sums == line.sums and is_between
 
+    def after(self, line: ProposalDecided) -> "Proposal":
+        """The same, once this was said of it."""
+        if line.decision == "approved":
+            assert line.by is not UNSET
+            return replace(
+                self, approved=(*self.approved, Approval(by=line.by, user=line.user))
+            )
+        return replace(self, is_accepted=self.is_accepted or line.decision == "accepted")
+
     def is_acceptable(self, now: int) -> bool:
         """Whether it is accepted by itself by now."""
         at = self.line.accept_at
         return self.waits_for_acceptance and at is not UNSET and at <= now < self.line.expires
+
+
+def is_made_by(line: BatchProposed, caller: Caller) -> bool:
+    """Whether a caller made a proposal, or set the schedule whose attempt it is."""
+    if line.key == SCHEDULER:
+        return line.made_by == [caller.key]
+    return line.poster == caller.posts_as
 
 
 class Ending(Struct, frozen=True):
@@ -129,13 +156,15 @@ class Proposals(Part):
         if ending is None:
             if is_batch and line.batch in self.open:  # type: ignore[union-attr]
                 raise JournalBroken(place, "a batch whose proposal is open")
-            if isinstance(line, BatchPosted) and line.proposed is not UNSET:
+            if is_batch and line.proposed is not UNSET:  # type: ignore[union-attr]
                 raise JournalBroken(place, "a batch that names no proposal of its own")
             return
         if not is_batch or line.batch != ending.proposal.line.batch:  # type: ignore[union-attr]
             raise JournalBroken(place, "not the batch of the proposal that was decided")
+        if line.proposed != ending.proposal.index:  # type: ignore[union-attr]
+            raise JournalBroken(place, "a batch that does not name the proposal it ends")
         if isinstance(line, BatchPosted):
-            if ending.refused is not None or line.proposed != ending.proposal.index:
+            if ending.refused is not None:
                 raise JournalBroken(place, "posted, though its proposal came to nothing")
             if (line.poster, line.key) != (
                 ending.proposal.line.poster,
@@ -301,13 +330,7 @@ class Proposals(Part):
             self._reserve(undo, one, 1)
 
     def _decide(self, line: ProposalDecided, before: Proposal) -> None:
-        after = before
-        if line.decision == "approved":
-            assert line.by is not UNSET
-            one = Approval(by=line.by, user=line.user)
-            after = replace(before, approved=(*before.approved, one))
-        elif line.decision == "accepted":
-            after = replace(before, is_accepted=True)
+        after = before.after(line)
         if line.decision not in ENDED and not after.is_agreed:
             self.open[line.batch] = after
             self.dues.put(after.due, (after.index, line.batch))
@@ -318,6 +341,10 @@ class Proposals(Part):
         for held in before.line.holds or ():
             self._reserve(undo, held, -1)
         self.ending = Ending(after, ENDED.get(line.decision))
+
+    def would_agree(self, line: ProposalDecided) -> bool:
+        """Whether nothing more is needed once this is said, which may be."""
+        return line.decision not in ENDED and self.open[line.batch].after(line).is_agreed
 
     def free(self, undo: Undo, batch: UUID) -> None:
         """Give back what a proposal keeps back, while it is tried what its batch would do."""

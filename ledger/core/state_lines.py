@@ -95,7 +95,9 @@ class StateSuspended(Line, frozen=True, kw_only=True, tag="state_suspended"):
 
     sequence: SequenceNumber
     account: AccountNumber  # The suspense account.
-    side: OneSide  # On which it stood in.
+    side: OneSide  # On which it stood in,
+    meant_for: AccountNumber  # for this one,
+    why: Word  # which refused for this reason.
     left: Amount
     since: Micros
 

@@ -13,11 +13,14 @@ from ledger.core.undo import Undo
 class Suspended(Struct, frozen=True, kw_only=True):
     """What was posted to a suspense account and is not cleared yet.
 
-    `left` is minor units, `since` microseconds since 1970.
+    `meant_for` is the account that refused, and `why` the code. `left` is minor units, `since`
+    microseconds since 1970.
     """
 
     account: int
     side: OneSide
+    meant_for: int
+    why: str
     left: int
     since: int
 
@@ -55,6 +58,8 @@ class Suspense(Part):
                 sequence=sequence,
                 account=item.account,
                 side=item.side,
+                meant_for=item.meant_for,
+                why=item.why,
                 left=item.left,
                 since=item.since,
             )
@@ -65,5 +70,10 @@ class Suspense(Part):
         """Take one of these lines back."""
         assert isinstance(line, StateSuspended)
         self.open[line.sequence] = Suspended(
-            account=line.account, side=line.side, left=line.left, since=line.since
+            account=line.account,
+            side=line.side,
+            meant_for=line.meant_for,
+            why=line.why,
+            left=line.left,
+            since=line.since,
         )

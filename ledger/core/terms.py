@@ -45,6 +45,7 @@ class Note(Struct, frozen=True, kw_only=True):
 
     amount: int | None = None
     suspense: OneSide | None = None
+    why: str | None = None  # The code for which the account refused that suspense stood in for.
     flags: tuple[Flag, ...] = ()
     beside: tuple[Beside, ...] = ()
     business_date: date | None = None

@@ -150,6 +150,7 @@ def _posted_outcome(position: int, sequence: int, note: Note | None) -> Outcome:
         sequence=sequence,
         amount=UNSET if note.amount is None else note.amount,
         suspense=UNSET if note.suspense is None else note.suspense,
+        why=UNSET if note.why is None else note.why,
         fraction=UNSET if note.fraction is None else note.fraction,
         flags=list(note.flags) or UNSET,
         beside=list(note.beside) or UNSET,
@@ -243,6 +244,7 @@ def _note(line: Outcome) -> Note:
     return Note(
         amount=None if line.amount is UNSET else line.amount,
         suspense=None if line.suspense is UNSET else line.suspense,
+        why=None if line.why is UNSET else line.why,
         fraction=None if line.fraction is UNSET else line.fraction,
         flags=() if line.flags is UNSET else tuple(line.flags),
         beside=() if line.beside is UNSET else tuple(line.beside),

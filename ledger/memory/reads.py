@@ -6,7 +6,9 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from ledger.core.leaves import DayClosed
+from msgspec import UNSET
+
+from ledger.core.leaves import DayClosed, PeriodMarked
 from ledger.core.model import Phase
 from ledger.core.ports import DayBalances, Movement, TransferRow
 from ledger.core.resolutions import Resolution
@@ -17,6 +19,7 @@ from ledger.journal.canonical import decode_leaf, encode_line
 from ledger.memory.database import MemoryDatabase
 
 CLOSING_MARK: Final = b'"line":"day_closed"'
+PERIOD_MARK: Final = b'"line":"period"'
 DISPUTE_END_MARK: Final = b'"line":"dispute_ended"'
 REFUSED_MARK: Final = b'"line":"refused"'
 
@@ -189,6 +192,19 @@ class MemoryReads:
             if isinstance(leaf := decode_leaf(line), DayClosed) and first <= leaf.date <= last
         ]
         return [(i, line) for _, i, line in sorted(days)][:limit]
+
+    async def reclosings(
+        self, ledger_id: int, year: int, month: int
+    ) -> list[tuple[int, bytes]]:
+        lines = enumerate(self._database.ledger(ledger_id).lines)
+        marks = ((i, decode_leaf(line), line) for i, line in lines if PERIOD_MARK in line)
+        return [
+            (i, line)
+            for i, leaf, line in marks
+            if isinstance(leaf, PeriodMarked)
+            and leaf.late is not UNSET
+            and (leaf.year, leaf.month) == (year, month)
+        ]
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:
         return self._database.ledger(ledger_id).lines[start:end]

@@ -33,6 +33,7 @@ BALANCES_AT = queries.get("accounts", "balances_at")
 SIZE = queries.get("reads", "size")
 ROWS_BELOW = queries.get("reads", "rows_below")
 CLOSINGS = queries.get("reads", "closings")
+RECLOSINGS = queries.get("reads", "reclosings")
 LINES = queries.get("store", "lines")
 LINES_AT = queries.get("reads", "lines_at")
 DISPUTE_ENDS = queries.get("reads", "dispute_ends")
@@ -199,6 +200,12 @@ class PgReads:
     ) -> list[tuple[int, bytes]]:
         days = first.isoformat(), last.isoformat()
         rows = await self._database.fetch(CLOSINGS, ledger_id, *days, limit)
+        return [(row["leaf_index"], row["line"]) for row in rows]
+
+    async def reclosings(
+        self, ledger_id: int, year: int, month: int
+    ) -> list[tuple[int, bytes]]:
+        rows = await self._database.fetch(RECLOSINGS, ledger_id, year, month)
         return [(row["leaf_index"], row["line"]) for row in rows]
 
     async def leaves(self, ledger_id: int, start: int, end: int) -> list[bytes]:

@@ -24,9 +24,11 @@ from ledger.core.door import in_words
 from ledger.core.faults import MalformedRequest, Overloaded, StoreUnavailable
 from ledger.core.leaves import AnyLeaf, BatchProposed, Opening, ProposalDecided, SettingsChanged
 from ledger.core.model import Role
+from ledger.core.proposals import LATER
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import Workflow
 from ledger.core.store import NewBatch, NewProposal
+from ledger.core.undo import Undo
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.sequencer.clock import LedgerClock
 from ledger.sequencer.group import OpenGroup
@@ -39,6 +41,7 @@ from ledger.sequencer.posting import (
     chance_for,
     decide,
     decide_own,
+    preview,
     refuse,
 )
 from ledger.sequencer.proposing import (
@@ -348,7 +351,11 @@ class Decider:
         return lambda: pending.give(decided.receipt)
 
     def decide_proposal(self, pending: Decide) -> Give | None:
-        """Take what somebody says of a proposal; the last word ends it."""
+        """Take what somebody says of a proposal; the last word ends it.
+
+        Where its batch cannot be posted just now, whoever agrees is told so and may agree
+        again later. What the ledger accepts by itself it decides once: nobody waits there.
+        """
         asked, caller, book = pending.asked, pending.caller, self.book
         line = self._decided_line(asked, caller)
         refusal = book.refuse(line)
@@ -357,6 +364,10 @@ class Decider:
         if pending.batch is None:  # It was proposed after this was asked.
             pending.fail(StoreUnavailable(f"proposal {asked.batch} is being recorded"))
             return None
+        if caller is not None and book.proposals.would_agree(line):
+            later = self._why_later(pending.batch)
+            if later is not None:
+                return lambda: pending.give(later)
         self.record(line)
         if book.proposals.ending is not None:
             ended = self._end(pending.batch)
@@ -364,6 +375,23 @@ class Decider:
         view = self.proposal(book, asked.batch)
         assert view is not None, "it goes on waiting"
         return lambda: pending.give(view)
+
+    def _why_later(self, pending: Post) -> Refusal | None:
+        """Why a batch that waits cannot be posted now, where that may pass."""
+        freed = Undo()
+        self.book.proposals.free(freed, pending.asked.id)
+        outcome = preview(
+            self.book,
+            pending.asked,
+            self.moment(pending.asked),
+            pending.used | self._used,
+            pending.past,
+            is_trial=True,
+        )
+        freed.back_to(0)
+        if isinstance(outcome, Refusal) and outcome.code in LATER:
+            return outcome
+        return None
 
     def _end(self, pending: Post) -> Receipt | RefusedReceipt:
         """Record the leaf of a batch whose proposal was decided just now."""

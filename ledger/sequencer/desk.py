@@ -50,6 +50,7 @@ from ledger.core.leaves import (
     KeyGrant,
     LimitChanged,
     Opening,
+    PeriodMarked,
     SettingsChanged,
     StatusChanged,
 )
@@ -405,16 +406,24 @@ class Sequencer:
         caller: Caller,
         *,
         dry_run: bool = False,
-    ) -> Refusal | None:
+    ) -> PeriodMarked | Refusal | None:
         """Close a month for now or for ever, or reopen it. What is so is not marked again."""
 
-        def build(book: Book, now: int) -> Built[None] | Refusal:
+        def build(book: Book, now: int) -> Built[PeriodMarked | None] | Refusal:
             lines = changes.mark_period(
                 book, year, month, asked, recorded_at=now, by=caller.key
             )
-            return lines if isinstance(lines, Refusal) else Built(lines, lambda _: None)
+            if isinstance(lines, Refusal):
+                return lines
+            line = lines[0] if lines else None
+            return Built(lines, lambda _: line)
 
-        return await self._change(ledger, build, lambda book, lines: None, dry_run)
+        def preview(book: Book, lines: Sequence[AnyLeaf]) -> PeriodMarked | None:
+            line = lines[0] if lines else None
+            assert isinstance(line, PeriodMarked | None), "what marks a month"
+            return line
+
+        return await self._change(ledger, build, preview, dry_run)
 
     async def record_key(
         self, ledger: str, key: str, asked: AskedKey | None, caller: Caller

@@ -214,7 +214,9 @@ def refuse(
 ) -> Decided:
     """Refuse a batch, and spend its id: its leaf is in the book when this returns."""
     index = book.size
-    refused = _refused_leaf(asked, caller, moment, refusal)
+    ending = book.proposals.ending
+    proposed = UNSET if ending is None else ending.proposal.index
+    refused = replace(_refused_leaf(asked, caller, moment, refusal), proposed=proposed)
     book.apply(refused)
     return Decided(
         RefusedReceipt(leaf_index=index, leaf=refused),

@@ -70,6 +70,17 @@ WHERE day BETWEEN $2 AND $3
 ORDER BY day
 LIMIT $4;
 
+-- name: reclosings
+-- $1 ledger, $2 year, $3 month.  In order.
+SELECT leaf_index, line
+FROM tequio.leaves
+WHERE ledger_id = $1
+    AND position('"line":"period"'::bytea IN line) > 0
+    AND position('"late":['::bytea IN line) > 0
+    AND (convert_from(line, 'UTF8')::jsonb ->> 'year')::integer = $2
+    AND (convert_from(line, 'UTF8')::jsonb ->> 'month')::integer = $3
+ORDER BY leaf_index;
+
 -- name: lines_at
 -- $1 ledger, $2 indexes.
 SELECT leaf_index, line FROM tequio.leaves

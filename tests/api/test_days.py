@@ -211,7 +211,29 @@ async def test_a_reopened_month_shows_what_came_late(office: Office) -> None:
     day = (await get(office, "days/2023-10-31"))["day"]
     assert (day["status"], day["count"]) == ("reopened", 1)
     assert [t["amount"] for t in day["late"]] == ["7.00"]
+    path = f"{CAJA}/periods/2023-10/mark"
+    for dry in ("?dry_run=true", ""):  # What it would say, it says.
+        again = await office.ask("POST", path + dry, {"mark": "preliminary"})
+        [late] = (again.body["period"] if dry else again.body)["late"]
+        assert (late["date"], late["count"]) == ("2023-10-31", 1)
+        assert late["totals"][0]["amount"] == "7.00"
+    assert "late" not in (await office.ask("POST", path, {"mark": "preliminary"})).body
+    assert await mark(office, "2023-10", "reopened", act=ACT) == 200
+    await post(office, 3, "cash", "ana", "2.00", business_date="2023-10-31")
+    await post(office, 4, "cash", "ana", "1.00", business_date="2023-10-15")
+    day = (await get(office, "days/2023-10-31"))["day"]
+    assert [(t["count"], t["amount"]) for t in day["late"]] == [(2, "9.00")]
     assert await mark(office, "2023-10", "preliminary") == 200
+    day = (await get(office, "days/2023-10-31"))["day"]
+    assert (day["status"], day["count"], day["late_count"]) == ("closed", 1, 2)
+    assert [(t["count"], t["amount"]) for t in day["late"]] == [(2, "9.00")]
+    assert len(day["late_leaves"]) == 2
+    # Of a day that nobody closed, since nothing was on it, too.
+    day = (await get(office, "days/2023-10-15"))["day"]
+    assert (day["status"], day["count"], day["late_count"]) == ("closed", 0, 1)
+    assert [t["amount"] for t in day["late"]] == ["1.00"]
+    total = (await trial(office, "period=2023-10"))["cash"][1]
+    assert total == "15.00"
     assert await mark(office, "2023-10", "final") == 200
     periods = await get(office, "periods")
     assert periods["periods"] == [{"period": "2023-10", "mark": "final"}]
@@ -251,6 +273,21 @@ async def test_the_books_as_they_were_and_as_they_were_known(office: Office) -> 
     assert (await get(office, "accounts/cash/balance", who="poster"))["balance"] == "-101.00"
 
 
+async def test_a_single_transfer_says_its_source_too(office: Office) -> None:
+    """So that a day's acta tells the till's from the core system's."""
+    await post(office, 1, "cash", "ana", "1.00", source="till-3", branch="norte")
+    await post(office, 2, "cash", "ana", "2.00")
+    again = {"id": uid(1), **pay("cash", "ana", "1.00"), "source": "till-4"}
+    spent = await office.ask("POST", f"{CAJA}/transfers", again)
+    assert spent.code == "id_used_by_another_batch"
+    today = (await get(office, "days"))["current"]
+    totals = (await get(office, f"days/{today}"))["day"]["totals"]
+    assert [(one["source"], one["amount"]) for one in totals] == [
+        ("", "2.00"),
+        ("till-3", "1.00"),
+    ]
+
+
 async def test_the_thirteenth_month_is_a_period_of_its_own(office: Office) -> None:
     office.house.now += 50 * DAY_US  # January.
     await post(office, 1, "cash", "ana", "100.00", business_date="2023-12-31")
@@ -274,6 +311,21 @@ async def test_the_thirteenth_month_is_a_period_of_its_own(office: Office) -> No
     on = "accounts/ana/balance?on=2023-12-31"
     assert (await get(office, on))["balance"] == "100.00"
     assert (await get(office, f"{on}&adjustments=true"))["balance"] == "70.00"
+    # A statement agrees: what ends with the year has no adjustments unless they are asked for.
+    for period, closes, lines in (
+        ("to=2023-12-31", "100.00", 1),
+        ("from=2023-12-01&to=2023-12-31&limit=1", "100.00", 1),
+        ("to=2023-12-31&adjustments=true", "70.00", 2),
+        ("to=2024-01-01", "70.00", 2),
+    ):
+        told = await get(office, f"accounts/ana/statement?{period}")
+        while "next" in told:  # One row a page.
+            cursor = quote(told["next"])
+            more = await get(office, f"accounts/ana/statement?{period}&cursor={cursor}")
+            told = {**more, "transfers": told["transfers"] + more["transfers"]}
+        assert (told["closing_balance"], len(told["transfers"])) == (closes, lines), period
+    opened = await get(office, "accounts/ana/statement?from=2024-01-01")
+    assert opened["opening_balance"] == "70.00"
     assert await mark(office, "2023-13", "preliminary") == 200
     late = {"id": uid(4), **pay("ana", "eva", "1.00", **adjusting)}
     refused = await office.ask("POST", f"{CAJA}/transfers", late)

@@ -357,7 +357,7 @@ async def test_lines_that_must_be_approved_wait_as_they_are(
     registered = await poster.register()
     made = await office.ask("POST", f"{CAJA}/keys", {"role": "approver"})
     office.secrets["approver"] = made.body["secret"]
-    rule = {"approvals": 1, "expires_after": 3600, "amount_from": 100_00}
+    rule = {"approvals": 1, "expires_after": 3600, "currency": "MXN", "amount_from": "100.00"}
     policy = {"code": "large", "reason": "board", "rule": rule}
     assert (await office.ask("POST", f"{CAJA}/policies", policy)).status == 200
     data = poster.write(1, [line(CASH, EVA, 100_00, reference="R-9")])

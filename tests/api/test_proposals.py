@@ -9,7 +9,8 @@ from tests.api.offices import CAJA, Answered, Office, pay, uid
 TRANSFERS = f"{CAJA}/transfers"
 PROPOSALS = f"{CAJA}/proposals"
 PAYMENTS = f"{CAJA}/payments"
-RULE = {"approvals": 1, "expires_after": 3600, "amount_from": 100_00, "hold": True}
+FROM = {"currency": "MXN", "amount_from": "100.00"}
+RULE = {"approvals": 1, "expires_after": 3600, "hold": True, **FROM}
 
 
 async def give(office: Office, who: str, **key: object) -> None:
@@ -110,6 +111,72 @@ async def test_who_declines_and_who_cancels(ruled: Office) -> None:
     assert (await ruled.ask("POST", TRANSFERS, large, who="poster")).code == "proposal_declined"
     batch = await ruled.ask("GET", f"{CAJA}/batches/{uid(2)}", who="poster")
     assert batch.body["refused"]["code"] == "proposal_cancelled"
+
+
+async def test_an_amount_of_a_rule_is_of_its_currency(ruled: Office) -> None:
+    listed = (await ruled.ask("GET", f"{CAJA}/policies")).body["policies"]
+    assert (listed[0]["rule"]["amount_from"], listed[0]["rule"]["currency"]) == (
+        "100.00",
+        "MXN",
+    )
+    for changed, code in (
+        ({"currency": "ZZZ"}, "currency_not_found"),
+        ({"amount_from": "1.005"}, "malformed_amount"),
+        ({"amount_from": 10_000}, "malformed_request"),
+    ):
+        body = {"code": "large", "reason": "board", "rule": RULE | changed}
+        assert (await ruled.ask("POST", f"{CAJA}/policies", body)).code == code
+    rule = {"approvals": 1, "expires_after": 3600, "amount_from": "1.00"}
+    body = {"code": "large", "reason": "board", "rule": rule}
+    assert (await ruled.ask("POST", f"{CAJA}/policies", body)).code == "malformed_request"
+
+
+async def test_the_other_party_reads_who_declined_and_why(ruled: Office) -> None:
+    """Whoever saw the proposal reads its batch once it is decided; nobody else does."""
+    assert (
+        await ruled.ask("POST", PAYMENTS, payment("bill", "20.00"), who="eva")
+    ).status == 202
+    assert (await decide(ruled, "decline", "eva")).code == "cancel_instead"
+    batch = f"{CAJA}/batches/{uid(1)}"
+    assert (await ruled.ask("GET", batch, who="ana")).code == "batch_not_found"
+    said = {"user": "u-7", "reason": "paid_in_cash"}
+    assert (await decide(ruled, "decline", "ana's son", **said)).status == 200
+    for who in ("ana", "eva", "operator"):
+        read = await ruled.ask("GET", batch, who=who)
+        assert read.body["refused"]["code"] == "proposal_declined"
+        decided = read.body["decided"]
+        assert {name: decided[name] for name in ("decision", "user", "reason")} == {
+            "decision": "declined",
+            **said,
+        }
+        assert decided["by"]
+        assert decided["recorded_at"]
+    await give(ruled, "ben", role="member", accounts=["norte-1"], poster="ben")
+    for who in ("ben", "poster"):
+        assert (await ruled.ask("GET", batch, who=who)).code == "batch_not_found"
+    second = payment("bill", "30.00", 2)
+    assert (await ruled.ask("POST", PAYMENTS, second, who="eva")).status == 202
+    assert (await decide(ruled, "accept", "ana", 2)).status == 200
+    read = await ruled.ask("GET", f"{CAJA}/batches/{uid(2)}", who="ana")
+    assert read.body["receipt"]["posted"] == 1
+    assert read.body["decided"]["decision"] == "accepted"
+    assert "credit_balance" not in read.body["receipt"]["outcomes"][0]
+
+
+async def test_of_several_transfers_nobody_is_a_party(ruled: Office) -> None:
+    """A member with one of them does not read what is the others'; of one alone it does."""
+    both = [pay("cash", "eva", "100.00"), pay("cash", "ana", "1.00")]
+    many = {"id": uid(1), "transfers": both}
+    assert (await ruled.ask("POST", f"{CAJA}/batches", many, who="poster")).status == 202
+    one = {"id": uid(2), **pay("cash", "eva", "150.00")}
+    assert (await ruled.ask("POST", TRANSFERS, one, who="poster")).status == 202
+    for number in (1, 2):
+        done = await decide(ruled, "decline", "approver", number, reason="too_much")
+        assert done.status == 200
+    assert (await ruled.ask("GET", f"{CAJA}/batches/{uid(1)}", who="eva")).status == 404
+    read = await ruled.ask("GET", f"{CAJA}/batches/{uid(2)}", who="eva")
+    assert read.body["decided"]["reason"] == "too_much"
+    assert (await ruled.ask("GET", f"{CAJA}/batches/{uid(2)}", who="ana")).status == 404
 
 
 async def test_members_pay_by_workflows_and_not_otherwise(ruled: Office) -> None:

@@ -56,12 +56,18 @@ async def test_accepting_a_payment_tells_nothing_of_the_payer(members: Office) -
 
 
 async def test_the_batch_of_a_refused_bill_tells_nothing_of_the_payer(members: Office) -> None:
-    assert (
-        await members.ask("POST", PAYMENTS, payment("bill", "10.01"), who="ben")
-    ).status == 202
-    refused = await members.ask("POST", f"{PROPOSALS}/{uid(1)}/accept", {}, who="ana")
-    assert refused.body["available"] == "10.00"  # Her own.
-    batch = await members.ask("GET", f"{CAJA}/batches/{uid(1)}", who="ben")
+    bill = payment("bill", "10.01")
+    assert (await members.ask("POST", PAYMENTS, bill, who="ben")).status == 202
+    short = await members.ask("POST", f"{PROPOSALS}/{uid(1)}/accept", {}, who="ana")
+    assert short.body["available"] == "10.00"  # Her own; and the bill waits on.
+    assert (await members.ask("GET", f"{CAJA}/batches/{uid(1)}", who="ben")).status == 404
+    cancel = f"{PROPOSALS}/{uid(1)}/cancel"
+    assert (await members.ask("POST", cancel, {}, who="ben")).status == 200
+    listed = {"account": "ana", "partner": "ben", "on": True}  # What she accepts unseen is
+    assert (await members.ask("POST", f"{CAJA}/whitelist", listed, who="ana")).status == 200
+    at_once = await members.ask("POST", PAYMENTS, bill | {"id": uid(2)}, who="ben")  # refused.
+    assert (at_once.code, tells(at_once.body)) == ("exceeds_credit_limit", [])
+    batch = await members.ask("GET", f"{CAJA}/batches/{uid(2)}", who="ben")
     assert batch.body["refused"]["code"] == "exceeds_credit_limit"
     assert tells(batch.body["refused"]) == []
 

@@ -124,12 +124,18 @@ async def balance(office: Office, code: str, name: str = "balance") -> str:
     return (await office.ask("GET", f"{CAJA}/accounts/{code}")).body[name]
 
 
+async def standing(office: Office) -> list[tuple[str, str, str | None]]:
+    rules = (await office.ask("GET", OXIDATION)).body["rules"]
+    return [(one["since"], one["standing"], one.get("exempt")) for one in rules]
+
+
 async def test_demurrage_from_its_setting_to_its_end(office: Office) -> None:
     assert (await office.ask("GET", OXIDATION)).code == "demurrage_not_found"
     dry = await office.ask("PUT", f"{OXIDATION}?dry_run=true", RULE)
     assert dry.body["demurrage"]["exempt"] == "20.00"
     set_ = await office.ask("PUT", OXIDATION, RULE)
-    assert set_.body == (await office.ask("GET", OXIDATION)).body
+    assert await standing(office) == [("2023-10-15", "in_force", "20.00")]
+    assert set_.body.items() <= (await office.ask("GET", OXIDATION)).body["rules"][0].items()
     await send(office, 1, "cash", "ana", "120.00")
     await send(office, 2, "cash", "ben", "20.00")
     assert await balance(office, "ana", "current_value") == "120.00"
@@ -159,11 +165,14 @@ async def test_demurrage_from_its_setting_to_its_end(office: Office) -> None:
 
     end = await office.ask("DELETE", f"{OXIDATION}?reason=board&since=2024-01-01")
     assert end.status == 204
+    first = ("2023-10-15", "in_force", "20.00")
+    assert await standing(office) == [first, ("2024-01-01", "to_come", None)]
     office.house.now += 100 * A_DAY
     assert await balance(office, "ana", "current_value") == "118.01"  # December's 0.99.
     late = await run(office, of, "2023-12-31")
     assert late["collected_now"] == "0.99"
-    assert (await office.ask("GET", OXIDATION)).code == "demurrage_not_found"
+    over = ("2023-10-15", "over", "20.00")
+    assert await standing(office) == [over, ("2024-01-01", "in_force", None)]
     refused = await office.ask("POST", f"{CAJA}/{of}/runs", {"period_end": "2024-01-31"})
     assert refused.code == "no_such_period"
     book = office.house.book()

@@ -474,12 +474,14 @@ async def test_cash_that_changed_hands_waits_until_it_is_cleared(office: Office)
     await freeze(office, "ana")
     slip = await receipt(office, 2, "cash", "ana", "5.00", suspense="bridge")
     assert (slip["suspense"], slip["credit_account"]) == ("credit", "bridge")
+    assert (slip["meant_for"], slip["why"]) == ("ana", "credit_account_frozen")
     assert (slip["amount"], slip["credit_balance"]) == ("5.00", "5.00")
     office.house.now += 3 * DAY_US
     items = (await office.ask("GET", f"{CAJA}/suspense")).body["items"]
     assert [(i["sequence"], i["account"], i["side"], i["left"]) for i in items] == [
         (2, "bridge", "credit", "5.00")
     ]
+    assert (items[0]["meant_for"], items[0]["why"]) == ("ana", "credit_account_frozen")
     assert items[0]["age_days"] == 3
     still = await follow(office, 2, "clear", 3)
     assert still.code == "credit_account_frozen"
@@ -497,6 +499,7 @@ async def test_cash_that_changed_hands_waits_until_it_is_cleared(office: Office)
     seen = await read(office, 2)
     assert [one["amount"] for one in seen["cleared_by"]] == ["2.00", "3.00"]
     assert (seen["suspense"], seen["credit_account"]) == ("credit", "bridge")
+    assert (seen["meant_for"], seen["why"]) == ("ana", "credit_account_frozen")
     assert (await read(office, 3))["action"] == "clear"
     statement = (await office.ask("GET", f"{ACCOUNTS}/bridge/statement")).body
     assert [one["balance"] for one in statement["transfers"]] == ["5.00", "3.00", "0.00"]

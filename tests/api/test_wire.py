@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.api import wire
-from ledger.api.problems import Problem, language_of
+from ledger.api.problems import Problem, language_of, malformed
 from ledger.api.wire import BatchRequest, TransferRequest, decode
+from ledger.core.faults import MalformedRequest
 from tests.api.offices import pay, uid
 
 TEXTS = st.text(max_size=8).filter(lambda text: "\0" not in text)
@@ -84,3 +85,32 @@ def test_a_large_batch_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_the_language_that_is_liked_best(header: str | None, language: str) -> None:
     assert language_of(header) == language
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "said"),
+    [
+        ({"kind": None}, "$.kind", "no tiene la forma debida"),
+        ({"business_date": "24/11/2026"}, "$.business_date", "2026-11-24"),
+        ({"terms": {"action": "hold", "expires": "2026-12-01"}}, "$.terms.expires", "T18:00"),
+        ({"color": "red"}, "$.color", "no se conoce"),
+        ({"amount": ...}, "$.amount", "falta"),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_said_in_plain_words(
+    changed: dict[str, Any], field: str, said: str
+) -> None:
+    """Which of missing, unknown and malformed it is, and how a word or a day is written."""
+    body = {**pay("a", "b", "1"), "id": uid(1), **changed}
+    sent = {name: value for name, value in body.items() if value is not ...}
+    with pytest.raises(Problem) as raised:
+        decode(json.dumps(sent).encode(), TransferRequest)
+    detail = raised.value.document("es", "x").detail
+    assert detail.startswith(f"No se puede leer {field}: ")
+    assert said in detail
+    assert "regex" not in detail
+
+
+def test_a_kind_that_is_no_word_is_said_so() -> None:
+    problem = malformed(MalformedRequest("not a code", field="kind"))
+    assert "minúsculas" in problem.document("es", "x").detail

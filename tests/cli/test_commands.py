@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.cli.conftest import Tequio
+from tests.cli.conftest import Tequio, run_tequio
 
 
 def test_books_are_opened(tequio: Tequio) -> None:
@@ -70,10 +70,29 @@ def test_a_transfer_sent_twice_is_one(caja: Tequio) -> None:
     assert caja("ledger", "show", "caja", "--json").json()["transfers"] == 1
 
 
+def test_what_is_mistyped_is_said_in_plain_words() -> None:
+    """Before anything is sent."""
+    post = ("transfer", "post", "--debit", "a", "--credit", "b", "--amount", "1")
+    post = (*post, "--currency", "MXN", "--ledger", "caja")
+    for words, said in (
+        (("account", "freeze", "a", "--ledger", "x", "--reason", "Acta 3"), "acta_consejo"),
+        ((*post, "--kind", "Depósito"), "minúsculas"),
+        ((*post, "--kind", "x", "--business-date", "24/11/2026"), "2026-11-24"),
+        (("day", "open", "31-12-2026", "--ledger", "caja"), "2026-11-24"),
+    ):
+        wrong = run_tequio(*words, LANG="es_MX.UTF-8")
+        assert (wrong.code, said in wrong.err, "regex" in wrong.err) == (2, True, False), words
+    assert "[%Y" not in run_tequio("day", "open", "--help").out
+
+
 def test_accounts_frozen_limited_and_closed(caja: Tequio) -> None:
     why = ("--reason", "court_order")
     assert caja("account", "freeze", "ana", *why, "--json").json()["status"] == "frozen"
     assert caja("account", "unfreeze", "ana", *why, "--json").json()["status"] == "open"
+    act = ("--act", "CA-3/2026", "--act-date", "2026-03-01", "--act-hash", "ab" * 32)
+    assert caja("account", "freeze", "ana", *why, *act).code == 0
+    assert "CA-3/2026" in caja("account", "statuses", "ana", "--json").out
+    assert caja("account", "unfreeze", "ana", *why, *act).code == 0
     limited = caja("account", "limit", "ana", "--lower", "-500", *why, "--json").json()
     assert limited["lower_bound"] == "-500.00"
     nothing = caja("account", "limit", "ana", *why)

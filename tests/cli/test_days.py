@@ -10,6 +10,7 @@ import pytest
 
 from ledger.cli.acta import write_acta
 from tests.cli.conftest import Tequio
+from tests.cli.test_terms import SPANISH
 
 
 def total(currency: str, kind: str, source: str, count: int, amount: str) -> dict[str, object]:
@@ -62,7 +63,10 @@ def test_the_acta_has_all_that_is_signed(
     ):
         assert part in page, part
     assert max(map(len, page.split("\n"))) <= 90
-    assert ["UDIS", "total", "1", "7"] in [line.split() for line in page.split("\n")]
+    lines = page.split("\n")
+    assert ["UDIS", "total", "1", "7"] in [line.split() for line in lines]
+    at = next(i for i, line in enumerate(lines) if line.split()[:2] == ["MXN", "total"])
+    assert set(lines[at - 1]) == set(lines[at + 1]) == {"-", " "}  # A sum stands under a rule.
 
 
 def test_an_acta_of_more_totals_than_fit_says_so() -> None:
@@ -153,7 +157,17 @@ def test_a_period_is_closed_reopened_and_finished(caja: Tequio, tmp_path: Path) 
     reopen = ("period", "reopen", "2023-12", "--act", "CA-1", "--act-date", "2024-01-15")
     assert caja(*reopen).code == 2
     assert caja(*reopen, "--act-file", str(act)).code == 0
-    assert caja("period", "close", "2023-12").code == 0
+    late = ("--debit", "cash", "--credit", "ana", "--amount", "90", "--kind", "late")
+    late = (*late, "--currency", "MXN", "--business-date", "2023-12-31")
+    assert caja("transfer", "post", *late).code == 0
+    again = caja("period", "close", "2023-12", LANG=SPANISH)
+    assert (again.code, "Llegó mientras estuvo reabierto" in again.out) == (0, True), again.err
+    shown = caja("day", "show", "2023-12-31")
+    assert (shown.code, "After it was closed" in shown.out) == (0, True), shown.err
+    acta = caja("day", "show", "2023-12-31", "--acta", LANG=SPANISH).out
+    assert "DESPUÉS DEL CIERRE" in acta
+    assert "90.00" in acta[acta.index("DESPUÉS DEL CIERRE") :]
+    assert "Sin movimientos." in acta
     assert caja("period", "finish", "2023-12").code == 0
     listed = caja("period", "list", "--json").json()
     assert listed == [{"period": "2023-12", "mark": "final"}]
@@ -193,6 +207,20 @@ def test_the_books_as_they_were(caja: Tequio, tmp_path: Path) -> None:
     assert caja(*balance, "--on", "2023-12-31").json()["balance"] == "100.00"
     assert caja(*balance).json()["balance"] == "107.00"
     assert caja(*balance, "--as-known-on", first).json()["balance"] == "100.00"
+    statement = ("account", "statement", "ana", "--to", "2023-12-31", "--json")
+    assert caja(*statement).json()["closing_balance"] == "100.00"
+    assert caja(*statement, "--adjustments").json()["closing_balance"] == "107.00"
+    adjusting = (
+        *("transfer", "post", "--debit", "cash", "--credit", "ana", "--amount", "1"),
+        *("--currency", "MXN", "--kind", "ajuste", "--adjusting", "--source", "contador"),
+    )
+    assert caja(*adjusting).code == 1  # For which year?
+    done = caja(*adjusting, "--business-date", "2023-12-31")
+    assert (done.code, "adjusted" in done.out) == (0, True), done.err
+    assert caja(*balance).json()["balance"] == "108.00"
+    for day, kinds in (("2023-12-31", ["deposit", "deposit", "ajuste"]), ("2023-12-30", [])):
+        listed = caja("transfer", "list", "--business-date", day, "--json").json()
+        assert [one["kind"] for one in listed] == kinds
 
 
 def test_what_is_late_counts_for_the_next_open_day_where_asked(

@@ -47,7 +47,7 @@ def test_a_rule_of_approval(caja: Tequio) -> None:
                 "expires_after": 172_800,
                 "kinds": ["withdrawal", "sent"],
                 "currency": "MXN",
-                "amount_from": 5_000_000,
+                "amount_from": "50000.00",
                 "hold": True,
             },
         }
@@ -55,6 +55,9 @@ def test_a_rule_of_approval(caja: Tequio) -> None:
     assert "withdrawal, sent" in caja("policy", "list").out
     assert "Nothing was written" in caja("policy", "remove", "big", *WHY, "--dry-run").out
     assert caja("policy", "remove", "big", *WHY, LANG=SPANISH).out == "Quitado.\n"
+    act = ("--act", "A-9", "--act-date", "2026-03-01", "--act-hash", "ab" * 32)
+    assert caja("policy", "set", "big", *BIG, *WHY, *act).code == 0
+    assert caja("policy", "remove", "big", *WHY, *act).code == 0
     again = caja("policy", "remove", "big", *WHY)
     assert (again.code, "policy_not_found" in again.err) == (1, True)
 
@@ -64,8 +67,8 @@ def test_a_rule_of_approval(caja: Tequio) -> None:
     [
         (("--from", "5", "--expires-after", "2d"), "--from goes with --currency"),
         (("--expires-after", "two"), "Write it as 2d"),
-        (("--from", "5", "--currency", "ZZZ", "--expires-after", "2d"), "no ZZZ here"),
-        (("--from", "5.001", "--currency", "MXN", "--expires-after", "2d"), "5.001"),
+        (("--from", "5", "--currency", "ZZZ", "--expires-after", "2d"), "currency_not_found"),
+        (("--from", "5.001", "--currency", "MXN", "--expires-after", "2d"), "malformed_amount"),
         (("--makers", "king", "--expires-after", "2d"), "rule.makers"),
     ],
 )

@@ -20,6 +20,11 @@ def test_a_payment_waits_is_accepted_and_disputed(caja: Tequio, tmp_path: Path) 
         *("pay", "--workflow", "bill", "--payer", "ana", "--payee", "ben"),
         *("--amount", "60", "--currency", "MXN"),
     )
+    more = (*bill[:-3], "600", "--currency", "MXN", "--id", ID[:-1] + "7")
+    assert "waits" in caja(*more, "--key", ben).out
+    short = caja("accept", ID[:-1] + "7", "--key", ana)
+    assert (short.code, "It waits on" in short.err) == (1, True)
+    assert "proposal_cancelled" in caja("cancel", ID[:-1] + "7", "--key", ben).out
     dry = caja(*bill, "--dry-run", "--key", ben)
     assert "Nothing was written" in dry.out
     waits = caja(*bill, "--id", ID, "--key", ben)
@@ -68,6 +73,9 @@ def test_what_is_large_is_approved_or_declined(caja: Tequio) -> None:
     assert "waits" in caja(*post("cash", "ana", "70", "--id", other)).out
     declined = caja("decline", other, "--reason", "too_much", "--key", approver)
     assert (declined.code, "proposal_declined" in declined.out) == (0, True), declined.err
+    for shown in (caja("batch", "show", other), caja("proposals", other, LANG=SPANISH)):
+        assert "too_much" in shown.out, shown.err
+    assert "rechazada" in shown.out
     third = ID[:-1] + "5"
     assert "waits" in caja(*post("cash", "ana", "80", "--id", third)).out
     assert "proposal_cancelled" in caja("cancel", third).out

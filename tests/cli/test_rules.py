@@ -60,7 +60,15 @@ def test_runs_by_command(caja: Tequio) -> None:
     said = caja("demurrage", "set", *rule, *more, LANG=SPANISH)
     assert "exento" in said.out, said.err
     assert "mes" in said.out
-    assert caja("demurrage", "show", "--currency", "MXN", "--json").json()["account"] == "oxi"
+    later = (*rule, "--since", "2099-01-01", "--exempt", "30", "--reason", "assembly")
+    assert caja("demurrage", "set", *later).code == 0
+    shown = caja("demurrage", "show", "--currency", "MXN", LANG=SPANISH)
+    assert (shown.code, "vigente" in shown.out, "por venir" in shown.out) == (0, True, True)
+    rules = caja("demurrage", "show", "--currency", "MXN", "--json").json()
+    assert [(one["standing"], one["exempt"]) for one in rules] == [
+        ("in_force", "20.00"),
+        ("to_come", "30.00"),
+    ]
     paid = (*POST, "--kind", "x", "--amount", "120", "--business-date", "2026-01-31")
     assert caja(*paid).code == 0
     run = ("demurrage", "run", "--currency", "MXN", "--period")

@@ -125,7 +125,7 @@ async def test_several_are_on_their_way_and_answered_in_order(
 
 
 async def test_a_batch_that_must_be_approved_waits(office: Office, wire: Wire) -> None:
-    rule = {"approvals": 1, "expires_after": 3600, "amount_from": 100_00}
+    rule = {"approvals": 1, "expires_after": 3600, "currency": "MXN", "amount_from": "100.00"}
     policy = {"code": "large", "reason": "board", "rule": rule}
     assert (await office.ask("POST", f"{CAJA}/policies", policy)).status == 200
     async with client_of(office, wire) as client:

@@ -6,10 +6,12 @@ from hashlib import sha256
 
 import msgspec
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from ledger.core.asked import AskedTerms
 from ledger.core.book import Book, Posted
+from ledger.core.days import hash_of
 from ledger.core.leaves import DayClosed, DayOpened, PeriodMarked, SettingsChanged
 from ledger.core.lines import Act
 from ledger.core.model import DaysBy, Late, Phase
@@ -174,7 +176,9 @@ def test_value_dates_go_back_as_far_as_the_ledger_allows(
         assert code(post(book, batch(early))) == "value_date_too_early"
 
 
-def mark(book: Book, year: int, month: int, how: str, *, act: bool = False) -> str:
+def mark(
+    book: Book, year: int, month: int, how: str, *, act: bool = False, late: object = UNSET
+) -> str:
     """Mark a period; the code of the refusal, or nothing."""
     line = PeriodMarked(
         recorded_at=book.recorded_at,
@@ -182,6 +186,7 @@ def mark(book: Book, year: int, month: int, how: str, *, act: bool = False) -> s
         month=month,
         mark=how,
         by="x",
+        late=late,  # type: ignore[arg-type]
         **({"act": ACT} if act else {}),  # type: ignore[arg-type]
     )
     refusal = book.refuse(line)
@@ -197,17 +202,39 @@ def test_a_month_closes_for_now_is_reopened_and_closes_for_ever(book: Book) -> N
         book.apply(closing(book, day))
     late = batch(pay("cash", "ana", "1.00", business_date=date(2024, 2, 29)))
     assert mark(book, 2024, 2, "preliminary") == ""
+    assert book.days.late_in(2024, 2) == []
     assert code(post(book, late, today=date(2024, 3, 5))) == "business_date_not_open"
     assert mark(book, 2024, 2, "reopened") == "act_missing"
     assert mark(book, 2024, 2, "reopened", act=True) == ""
     done(post(book, late, today=date(2024, 3, 5)))
     assert mark(book, 2024, 2, "final") == "period_not_marked_so"
     assert list(book.days.totals) == [date(2024, 2, 29)]
-    assert mark(book, 2024, 2, "preliminary") == ""
+    came = book.days.late_in(2024, 2)
+    assert [(one.date, one.count) for one in came] == [(date(2024, 2, 29), 1)]
+    for wrong in (UNSET, [replace(came[0], count=2)], [*came, *came]):
+        assert mark(book, 2024, 2, "preliminary", late=wrong) == "day_totals_differ"
+    assert mark(book, 2024, 2, "preliminary", late=came) == ""
     assert book.days.totals == {}  # So that they do not grow with what was posted.
+    assert mark(book, 2024, 2, "final", late=came) == "day_totals_differ"
     assert mark(book, 2024, 2, "final") == ""
     assert mark(book, 2024, 2, "reopened", act=True) == "period_final"
     assert code(post(book, late, today=date(2024, 3, 5))) == "business_date_not_open"
+
+
+def test_what_came_late_is_shown_as_far_as_a_line_goes(book: Book) -> None:
+    """The first 200 totals of all days of a month together; the hash is over all of them."""
+    days = [date(2024, 2, 28), date(2024, 2, 29)]
+    for day in days:
+        book.apply(closing(book, day))
+    assert mark(book, 2024, 2, "preliminary") == ""
+    assert mark(book, 2024, 2, "reopened", act=True) == ""
+    for day in days:
+        many = (pay("cash", "ana", "1.00", kind=f"k{i}", business_date=day) for i in range(150))
+        done(post(book, batch(*many), today=date(2024, 3, 5)))
+    late = book.days.late_in(2024, 2)
+    assert [(one.count, len(one.shown)) for one in late] == [(150, 150), (150, 50)]
+    assert late[1].totals == hash_of(book.days.totals_of([days[1]]))
+    assert mark(book, 2024, 2, "preliminary", late=late) == ""
 
 
 def test_a_month_with_an_open_day_is_not_over(book: Book) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ledger.core import proposals
@@ -84,8 +84,14 @@ def decided(decision: str, number: int = 1, at: int = NOW, **facts: str) -> Prop
     )
 
 
-def refused(number: int = 1, code: str = "proposal_declined", at: int = NOW) -> BatchRefused:
+def refused(
+    number: int = 1,
+    code: str = "proposal_declined",
+    at: int = NOW,
+    proposed: int | UnsetType = UNSET,
+) -> BatchRefused:
     return BatchRefused(
+        proposed=proposed,
         recorded_at=at,
         batch=UUID(int=number),
         poster="branch",
@@ -246,12 +252,16 @@ def test_a_batch_follows_its_last_decision_and_nothing_else(book: Book) -> None:
     with pytest.raises(JournalBroken, match="whose proposal is open"):
         book.apply(refused())
     book.apply(decided("declined"))
-    for line in (decided("declined", 2), refused(2), refused(code="exceeds_target")):
+    first = book.size - 3
+    astray = refused(2), refused(code="exceeds_target", proposed=first), refused()
+    for line in (decided("declined", 2), *astray, refused(proposed=first + 1)):
         with pytest.raises(JournalBroken):
             book.apply(line)
-    book.apply(refused())
+    book.apply(refused(proposed=first))
     book.apply(decided("declined", 2))
-    book.apply(refused(2))
+    book.apply(refused(2, proposed=first + 1))
+    with pytest.raises(JournalBroken, match="no proposal of its own"):
+        book.apply(refused(3, proposed=first))
 
 
 def test_proposals_that_were_decided_are_not_kept_until_their_end(book: Book) -> None:
@@ -259,7 +269,7 @@ def test_proposals_that_were_decided_are_not_kept_until_their_end(book: Book) ->
     for number in range(2, 300):
         book.apply(proposed(number, expires=END + number))
         book.apply(decided("declined", number))
-        book.apply(refused(number))
+        book.apply(refused(number, proposed=book.size - 2))
         assert len(book.proposals.dues) <= SLACK + 2 * 2
     assert book.due() == END + 1
 
@@ -358,7 +368,7 @@ def test_too_few_approvals_post_nothing(book: Book) -> None:
     outcome = post(book, batch(pay("ana", "ben", "1.00")))
     assert isinstance(outcome, Refusal)
     assert outcome.code == "approval_needed"
-    book.apply(refused(code="approval_needed"))
+    book.apply(refused(code="approval_needed", proposed=book.size - 2))
     book.apply(proposed())
     rule(book, approvals=2)
     book.apply(decided("approved"))
@@ -476,8 +486,9 @@ def test_what_is_kept_back_counts_until_it_is_decided(book: Book) -> None:
     assert code_of(book, proposed(3, holds=full)) == "exceeds_balance_limit"
     assert isinstance(post(book, batch(pay("ana", "eva", "40.00"), number=2)), Posted)
     set_status(book, "ben", Status.FROZEN)
+    index = book.proposals.open[UUID(int=1)].index
     book.apply(decided("declined"))
-    book.apply(refused())
+    book.apply(refused(proposed=index))
     assert isinstance(post(book, batch(pay("ana", "eva", "60.00"), number=2)), Posted)
     assert book.holds.pending_debits == book.holds.pending_credits == {}
 
@@ -524,6 +535,7 @@ def test_each_ends_once_and_gives_back_what_it_kept(
         if line is None or book.refuse(line) is not None:
             continue
         assert what != "propose" or number not in waiting
+        there = {b.int: one.index for b, one in book.proposals.open.items()}
         book.apply(line)
         if isinstance(line, BatchProposed):
             waiting[number] = d, c, amount
@@ -534,7 +546,7 @@ def test_each_ends_once_and_gives_back_what_it_kept(
             reason = "exceeds_credit_limit"
             if line.decision != "approved":
                 reason = f"proposal_{line.decision}"
-            book.apply(refused(done, reason, now))
+            book.apply(refused(done, reason, now, there[done]))
         for account in (CASH, ANA, BEN, EVA):
             owed = sum(a for debit, _, a in waiting.values() if debit == account)
             assert book.holds.pending_debits.get(account, 0) == owed

@@ -99,9 +99,11 @@ class Outsider:
                 self.periods[line["year"], line["month"]] = line["mark"]
                 month = f"{line['year']:04}-{line['month']:02}-"
                 late = [k for k in self.totals if k[0] <= self.closed_through]
+                late = [k for k in late if k[0].startswith(month)]
+                if line["mark"] == "preliminary":
+                    self.check_late(line, sorted({key[0] for key in late}))
                 for key in late if line["mark"] != "reopened" else ():
-                    if key[0].startswith(month):
-                        del self.totals[key]
+                    del self.totals[key]
             case "dispute" | "dispute_overdue" | "dispute_ended":
                 self.dispute(line)
             case "batch":
@@ -183,9 +185,9 @@ class Outsider:
                 raise Refused("value_date_too_early")
         return day
 
-    def close(self, line: Line) -> None:
-        own = {key: total for key, total in self.totals.items() if key[0] == line["date"]}
-        totals = [
+    def totals_of(self, day: str) -> list[Line]:
+        own = {key: total for key, total in self.totals.items() if key[0] == day}
+        return [
             {
                 "currency": currency,
                 "kind": kind,
@@ -195,15 +197,29 @@ class Outsider:
             }
             for (_, currency, kind, source), (count, amount) in sorted(own.items())
         ]
+
+    def check_totals(self, line: Line, totals: list[Line], shown: int) -> None:
         lines = b"".join(canonical(total) + b"\n" for total in totals)
-        if "by" not in line:
-            self.check_clock(line)
         assert line["totals"] == b64encode(sha256(lines).digest()).decode()
         assert line["count"] == sum(total["count"] for total in totals)
-        assert line["shown"] == totals[:200]
+        assert line["shown"] == totals[:shown]
+
+    def check_late(self, line: Line, days: list[str]) -> None:
+        """What a month that is closed again says of these days, all that have totals."""
+        late, shown = line.get("late", []), 200
+        assert ("late" in line) is bool(days)
+        assert [one["date"] for one in late] == days
+        for one in late:
+            self.check_totals(one, self.totals_of(one["date"]), shown)
+            shown -= len(one["shown"])
+
+    def close(self, line: Line) -> None:
+        if "by" not in line:
+            self.check_clock(line)
+        self.check_totals(line, self.totals_of(line["date"]), 200)
         self.open.discard(line["date"])
         self.closed_through = max(self.closed_through, line["date"])
-        for key in own:
+        for key in [key for key in self.totals if key[0] == line["date"]]:
             del self.totals[key]
 
     def check_clock(self, line: Line) -> None:
@@ -454,14 +470,15 @@ class Outsider:
         side, target = terms.get("up_to"), terms.get("target", 0)
         m = self.allowed(terms, d, c, amount)
         r = amount - m if "rest" in terms else 0
-        suspense = None
+        suspense, why, meant = None, "", {"debit": d, "credit": c}
         if m or not r:
             try:
                 self.standing(d, c, max(m, 1))
             except Refused as refused:
                 if "suspense" not in terms or not m:
                     raise
-                suspense = STANDING_IN[refused.line["code"]]
+                why = refused.line["code"]
+                suspense = STANDING_IN[why]
                 if suspense == "debit":
                     d = terms["suspense"]
                 else:
@@ -473,6 +490,8 @@ class Outsider:
             self.suspense[sequence] = {
                 "account": d if suspense == "debit" else c,
                 "side": suspense,
+                "meant_for": meant[suspense],
+                "why": why,
                 "left": m,
                 "since": self.recorded_at,
             }
@@ -492,7 +511,7 @@ class Outsider:
         outcome = self.outcome(m, amount, sorted(flags, reverse=True))
         outcome["sequence"] = sequence
         if suspense:
-            outcome["suspense"] = suspense
+            outcome |= {"suspense": suspense, "why": why}
         if r:
             beside = {"amount": r, "debit_account": x, "credit_account": y, "kind": "rest"}
             outcome["beside"] = [beside]

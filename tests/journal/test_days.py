@@ -73,7 +73,8 @@ def mark(it: Building, year: int, month: int, how: str, act: bool = False) -> No
         by="op-1",
         act=ACT if act else UNSET,
     )
-    it.add(line)
+    late = it.book.days.late_in(year, month) if how == "preliminary" else []
+    it.add(replace(line, late=late or UNSET))
 
 
 def a_year() -> Building:

@@ -751,6 +751,7 @@ def test_the_widest_lines_fit() -> None:
         sequence=most,
         amount=most,
         suspense="credit",
+        why="w" * 32,
         flags=[*Flag],
         fraction=Fraction(n=most, d=most),
         beside=[row] * BESIDE_MAX,

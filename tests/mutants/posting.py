@@ -304,9 +304,14 @@ MUTANTS = (
             "pass",
         ),
         (
+            "what is in suspense is meant for the bridge",
+            "                        meant_for=absent,\n",
+            "                        meant_for=terms.suspense,\n",
+        ),
+        (
             "what is stood in for is not what is owed",
-            'owed += more if suspense == "credit" else -more',
-            "owed += more",
+            'owed = amount + (more if suspense == "credit" else -more)',
+            "owed = amount + more",
         ),
         (
             "somebody stands in for nothing",
@@ -623,6 +628,15 @@ MUTANTS = (
             "number=book.accounts + 1,",
         ),
         tests=("tests/core/test_changes.py",),
+    ),
+    *of(
+        "ledger/core/changes.py",
+        (
+            "a loan leaves with its account",
+            "if account.balance < 0 and not (is_written_off or _is_alike(account, other)):",
+            "if account.balance < 0 and not (is_written_off or other.nature is Nature.DEBIT):",
+        ),
+        tests=("tests/sequencer/test_limits.py",),
     ),
     *of(
         "ledger/core/personal.py",

@@ -47,8 +47,8 @@ MUTANTS = (
         ),
         (
             "a batch poses as one that was approved",
-            "if isinstance(line, BatchPosted) and line.proposed is not UNSET:",
-            "if isinstance(line, BatchPosted) and line.proposed == -1:",
+            "if is_batch and line.proposed is not UNSET:",
+            "if is_batch and line.proposed == -1:",
         ),
         (
             "another batch follows the decision",
@@ -57,13 +57,13 @@ MUTANTS = (
         ),
         (
             "what was declined is posted",
-            "if ending.refused is not None or line.proposed != ending.proposal.index:",
-            "if line.proposed != ending.proposal.index:",
+            "            if ending.refused is not None:\n",
+            "            if ending.refused and not line.batch:\n",
         ),
         (
             "a batch names another proposal",
-            "if ending.refused is not None or line.proposed != ending.proposal.index:",
-            "if ending.refused is not None:",
+            "if line.proposed != ending.proposal.index:",
+            "if line.proposed is UNSET:",
         ),
         (
             "another poster than its proposal's",
@@ -415,6 +415,16 @@ MUTANTS = (
             "what was decided just now is decided anew",
             "        return self._ended.get(batch)\n",
             "        return None\n",
+        ),
+        (
+            "who accepts at a bad moment ends the proposal",
+            "            if later is not None:\n",
+            "            if later and not caller:\n",
+        ),
+        (
+            "a closed account keeps a proposal from its end",
+            "outcome.code in LATER:",
+            "outcome.code:",
         ),
         (
             "what cannot be kept back leaves no trace",

@@ -236,9 +236,19 @@ MUTANTS = (
         (
             "what a closed month came to is kept for ever",
             (
-                '                if line.mark != "reopened":\n'
-                "                    self._drop(line.year, line.month)\n"
+                "                    for day in self._late_days(line.year, line.month):\n"
+                "                        del self.totals[day]\n"
             ),
+            "                    pass\n",
+        ),
+        (
+            "what came late is left out when a month is closed again",
+            "if line.late != (late or UNSET):",
+            "if line.late and line.late != late:",
+        ),
+        (
+            "what came late stands whole in a line, however much it is",
+            "            room -= len(found[-1].shown)\n",
             "",
         ),
         (

@@ -251,8 +251,8 @@ async def test_accounts_from_before_learn_which_leaf_opened_them(
             )
         for number in range(1, lines.count(opened) + 1):
             await connection.execute(AN_ACCOUNT, ledger_id, number)
-    applied = await migrate(empty_database, ours)
-    assert applied[0] == "0008_openings.sql"
+    later = sorted(path.name for path in ours.glob("*.sql") if path.name >= "0008")
+    assert await migrate(empty_database, ours) == later
     await connection.execute(AN_ACCOUNT, 2, 2)
     found = "SELECT ledger_id, number, leaf_index FROM tequio.accounts ORDER BY 1, 2"
     rows = [tuple(row) for row in await connection.fetch(found)]

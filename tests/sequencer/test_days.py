@@ -320,8 +320,8 @@ async def test_a_period_is_reopened_by_an_act_that_stands_in_the_journal(house: 
         async def mark(how: str, act: bool = False, dry_run: bool = False) -> str:
             cited = AskedAct(number="A-1/2023", date=TODAY, hash="ab" * 32)
             asked = AskedMark(mark=how, act=cited if act else UNSET)  # type: ignore[arg-type]
-            refusal = await desk.mark_period("caja", 2023, 10, asked, OPERATOR, dry_run=dry_run)
-            return "" if refusal is None else refusal.code.value
+            told = await desk.mark_period("caja", 2023, 10, asked, OPERATOR, dry_run=dry_run)
+            return told.code.value if isinstance(told, Refusal) else ""
 
         assert await mark("preliminary", dry_run=True) == ""
         size = desk.facts("caja").size

@@ -2,25 +2,30 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from ledger.core.answered import Standing
+from ledger.core.answered import ProposalReceipt, Receipt, Standing
 from ledger.core.asked import (
     AskedAccount,
     AskedAct,
     AskedChange,
     AskedCurrency,
+    AskedDecision,
     AskedEarned,
     AskedLedger,
     AskedLimits,
     AskedPayments,
+    AskedPolicy,
     AskedTerms,
+    Caller,
 )
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
 from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
-from ledger.core.model import Account, Action, CurrencyKind, Status
+from ledger.core.model import Account, Action, CurrencyKind, Nature, Role, Status
 from ledger.core.refusals import Refusal
+from ledger.core.rule_leaves import ApprovalRule
 from ledger.journal.canonical import decode_leaf
 from ledger.sequencer.desk import Sequencer
 from tests.sequencer.houses import OPERATOR, START, House, balance, batch, furnish, pay
@@ -330,6 +335,50 @@ async def test_a_debt_is_repaid_or_written_off_by_a_decision(house: House) -> No
         what = {"remaining_to": "loss", "act": ACT}
         assert (await change(desk, "ben", **closed, **what)).status is Status.CLOSED
         assert (await balance(desk, "loss"), await balance(desk, "ben")) == (-1, 0)
+
+
+async def test_what_a_debit_account_has_goes_to_one_of_its_kind(house: House) -> None:
+    """A loan to the other loan, cash to the other till; else it is written off by an act."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        for code, kind in (("cred-1", "loan"), ("cred-2", "loan"), ("till", "cash")):
+            what = {"nature": Nature.DEBIT, "lower_bound": "0", "upper_bound": "none"}
+            asked = AskedAccount(code=code, currency="MXN", kind=kind, **what)
+            assert isinstance(await desk.open_accounts("caja", [asked], OPERATOR), list)
+        lent = batch(1, pay("cred-1", "ana", "10000.00"))
+        assert isinstance(await desk.post("caja", lent, OPERATOR), Receipt)
+        closed = {"status": Status.CLOSED}
+        for to in ("till", "ana", "cash"):
+            what = {"remaining_to": to, "act": ACT}
+            assert await refused(desk, "cred-1", **closed, **what) == "account_in_debt"
+        await change(desk, "cred-1", **closed, remaining_to="cred-2")
+        assert (await balance(desk, "cred-1"), await balance(desk, "cred-2")) == (0, -10000_00)
+        loss = AskedAccount(
+            code="loss", currency="MXN", kind="loss", nature=Nature.DEBIT, upper_bound="none"
+        )
+        await desk.open_accounts("caja", [loss], OPERATOR)
+        assert await refused(desk, "cred-2", **closed, remaining_to="loss") == "account_in_debt"
+        await change(desk, "cred-2", **closed, remaining_to="loss", act=ACT)
+        assert await balance(desk, "loss") == -10000_00
+
+
+async def test_what_must_be_approved_is_moved_before_the_account_closes(house: House) -> None:
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "5.00")), OPERATOR)
+        rule = ApprovalRule(approvals=1, expires_after=3600)
+        asked = AskedPolicy(reason="board", rule=rule)
+        assert await desk.set_policy("caja", "all", asked, OPERATOR) is None
+        size = desk.facts("caja").size
+        closed = {"status": Status.CLOSED, "remaining_to": "eva"}
+        assert await refused(desk, "ana", **closed) == "approval_needed"
+        assert (await desk.proposals("caja"), desk.facts("caja").size) == ([], size)
+        waits = await desk.post("caja", batch(2, pay("ana", "eva", "5.00")), OPERATOR)
+        assert isinstance(waits, ProposalReceipt)
+        said = AskedDecision(batch=UUID(int=2), decision="approved")
+        boss = Caller(key="boss", role=Role.APPROVER)
+        assert isinstance(await desk.decide("caja", said, boss), Receipt)
+        assert (await change(desk, "ana", **closed, act=ACT)).status is Status.CLOSED
 
 
 async def test_closing_is_done_once_though_nobody_heard(house: House) -> None:

@@ -17,7 +17,14 @@ from ledger.core.answered import (
     RefusedReceipt,
     WouldWait,
 )
-from ledger.core.asked import AskedDecision, AskedKey, AskedPolicy, AskedWorkflow, Caller
+from ledger.core.asked import (
+    AskedChange,
+    AskedDecision,
+    AskedKey,
+    AskedPolicy,
+    AskedWorkflow,
+    Caller,
+)
 from ledger.core.book import Book, Posted
 from ledger.core.faults import JournalBroken, OutcomeUnknown, StoreUnavailable
 from ledger.core.leaves import (
@@ -28,7 +35,7 @@ from ledger.core.leaves import (
     ProposalDecided,
     Reserved,
 )
-from ledger.core.model import Role
+from ledger.core.model import Account, Role, Status
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.rule_leaves import ApprovalRule, Workflow
 from ledger.journal.batches import read_body
@@ -376,16 +383,59 @@ async def test_what_can_never_be_is_not_kept_back(house: House) -> None:
 
 
 async def test_an_approved_batch_may_still_be_refused(house: House) -> None:
+    """For what can never be: meanwhile an account was closed."""
     async with house.serving() as desk:
         await ruled(desk, ApprovalRule(approvals=1, expires_after=HOUR, amount_from=1_000_00))
         await desk.post("caja", batch(10, pay("ana", "ben", "1000.00")), TELLER)
+        closing = AskedChange(status=Status.CLOSED, reason="moved")
+        assert isinstance(await desk.change_account("caja", "ben", closing, OPERATOR), Account)
         ended = await desk.decide("caja", say("approved"), BOSS)
         assert isinstance(ended, RefusedReceipt)
-        assert ended.leaf.code == "exceeds_balance_limit"
+        assert ended.leaf.code == "credit_account_closed"
         again = await desk.post("caja", batch(10, pay("ana", "ben", "1000.00")), TELLER)
         assert isinstance(again, RefusedReceipt)
         assert again.replayed
     assert house.book().proposals.open == {}
+
+
+async def test_a_last_word_at_a_bad_moment_may_be_said_again(house: House) -> None:
+    """What is short or frozen now may be otherwise later: nothing is recorded, and it waits."""
+    async with house.serving() as desk:
+        rule = ApprovalRule(approvals=2, expires_after=HOUR, amount_from=1_000_00)
+        await ruled(desk, rule)
+        await desk.post("caja", batch(10, pay("ana", "ben", "1000.00")), TELLER)
+        # The first of two is taken: when the batch will be posted, nobody knows.
+        assert isinstance(await desk.decide("caja", say("approved"), BOSS), ProposalView)
+        size = house.database.ledgers[1].head.size
+        full = await desk.decide("caja", say("approved"), OTHER)
+        assert isinstance(full, Refusal)
+        assert full.code == "exceeds_balance_limit"
+        waits = await desk.proposal("caja", UUID(int=10))
+        assert waits is not None
+        assert waits.proposal.approvals_left == 1
+        assert house.database.ledgers[1].head.size == size
+        more = AskedChange(upper_bound="5000.00", reason="assembly")
+        assert isinstance(await desk.change_account("caja", "ben", more, OPERATOR), Account)
+        frozen = AskedChange(status=Status.FROZEN, reason="review")
+        assert isinstance(await desk.change_account("caja", "ana", frozen, OPERATOR), Account)
+        shut = await desk.decide("caja", say("approved"), OTHER)
+        assert isinstance(shut, Refusal)
+        assert shut.code == "debit_account_frozen"
+        opened = AskedChange(status=Status.OPEN, reason="review")
+        assert isinstance(await desk.change_account("caja", "ana", opened, OPERATOR), Account)
+        assert isinstance(await desk.decide("caja", say("approved"), OTHER), Receipt)
+        assert await balance(desk, "ben") == 1000_00
+
+
+async def test_a_payer_who_is_short_accepts_when_there_is_money(house: House) -> None:
+    async with house.serving() as desk:
+        await ruled(desk)
+        await desk.pay("caja", batch(20, pay("eva", "ana", "30.00")), "bill", ANA)
+        short = await desk.decide("caja", say("accepted", 20), EVA)
+        assert isinstance(short, Refusal)
+        assert (short.code, short.available) == ("exceeds_credit_limit", 0)
+        await desk.post("caja", batch(21, pay("cash", "eva", "30.00")), OPERATOR)
+        assert isinstance(await desk.decide("caja", say("accepted", 20), EVA), Receipt)
 
 
 @pytest.mark.parametrize("is_after", [False, True])

@@ -20,10 +20,11 @@ from ledger.core.leaves import (
     DisputeOpened,
     HoldsExpired,
     LimitChanged,
+    PeriodMarked,
     SettingsChanged,
     StatusChanged,
 )
-from ledger.core.lines import Terms
+from ledger.core.lines import Act, Terms
 from ledger.core.model import Action, DaysBy, Role, Side, Status
 from ledger.core.ports import DayBalances, Movement
 from ledger.core.resolutions import Resolution, Resolved, hold_standing
@@ -304,6 +305,38 @@ async def test_closings_by_day_and_not_by_leaf(place: Place) -> None:
     assert await reads.closings(ledger_id, days[1], days[2], 9) == found[1:2]
     assert await reads.closings(ledger_id, days[2], days[2], 9) == []
     assert await reads.closings(ledger_id + 1, days[0], days[3], 9) == []
+
+
+async def test_what_closed_a_month_again_is_found_if_something_came(
+    place: Place,
+) -> None:
+    store = place.store()
+    scribe = await begun(store)
+    last = DAY.replace(day=1) - timedelta(days=1)
+    act = Act(number="A-1", date=DAY, hash=bytes(32))
+
+    def mark(how: Any, **more: Any) -> int:
+        given = {"recorded_at": scribe.now, "by": "test", **more}
+        given |= {"year": last.year, "month": last.month}
+        return scribe.put(PeriodMarked(mark=how, **given))
+
+    scribe.put(closing(scribe, last))
+    mark("preliminary")
+    again = []
+    for number in (21, 22):
+        mark("reopened", act=act)
+        scribe.post(UUID(int=number), transfer(1, 2, number, day=last))
+        late = scribe.book.days.late_in(last.year, last.month)
+        again.append(mark("preliminary", late=late))
+    mark("reopened", act=act)
+    mark("preliminary")
+    await store.commit(scribe.group())
+    ledger_id, reads = scribe.head.ledger_id, place.reads
+    found = await reads.reclosings(ledger_id, last.year, last.month)
+    assert found == [(index, scribe.leaves[index]) for index in again]
+    assert await reads.reclosings(ledger_id, last.year, last.month % 12 + 1) == []
+    assert await reads.reclosings(ledger_id, last.year - 1, last.month) == []
+    assert await reads.reclosings(ledger_id + 1, last.year, last.month) == []
 
 
 async def test_holds_and_voids_are_in_no_total(place: Place) -> None:

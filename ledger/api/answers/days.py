@@ -44,8 +44,9 @@ class DayAnswer(Answer, frozen=True, kw_only=True):
     """A business day and what it came to, or has come to so far.
 
     Of a closed one, as its leaf says: at most 200 totals stand there, and all are in
-    `totals_hash`. `late` is what was posted on it since, while its month was reopened. What the
-    clock closed has no `closed_by`.
+    `totals_hash`. `late` is what was posted on it since, while its month was reopened: of what
+    the leaves in `late_leaves` say, when the month was closed again, at most 200 totals each;
+    `late_count` counts all of it. What the clock closed has no `closed_by`.
     """
 
     date: date
@@ -53,6 +54,8 @@ class DayAnswer(Answer, frozen=True, kw_only=True):
     count: int
     totals: list[DayTotalAnswer]
     late: list[DayTotalAnswer] | UnsetType = UNSET
+    late_count: int | UnsetType = UNSET
+    late_leaves: list[int] | UnsetType = UNSET
     closed_at: str | UnsetType = UNSET
     closed_by: str | UnsetType = UNSET
     totals_hash: str | UnsetType = UNSET  # Hexadecimal, as are the hash of the leaf
@@ -83,11 +86,24 @@ class DaysPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: date | UnsetType = UNSET
 
 
+class LateDayAnswer(Answer, frozen=True, kw_only=True):
+    """What was posted on a closed day while its month was reopened."""
+
+    date: date
+    count: int
+    totals: list[DayTotalAnswer]
+    totals_hash: str
+
+
 class PeriodAnswer(Answer, frozen=True, kw_only=True):
-    """A month as it was marked last. Month 13 is for adjustments to the year."""
+    """A month as it was marked last. Month 13 is for adjustments to the year.
+
+    `late` is what came while it was reopened, said once where it is closed again.
+    """
 
     period: str
     mark: PeriodMark
+    late: list[LateDayAnswer] | UnsetType = UNSET
 
 
 class PeriodsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from ledger.api.answers.base import Answer, FractionAnswer, PhaseName
-from ledger.core.model import Flag, Mode, OneSide, PayingParty
+from ledger.core.model import Decision, Flag, Mode, OneSide, PayingParty
 
 
 class BesideAnswer(Answer, frozen=True, kw_only=True, gc=False):
@@ -43,7 +43,8 @@ class OutcomeAnswer(Answer, frozen=True, kw_only=True, gc=False):
     currency: str | UnsetType = UNSET
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
     amount: str | UnsetType = UNSET  # Where it is not the amount that was asked for.
-    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in,
+    why: str | UnsetType = UNSET  # for one that refused with this code.
     fraction: FractionAnswer | UnsetType = UNSET  # Of what was bought, and is not given.
     business_date: date | UnsetType = UNSET  # Where its own day was closed.
     flags: list[Flag] | UnsetType = UNSET
@@ -90,7 +91,9 @@ class TransferReceipt(Answer, frozen=True, kw_only=True):
     debit_balance: str | UnsetType = UNSET
     credit_balance: str | UnsetType = UNSET
     phase: PhaseName | UnsetType = UNSET  # Where it was not simply posted.
-    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in.
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in,
+    meant_for: str | UnsetType = UNSET  # for this one,
+    why: str | UnsetType = UNSET  # which refused with this code.
     flags: list[Flag] | UnsetType = UNSET
     beside: list[BesideAnswer] | UnsetType = UNSET
     last_sequence: int | UnsetType = UNSET  # Where there are several.
@@ -138,11 +141,25 @@ class RefusedBatch(Answer, frozen=True, kw_only=True):
     currency: str | UnsetType = UNSET
 
 
+class DecidedAnswer(Answer, frozen=True, kw_only=True):
+    """The last word about a proposal; without `by` the ledger said it itself."""
+
+    decision: Decision
+    recorded_at: str
+    by: str | UnsetType = UNSET  # The key it came with,
+    user: str | UnsetType = UNSET  # and the person, by the id in the posting system.
+    reason: str | UnsetType = UNSET
+
+
 class BatchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A batch id that is spent: the receipt of what was posted, or what was refused."""
+    """A batch id that is spent: the receipt of what was posted, or what was refused.
+
+    Where it waited for others, `decided` says who had the last word.
+    """
 
     receipt: BatchReceipt | UnsetType = UNSET
     refused: RefusedBatch | UnsetType = UNSET
+    decided: DecidedAnswer | UnsetType = UNSET
     checkpoint: str | UnsetType = UNSET
     log_proof: str | UnsetType = UNSET
 

@@ -1,8 +1,9 @@
 """Answers about a ledger's rules: levies, demurrage, fees, reserves, and what circulates."""
 
 from datetime import date
+from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from ledger.api.answers.base import Answer
 from ledger.core.amounts import show_amount
@@ -53,6 +54,18 @@ class DemurrageAnswer(Answer, frozen=True, kw_only=True):
     exempt: str | UnsetType = UNSET
     account: str | UnsetType = UNSET
     spread: bool = False
+
+
+class DemurrageStanding(DemurrageAnswer, frozen=True, kw_only=True):
+    """A rule of demurrage and whether it is that of today."""
+
+    standing: Literal["over", "in_force", "to_come"]
+
+
+class DemurrageRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All rules of demurrage that a currency ever had, as they follow each other."""
+
+    rules: list[DemurrageStanding]
 
 
 class FeeAnswer(Answer, frozen=True, kw_only=True):
@@ -139,6 +152,23 @@ def demurrage_answer(
         account=book.codes[rule.account],
         spread=rule.spread,
     )
+
+
+def demurrage_rules(book: Book, currency: str, today: date) -> DemurrageRules | None:
+    """What a currency had, has and will have; None where it never had any."""
+    history = book.demurrages.history.get(currency)
+    if not history:
+        return None
+    shown = [demurrage_answer(book, currency, *each) for each in history]
+    now = max((one.since for one in shown if one.since <= today), default=date.min)
+
+    def standing(one: DemurrageAnswer) -> DemurrageStanding:
+        past: Literal["over", "in_force"] = "over" if one.since < now else "in_force"
+        return DemurrageStanding(
+            **structs.asdict(one), standing=past if one.since <= now else "to_come"
+        )
+
+    return DemurrageRules(rules=list(map(standing, shown)))
 
 
 def fee_answer(book: Book, code: str, fee: Fee) -> FeeAnswer:

@@ -86,7 +86,9 @@ class TransferAnswer(Answer, frozen=True, kw_only=True, gc=False):
     rate: RateAnswer | UnsetType = UNSET
     fraction: FractionAnswer | UnsetType = UNSET
     residue: bool = False
-    suspense: OneSide | UnsetType = UNSET
+    suspense: OneSide | UnsetType = UNSET  # On which side the suspense account stood in,
+    meant_for: str | UnsetType = UNSET  # for this one,
+    why: str | UnsetType = UNSET  # which refused with this code.
     flags: list[Flag] | UnsetType = UNSET
     hold: HoldStandingAnswer | UnsetType = UNSET  # Of one in phase `held`.
     reversed_by: list[LinkAnswer] | UnsetType = UNSET
@@ -161,11 +163,16 @@ class HoldsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SuspenseAnswer(Answer, frozen=True, kw_only=True, gc=False):
-    """What was posted to a suspense account and is not cleared yet."""
+    """What was posted to a suspense account and is not cleared yet.
+
+    `meant_for` is the account that refused it, and `why` the code for which it did.
+    """
 
     sequence: int
     account: str
     side: OneSide
+    meant_for: str
+    why: str
     left: str
     currency: str
     since: str

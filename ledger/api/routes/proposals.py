@@ -123,7 +123,8 @@ ROUTES: Final[tuple[Route, ...]] = (
             "rule": {
                 "approvals": 1,
                 "expires_after": 86400,
-                "amount_from": 5000000,
+                "currency": "MXN",
+                "amount_from": "50000.00",
                 "kinds": ["withdrawal"],
                 "hold": True,
             },

@@ -6,6 +6,7 @@ from ledger.api import rules
 from ledger.api.answers.rules import (
     CirculationAnswer,
     DemurrageAnswer,
+    DemurrageRules,
     FeeAnswer,
     FeesAnswer,
     LeviesAnswer,
@@ -77,9 +78,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         f"{L}/currencies/{{code}}/demurrage",
         rules.get_demurrage,
         "rules",
-        "Read a currency's demurrage",
-        "Leer la oxidación de una moneda",
-        DemurrageAnswer,
+        "Read all rules of a currency's demurrage",
+        "Leer las reglas de oxidación de una moneda",
+        DemurrageRules,
         EVERYBODY,
     ),
     Route(

@@ -36,7 +36,8 @@ def title(code: str, language: str) -> str:
 def sentence(code: str, language: str, **facts: object) -> str:
     """What happened and what can be done, with those facts that are known.
 
-    `line` is the place in the batch counted from 1, as people count.
+    `line` is the place in the batch counted from 1, as people count; `mistake` one of
+    service.MISTAKES, what is wrong with a `field`.
 
     >>> sentence("exceeds_credit_limit", "en", account="a", available="5.00", currency="MXN")
     'The debit passes the limit of account a: 5.00 MXN would be accepted.'
@@ -45,6 +46,9 @@ def sentence(code: str, language: str, **facts: object) -> str:
     """
     text = TEXTS[code][LANGUAGES.index(language)]
     said = text.sentence
+    if "field" in facts:
+        mistake = str(facts.get("mistake", "malformed"))
+        facts["mistake"] = service.MISTAKES[mistake][LANGUAGES.index(language)]
     if text.exact:
         try:
             said = text.exact.format_map(facts)

@@ -79,17 +79,17 @@ TEXTS: Final[dict[str, Texts]] = {
         Text(
             "La cuenta debe",
             "Quien debe sale pagando, o con una quita aprobada: a una cuenta de tipo loss y "
-            "citando el acta.",
+            "citando el acta. Lo de una cuenta deudora puede pasar a otra de su mismo tipo.",
         ),
         Text(
             "A conta deve",
             "Quem deve sai pagando, ou com uma baixa aprovada: para uma conta do tipo loss e "
-            "citando a ata.",
+            "citando a ata. O de uma conta devedora pode passar a outra do mesmo tipo.",
         ),
         Text(
             "The account is in debt",
             "A debt is repaid, or written off by a decision: to an account of kind loss, "
-            "citing the act.",
+            "citing the act. What a debit account has may go to another of its kind.",
         ),
     ),
     "account_not_at_zero": (

@@ -212,15 +212,18 @@ TEXTS: Final[dict[str, Texts]] = {
     "approval_needed": (
         Text(
             "Necesita autorización",
-            "Una regla pide que otra persona lo autorice; al enviarlo queda en espera.",
+            "Una regla pide que otra persona autorice lo que se traspasaría. Traspase primero "
+            "el saldo con un movimiento, que espera autorización, y cierre la cuenta en cero.",
         ),
         Text(
             "Precisa de autorização",
-            "Uma regra pede que outra pessoa o autorize; ao ser enviado, fica em espera.",
+            "Uma regra pede que outra pessoa autorize o que seria transferido. Transfira antes "
+            "o saldo com um lançamento, que espera a autorização, e encerre a conta em zero.",
         ),
         Text(
             "It needs approval",
-            "A rule wants somebody else to approve it; once sent, it waits.",
+            "A rule wants somebody else to approve what would be moved. Move the balance with "
+            "a transfer first, which waits for that, and close the account at zero.",
         ),
     ),
     "dispute_open": (

@@ -4,6 +4,32 @@ from typing import Final
 
 from ledger.core.texts.text import Text, Texts
 
+# What is wrong with a field, in the order of LANGUAGES.
+MISTAKES: Final[dict[str, tuple[str, str, str]]] = {
+    "missing": ("falta", "falta", "it is missing"),
+    "unknown": ("no se conoce ese campo", "campo desconhecido", "no such field is known"),
+    "malformed": (
+        "no tiene la forma debida",
+        "não tem a forma devida",
+        "it is of another form",
+    ),
+    "word": (
+        "son hasta 32 minúsculas sin acento, cifras y _, sin espacios: acta_consejo",
+        "são até 32 minúsculas sem acento, algarismos e _, sem espaços: ata_conselho",
+        "it is at most 32 lower-case letters, digits and _, without spaces: board_decision",
+    ),
+    "day": (
+        "un día se escribe como 2026-11-24",
+        "um dia se escreve como 2026-11-24",
+        "a day is written as 2026-11-24",
+    ),
+    "moment": (
+        "un momento se escribe como 2026-11-24T18:00:00-06:00",
+        "um momento se escreve como 2026-11-24T18:00:00-03:00",
+        "a moment is written as 2026-11-24T18:00:00-06:00",
+    ),
+}
+
 TEXTS: Final[dict[str, Texts]] = {
     # ---- requests that cannot be read
     "malformed_http": (
@@ -43,24 +69,35 @@ TEXTS: Final[dict[str, Texts]] = {
             "The field {field} comes twice in one object, and it is not clear which counts.",
         ),
     ),
+    "cancel_instead": (
+        Text(
+            "Es su propia propuesta",
+            "Rechaza quien habría de aceptarla; lo que usted propuso, cancélelo.",
+        ),
+        Text(
+            "É a sua própria proposta",
+            "Recusa quem a aceitaria; o que você propôs, cancele.",
+        ),
+        Text(
+            "It is your own proposal",
+            "Whoever would accept it declines it; what you proposed yourself, cancel.",
+        ),
+    ),
     "malformed_request": (
         Text(
             "A la petición le falta o le sobra algo",
             "La petición no tiene la forma que se espera; nada se registró.",
-            "No se puede leer {field}: falta, sobra o no tiene la forma debida. Nada se "
-            "registró.",
+            "No se puede leer {field}: {mistake}. Nada se registró.",
         ),
         Text(
             "Falta ou sobra algo no pedido",
             "O pedido não tem a forma esperada; nada foi registrado.",
-            "Não se pode ler {field}: falta, sobra ou não tem a forma devida. Nada foi "
-            "registrado.",
+            "Não se pode ler {field}: {mistake}. Nada foi registrado.",
         ),
         Text(
             "Something is missing, or too much",
             "The request has not the form that is expected; nothing was recorded.",
-            "{field} cannot be read: it is missing, unknown or of another form. Nothing was "
-            "recorded.",
+            "{field} cannot be read: {mistake}. Nothing was recorded.",
         ),
     ),
     "malformed_amount": (

@@ -98,6 +98,23 @@ class Calendar:
             )
         ]
 
+    def late_in(self, year: int, month: int) -> list[Leaf]:
+        """What a line says that closes a month again: of its closed days all that came."""
+        days = [d for d in self.totals if (d.year, d.month) == (year, month)]
+        late: list[Leaf] = []
+        for day in sorted(d for d in days if d <= self.closed_through):
+            totals = self.totals_of(day)
+            shown = 200 - sum(len(one["shown"]) for one in late)
+            late.append(
+                {
+                    "date": day,
+                    "count": sum(total["count"] for total in totals),
+                    "totals": hash_of(totals),
+                    "shown": totals[:shown],
+                }
+            )
+        return late
+
 
 class Days:
     """What is asked of the days of a ledger."""
@@ -221,6 +238,9 @@ class Days:
                 day += A_DAY
             if day > told.closed_through or any(other <= day for other in told.open):
                 yield No("day_before_is_open")
+        late = told.late_in(year, month) if mark == "preliminary" else []
+        if line.get("late", []) != late:
+            yield No("day_totals_differ")
         if mark == "reopened" and "act" not in line:
             yield No("act_missing")
 

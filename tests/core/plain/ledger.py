@@ -398,13 +398,13 @@ class Plain:
                 "key": batch.key,
                 "first_sequence": len(self.rows) - len(rows) + 1,
             }
-            if ending is not None:
-                line["proposed"] = ending.line["place"]
         else:
             (no,) = outcome.refused.values()
             if no.code == "approval_needed" and ending is None:
                 return
             line = {"line": "refused", "batch": batch_id, "key": batch.key, "code": no.code}
+        if ending is not None:
+            line["proposed"] = ending.line["place"]
         self.record(line)
 
     def put(self, row: Row) -> None:

@@ -98,6 +98,8 @@ class Row:
     residue_of: int = 0  # or that it is the residue of.
     fraction: Fraction = Fraction(0)  # Of a minor unit: what was bought and not given.
     stands_in: str = ""  # The side on which a suspense account stands in,
+    absent: str = ""  # for whom,
+    why: str = ""  # who refused for this reason,
     stands_for: int = 0  # and what it has to give or get back.
     flags: tuple[str, ...] = ()
     reference: tuple[str, str] | None = None  # With its source.

@@ -257,6 +257,7 @@ class Posting:
         """What is simply posted, taken back or cleared."""
         line, plain = self.batch.lines[position], self.plain
         debit, credit, stands_in, stands_for = line.debit, line.credit, "", 0
+        absent, why = "", ""
         amount = self.allowed(line)
         rest = line.amount - amount if line.rest else 0
         back: list[Beside] = []
@@ -265,7 +266,7 @@ class Posting:
         if amount or not rest:
             no = self.standing(line, amount)
             if no and amount and line.suspense and no.code in SIDE_THAT_REFUSES:
-                stands_in = SIDE_THAT_REFUSES[no.code]
+                stands_in, why = SIDE_THAT_REFUSES[no.code], no.code
                 absent = debit if stands_in == "debit" else credit
                 stands_for = amount + owed_besides(back, absent, stands_in)
                 if stands_for <= 0:
@@ -279,8 +280,8 @@ class Posting:
             if no:
                 return no
         else:
-            absent = debit if line.up_to == "debit" else credit
-            back = in_its_place(back, absent, line.rest)
+            full = debit if line.up_to == "debit" else credit
+            back = in_its_place(back, full, line.rest)
         own = 0
         if amount:
             own = self.write(
@@ -291,6 +292,8 @@ class Posting:
                 takes=line.target,
                 stands_in=stands_in,
                 stands_for=stands_for,
+                absent=absent,
+                why=why,
                 flagged=True,
             )
             self.pair(position)

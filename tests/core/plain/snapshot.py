@@ -14,6 +14,7 @@ from tests.core.plain.nouns import NEVER, NO_BOUND, Leaf
 # Fields that name an account. In a levy `payer` is a side, in a proposal an account.
 NAMES = {
     "account",
+    "meant_for",
     "partner",
     "treasury",
     "issuer",
@@ -125,9 +126,11 @@ def suspense(plain: Plain) -> list[Leaf]:
             "line": "state_suspended",
             "account": plain.stood_in(n),
             "left": left,
+            "meant_for": row.absent,
             "sequence": n,
             "side": row.stands_in,
             "since": row.at,
+            "why": row.why,
         }
         for n, left, row in rows
     ]

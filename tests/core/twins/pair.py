@@ -184,7 +184,10 @@ class Twins:
 
     def refuse(self, batch: Batch, batch_id: UUID, code: str) -> None:
         """Write that a batch is refused, whatever the book would say of it."""
-        facts = {"batch": batch_id, "key": batch.key, "code": code}
+        facts: Leaf = {"batch": batch_id, "key": batch.key, "code": code}
+        ending = self.plain.agreements.ending()
+        if ending is not None:
+            facts["proposed"] = ending.line["place"]
         self.plain.record({"line": "refused", **facts})
         self._refused(batch, batch_id, Refusal(code=RefusalCode(code)))
 
@@ -365,6 +368,7 @@ class Twins:
     def _refused(self, batch: Batch, batch_id: UUID, refusal: Refusal) -> None:
         """Write the leaf of a batch that was refused; the model has it already."""
         self.met["line refused"] += 1
+        proposed = self.plain.journal[-1].get("proposed", UNSET)
         leaf = BatchRefused(
             recorded_at=self.plain.now,
             batch=batch_id,
@@ -375,6 +379,7 @@ class Twins:
             digest=bytes(32),
             salt=bytes(16),
             key=batch.key,
+            proposed=proposed,
         )
         self._apply(leaf)
 
@@ -439,14 +444,14 @@ class Twins:
         assert {
             position: (
                 note.amount,
-                note.suspense or "",
+                (note.suspense or "", note.why or ""),
                 tuple(flag.value for flag in note.flags),
                 list(note.beside),
                 note.business_date,
                 Fraction(note.fraction.n, note.fraction.d) if note.fraction else 0,
             )
             for position, note in posted.notes.items()
-        } == {p: it for p, it in noted.items() if it != (None, "", (), [], None, 0)}
+        } == {p: it for p, it in noted.items() if it != (None, ("", ""), (), [], None, 0)}
 
     def _as_noted(self, batch: Batch, rows: Sequence[Row], position: int) -> tuple[object, ...]:
         """What of a transfer is otherwise than its line.
@@ -461,7 +466,7 @@ class Twins:
         day = (own + beside)[0].day
         return (
             None if moved == line.amount else moved,
-            "".join(row.stands_in for row in own),
+            ("".join(row.stands_in for row in own), "".join(row.why for row in own)),
             tuple(sorted(flags, reverse=True)),  # First that of the debited account.
             [beside_of(self.plain, r.kind, r.debit, r.credit, r.amount) for r in beside],
             None if line.day in (None, day) else day,

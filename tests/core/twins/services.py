@@ -157,10 +157,12 @@ def leave(twins: Twins, code: str, to: str, *, has_act: bool) -> None:
     found = close_account(twins.book, code, asked, recorded_at=plain.now, by="op")
     line = {"line": "status", "account": code, "status": "closed", "reason": "leaves"}
     against = [no.code for no in plain.against(line)]
-    is_loss = plain.accounts[to]["kind"] == "loss" and has_act
+    own, other = plain.accounts[code], plain.accounts[to]
+    is_alike = own["nature"] == other["nature"] == "debit" and own["kind"] == other["kind"]
+    is_fine = is_alike or (other["kind"] == "loss" and has_act)
     if balance:  # The rest is asked when that has moved.
         against = [c for c in against if c in ("account_frozen_by_order", "account_has_holds")]
-        against += ["account_in_debt"] if balance < 0 and not is_loss else []
+        against += ["account_in_debt"] if balance < 0 and not is_fine else []
     # A debt is the last to be looked at.
     expected = min(against, key=BEFORE_DEBT.index, default="")
     assert (found.code.value if isinstance(found, Refusal) else "") == expected

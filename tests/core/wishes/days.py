@@ -64,8 +64,7 @@ def audit(dice: Dice, twins: Twins) -> None:
     marks = ("preliminary", "preliminary", "final", "final", "reopened", "final")
     for mark in marks[: 2 + dice.roll(5)]:
         act = {} if dice.seldom() else {"act": ACT}
-        month = dice.one(12, 13)
-        twins.tell(line="period", by="op", year=closed.year, month=month, mark=mark, **act)
+        mark_it(dice, twins, closed.year, dice.one(12, 13), mark, **act)
 
 
 def close(twins: Twins, day: date, *, more: int = 0, **by: str) -> None:
@@ -102,4 +101,14 @@ def period(dice: Dice, twins: Twins) -> None:
     if told.marks.get(month) == "preliminary":
         mark = dice.one(mark, mark, "final")
     act = {} if dice.roll(3) == 2 else {"act": ACT}
-    twins.tell(line="period", by="op", year=month[0], month=month[1], mark=mark, **act)
+    mark_it(dice, twins, *month, mark, **act)
+
+
+def mark_it(
+    dice: Dice, twins: Twins, year: int, month: int, mark: str, **facts: object
+) -> None:
+    """Mark a month, with what came late as the model tells it, seldom without."""
+    late = twins.plain.days.calendar().late_in(year, month) if mark == "preliminary" else []
+    if late and not dice.seldom():
+        facts["late"] = late
+    twins.tell(line="period", by="op", year=year, month=month, mark=mark, **facts)

@@ -36,15 +36,21 @@ def _closes(books: Books, entry: Entry) -> None:
     same = fields["recorded_at"] == before.fields["recorded_at"]
     must(same, "closed later than it was emptied", fields)
     place = books.now(number)
-    if number == leg.credit and place.nature == "credit":
+    if number == leg.credit:
         other = books.now(leg.debit)
-        must(other.kind == LOSS and "act" in fields, "a debt that nobody wrote off", leg)
+        is_off = other.kind == LOSS and "act" in fields
+        must(is_off or _is_alike(place, other), "a debt that nobody wrote off", leg)
     books.own.add(UUID(before.fields["batch"]))
 
 
 @committed
 def _is_whole(books: Books) -> None:
     must(not _is_closing(books.entries[-1]), "moved away, and nothing said of closing it")
+
+
+def _is_alike(place: Place, other: Place) -> bool:
+    """Both are debit accounts of one kind."""
+    return place.nature == other.nature == "debit" and place.kind == other.kind
 
 
 def closed(
@@ -89,8 +95,8 @@ def _why_not(books: Books, code: str, asked: "AskedChange", size: int) -> str | 
         return why_needed(books, number, size)
     if place.currency != to.currency:
         return "accounts_of_different_currencies"
-    is_debt = place.nature == "credit" and place.balance < 0
-    if is_debt and (to.kind != LOSS or not hasattr(asked.act, "hash")):
+    is_off = to.kind == LOSS and hasattr(asked.act, "hash")
+    if place.balance < 0 and not is_off and not _is_alike(place, to):
         return "account_in_debt"
     pair = (number, other) if place.balance > 0 else (other, number)
     at = books.entries[size - 1].fields["recorded_at"]

@@ -72,7 +72,7 @@ def _day_closed(books: Books, entry: Entry) -> None:
         must(day <= over, "closed by the clock too early", day, over)
         is_first = not calendar.open or day == min(calendar.open)
         must(is_first, "closed by the clock before one that was open longer", day)
-    _check_totals(books, entry, day)
+    _check_totals(books, books.entries, entry.fields, day, TOTALS_SHOWN_MAX)
     books.shelve("total", day, None)
     closed = max(calendar.closed, day)
     books.shelve("calendar", "", replace(calendar, open=calendar.open - {day}, closed=closed))
@@ -111,11 +111,32 @@ def _period(books: Books, entry: Entry) -> None:
     must(mark != "reopened" or not calendar.fixes(month), "reopened under a final month", month)
     changeable = [one for one in calendar.before(month) if calendar.marks.get(one) != "final"]
     must(mark != "final" or not changeable, "final, though one before it is not", changeable)
-    if mark != "reopened":
+    if mark == "preliminary":
+        _check_late(books, entry, month)
+    else:
+        must("late" not in entry.fields, "late where nothing can be", month)
+    if mark == "reopened":
+        books.shelve("reopened", month, entry.index)
+    else:
         for day in [one for one in books.all_now("total") if (one.year, one.month) == month]:
             if day <= calendar.closed:
                 books.shelve("total", day, None)
     books.shelve("calendar", "", replace(calendar, marks={**calendar.marks, month: mark}))
+
+
+def _check_late(books: Books, entry: Entry, month: tuple[int, int]) -> None:
+    """A month closed again says what each day of it got since it was reopened."""
+    reopened = books.get("reopened", month)
+    since = [] if reopened is None else books.entries[reopened:]
+    rows = [leg for posted in since for leg in posted.legs if leg.phase == POSTED]
+    days = sorted({leg.day for leg in rows if (leg.day.year, leg.day.month) == month})
+    late = entry.fields.get("late", [])
+    must([one["date"] for one in late] == [day.isoformat() for day in days], "other days", late)
+    must(late or "late" not in entry.fields, "late, but nothing", month)
+    room = TOTALS_SHOWN_MAX
+    for one, day in zip(late, days, strict=True):
+        _check_totals(books, since, one, day, room)
+        room -= len(one["shown"])
 
 
 def check_day(books: Books, entry: Entry) -> None:
@@ -124,10 +145,12 @@ def check_day(books: Books, entry: Entry) -> None:
     must(shown == day.isoformat(), "another business date", shown, day)
 
 
-def _check_totals(books: Books, entry: Entry, day: date) -> None:
+def _check_totals(
+    books: Books, entries: Sequence[Entry], fields: Mapping[str, Any], day: date, room: int
+) -> None:
     """What a day came to, summed once more from the rows that count for it."""
     sums: Totals = {}
-    for posted in books.entries:
+    for posted in entries:
         for leg in posted.legs:
             if leg.day == day and leg.phase == POSTED:
                 _add(sums, books.now(leg.debit).currency, posted.source, leg)
@@ -142,10 +165,9 @@ def _check_totals(books: Books, entry: Entry, day: date) -> None:
         for (currency, kind, source), (count, total) in sorted(sums.items())
     ]
     lines = b"".join(canonical(one) + b"\n" for one in totals)
-    fields = entry.fields
     must(fields["count"] == sum(one[0] for one in sums.values()), "another count of a day")
     must(fields["totals"] == in_base64(sha256(lines).digest()), "other totals of a day", day)
-    must(fields["shown"] == totals[:TOTALS_SHOWN_MAX], "other totals are shown", day)
+    must(fields["shown"] == totals[:room], "other totals are shown", day)
 
 
 def count(books: Books, source: str, legs: Sequence[Leg]) -> None:

@@ -199,7 +199,7 @@ def notes_of(posted: Any) -> dict[int, dict[str, Any]]:
         if note.amount is not None:
             fields["amount"] = note.amount
         if note.suspense is not None:
-            fields["suspense"] = note.suspense
+            fields["suspense"], fields["why"] = note.suspense, note.why
         if note.flags:
             fields["flags"] = list(map(str, note.flags))
         if note.beside:

@@ -34,7 +34,7 @@ def _holds(book: Any) -> dict[Any, Any]:
 @shown("item")
 def _items(book: Any) -> dict[Any, Any]:
     return {
-        n: Item(one.account, one.side, one.left, one.since)
+        n: Item(one.account, one.side, one.left, one.since, one.meant_for, one.why)
         for n, one in book.suspense.open.items()
     }
 

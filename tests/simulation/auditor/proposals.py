@@ -52,6 +52,10 @@ ENDS = ("declined", "cancelled", "expired")
 SAID = ("proposal_not_open", "proposal_not_due", "decision_not_needed")
 SAID += ("approver_is_maker", "approved_already")
 NOT_FOUND = "workflow_not_found"
+# For which nobody's last word is taken: it may be otherwise while people wait.
+LATER = ("exceeds_credit_limit", "exceeds_balance_limit", "exceeds_payment_limit")
+LATER += ("debit_account_frozen", "credit_account_frozen", "exceeds_reserve")
+LATER += ("no_day_open", "business_date_not_open")
 OPEN_MAX = 10_000  # That wait in a ledger.
 
 
@@ -126,6 +130,7 @@ class Ending:
 
     proposal: Proposal
     decision: str
+    by: str = ""
 
 
 @needs("account_has_proposals")
@@ -224,7 +229,7 @@ def _decided(books: Books, entry: Entry) -> None:
     books.once("end of a proposal", batch)
     books.shelve("proposal", batch, None)
     keep(books, proposal, -1)
-    books.shelve("ending", "", Ending(after, decision))
+    books.shelve("ending", "", Ending(after, decision, by))
 
 
 def _is_trusted(books: Books, proposal: Proposal, size: int) -> bool:
@@ -246,6 +251,7 @@ def _follows(books: Books, entry: Entry) -> None:
         proposal = ending.proposal
         batch = proposal.fields["batch"]
         must(is_batch and fields["batch"] == batch, "another leaf than the batch decided")
+        must(fields.get("proposed") == proposal.index, "of another proposal", fields)
         asked = asked_for(books, proposal.fields, proposal.index)
         if fields["line"] == "batch":
             _check_posted(books, entry, ending, asked)
@@ -265,7 +271,6 @@ def _check_posted(books: Books, entry: Entry, ending: Ending, asked: "AskedBatch
     """What was posted is what was proposed, and all who had to agree did."""
     fields, proposal = entry.fields, ending.proposal
     must(ending.decision not in ENDS, "posted, though it came to nothing", ending)
-    must(fields.get("proposed") == proposal.index, "posted for another proposal")
     names = ("poster", "key", "count")
     same = all(fields[name] == proposal.fields[name] for name in names)
     entry.approver = next((user or by for by, user in reversed(proposal.approved)), "")
@@ -285,6 +290,7 @@ def _check_refused(books: Books, entry: Entry, ending: Ending, asked: "AskedBatc
         expected = _why_after_all(books, asked, moment_of(entry), entry.index, proposal)
     told = why_in(fields)
     must(told == expected, "refused for another reason", told, expected)
+    must(not ending.by or told.code not in LATER, "ended for what may pass", told)
 
 
 def _why_after_all(
@@ -433,6 +439,19 @@ def not_said(
                 is_trusted = _is_trusted(books, one, size)
                 found.add(one.why_not(said.decision, key, user, at, is_trusted) or "")
     must(refusal.code in found, "refused without reason", refusal.code, found)
+
+
+def put_off(
+    books: Books,
+    said: "AskedDecision",
+    refusal: "Refusal",
+    since: int,
+    times: set[int],
+) -> None:
+    """It would have been the last word, and the batch could not be posted just then."""
+    must(refusal.code in LATER, "not said, for what never passes", refusal)
+    must(said.decision in ("approved", "accepted"), "put off, though it ends it", said)
+    tried(books, said, refusal, since, times)
 
 
 def looked(

@@ -309,7 +309,7 @@ class Ruling:
         """What is simply posted, taken back or cleared."""
         amount = self._allowed(position, one)
         rest = one.amount - amount if "rest" in one.terms else 0
-        debit, credit, stands_in = one.debit, one.credit, ""
+        debit, credit, stands_in, for_what = one.debit, one.credit, "", ""
         if amount or not rest:
             why = self._why_not(position, one, amount, amount + rest)
             if why is not None and amount and "suspense" in one.terms:
@@ -319,10 +319,11 @@ class Ruling:
                 debit = stranger if stands_in == "debit" else debit
                 credit = stranger if stands_in == "credit" else credit
                 if stands_in:
+                    for_what = why.code
                     why = self._standing.why_stands(position, one, debit, credit, amount)
             if why is not None:
                 return why
-        return self._moved(position, one, (debit, credit, amount), rest, stands_in)
+        return self._moved(position, one, (debit, credit, amount), rest, (stands_in, for_what))
 
     def _stands_for(self, one: Wanted, amount: int, side: str) -> int:
         """What a suspense account on a side has to give, or to get back."""
@@ -374,9 +375,14 @@ class Ruling:
         one: Wanted,
         own: tuple[int, int, int],
         rest: int,
-        stands_in: str,
+        stood: tuple[str, str],
     ) -> Why | None:
-        """Its rows: its own, what `up_to` left, levies, and what goes back with it."""
+        """Its rows: its own, what `up_to` left, levies, and what goes back with it.
+
+        Args:
+            stood: the side on which suspense stands in, and why.
+        """
+        stands_in = stood[0]
         debit, credit, amount = own
         draft, flags, standing, sequence = self._draft, set[str](), self._standing, 0
         is_levied = amount and not (stands_in or one.action or one.is_residue)
@@ -406,11 +412,12 @@ class Ruling:
             or self._move_beside(position, back, flags, goes_back=one.target, is_levy=True)
         )
         beside = [*rests, *levies, *back]
-        self._note(position, amount=amount, flags=flags, beside=beside, suspense=stands_in)
+        self._note(position, amount=amount, flags=flags, beside=beside, suspense=stood)
         if stands_in:
             account = debit if stands_in == "debit" else credit
             left = self._stands_for(one, amount, stands_in)
-            item = Item(account, stands_in, left, self._moment.at)
+            absent = one.debit if stands_in == "debit" else one.credit
+            item = Item(account, stands_in, left, self._moment.at, absent, stood[1])
             draft.changed["item", sequence] = item
         if one.target:
             draft.changed["taken", one.target] = draft.taken(one.target) + amount + rest
@@ -545,7 +552,7 @@ class Ruling:
         amount: int,
         flags: set[str] = frozenset(),  # type: ignore[assignment]
         beside: Sequence[Beside] = (),
-        suspense: str = "",
+        suspense: tuple[str, str] = ("", ""),
     ) -> None:
         """What stands in the outcome, where anything is otherwise than the line says."""
         one = self._asked.wanted[position]
@@ -553,8 +560,8 @@ class Ruling:
         note: dict[str, Any] = {}
         if amount != one.amount:
             note["amount"] = amount
-        if suspense:
-            note["suspense"] = suspense
+        if suspense[0]:
+            note["suspense"], note["why"] = suspense
         if flags:
             both = ("credit_limit_passed", "balance_limit_passed")
             note["flags"] = [flag for flag in both if flag in flags]

@@ -81,6 +81,8 @@ class Item:
     side: str
     left: int
     since: int
+    meant_for: int
+    why: str
 
 
 @dataclass(frozen=True)

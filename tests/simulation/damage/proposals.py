@@ -71,6 +71,11 @@ def post_something_else(patch: Patch) -> None:
     patch.setattr(Waiting, "asked", property(another))
 
 
+@damage("ended for what may pass")
+def end_what_cannot_be_just_now(patch: Patch) -> None:
+    patch.setattr(Decider, "_why_later", lambda *_: None)
+
+
 @damage("posted what was not proposed")
 def name_no_approver(patch: Patch) -> None:
     patch.setattr(posting, "_approved", lambda line, _: line)

@@ -300,7 +300,10 @@ class Client:
         return currency if is_known or self.random.random() < 0.2 else "MXN"
 
     def business_date(self) -> date:
-        """A day that is open, just closed, or not yet."""
+        """A day that is open, just closed, or not yet; mostly of a month that was reopened."""
+        reopened = self.reopened()
+        if reopened and self.random.random() < 0.9:
+            return date(*self.random.choice(reopened), self.random.choice([1, 28]))
         days = [self.day([-1, 0, 1]), self.day([-30, -2, 400]), self.month_end()]
         return self.random.choice([*days, *sorted(self.calendar().open)])
 
@@ -321,6 +324,11 @@ class Client:
         """How days stand, as far as anybody can know it."""
         size = self.world.auditor.size(self.ledger)
         return self.books.calendar(size) if size else Calendar()
+
+    def reopened(self) -> list[tuple[int, int]]:
+        """The months that take again what is late."""
+        marks = self.calendar().marks.items()
+        return [month for month, mark in marks if mark == "reopened" and month[1] <= 12]
 
     def rows(self) -> list[Leg]:
         """The rows of the ledger, as far as anybody can know them."""

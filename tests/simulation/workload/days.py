@@ -147,7 +147,8 @@ def mark_period(client: Client) -> Request:
     async def ask(desk: Sequencer) -> Any:
         return await desk.mark_period(ledger, *month, asked, OPERATOR)
 
-    def tell(refusal: Refusal | None, signed: int) -> str:
+    def tell(outcome: Any, signed: int) -> str:
+        refusal = outcome if isinstance(outcome, Refusal) else None
         audit.days_told(
             client.world.auditor.books(ledger),
             refusal,

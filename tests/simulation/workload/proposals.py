@@ -154,6 +154,10 @@ def decide(client: Client) -> Request | None:
                 case ProposalView() if not dry_run:
                     proposals.still_waits(books, one, caller.key, signed)
                     words.append("waits on")
+                case Refusal() if not dry_run and outcome.code in proposals.LATER:
+                    times = client.times(began)
+                    proposals.put_off(books, one, outcome, since, times)
+                    words.append(f"not now, {in_words(outcome)}")
                 case Refusal() if not dry_run:
                     times = client.times(began)
                     proposals.not_said(books, one, caller.key, outcome, since, times)

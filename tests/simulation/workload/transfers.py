@@ -40,6 +40,7 @@ def transfer(client: Client, currency: str) -> AskedTransfer:
         amount = chance.choice(["0.01", "0.20", "1", "3.21", "7.50", "30.00"])
     if chance.random() < 0.01:
         amount = chance.choice(["1.001", "0"])  # Malformed: leaves no trace.
+    dated = 0.6 if client.reopened() else 0.15
     return AskedTransfer(
         debit_account=debit,
         credit_account=credit,
@@ -48,7 +49,7 @@ def transfer(client: Client, currency: str) -> AskedTransfer:
         kind=chance.choice(["payment", "payment", "fee"]),
         reference=f"R-{chance.randint(1, 12)}" if chance.random() < 0.2 else "",
         description=chance.choice(["renta", "pan"]) if chance.random() < 0.1 else "",
-        business_date=client.business_date() if chance.random() < 0.15 else UNSET,
+        business_date=client.business_date() if chance.random() < dated else UNSET,
         value_date=client.day([-400, -3, 0, 2]) if chance.random() < 0.03 else UNSET,
     )
 
