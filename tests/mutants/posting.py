@@ -221,13 +221,18 @@ MUTANTS = (
         ),
         (
             "a restart makes soft bounds firm",
-            "self._set_soft(line.number, line.soft)",
-            "self._set_soft(line.number, UNSET)",
+            "self._set_soft(number, UNSET if soft is None else soft)",
+            "self._set_soft(number, UNSET)",
+        ),
+        (
+            "a restart takes accounts for those of another place",
+            "if count and cut.number != self.accounts + 1:",
+            "if False:",
         ),
         (
             "a restart thaws what is frozen",
-            "self._status += bytes(_STATUS_NUMBER[line.status] for line in lines)",
-            "self._status += bytes(len(lines))",
+            "self._status += cut.status",
+            "self._status += bytes(len(cut.status))",
         ),
         (
             "less than nothing is available",
