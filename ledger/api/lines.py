@@ -18,6 +18,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from ledger.api import passed
 from ledger.api.problems import Problem, shown
 from ledger.api.service import Call
 from ledger.api.wire import read_body
@@ -35,7 +36,7 @@ _LINES: Final = re.compile(r"application/x-ndjson *(; *charset *= *\"?utf-8\"?)?
 _HEADER_MAX: Final = (NOTE_MAX + 2) // 3 * 4
 
 
-def are_lines(request: web.Request) -> bool:
+def are_lines(request: web.BaseRequest) -> bool:
     """Whether a request says that its body are lines."""
     return _LINES.fullmatch(request.headers.get("Content-Type", "")) is not None
 
@@ -51,23 +52,41 @@ async def read_lines(call: Call) -> WrittenBatch:
     body = await read_body(
         call.request, settings.batch_size_max, settings.body_seconds_max, _LINES
     )
-    note = _note(call.request)
-    await asyncio.sleep(0)  # Reading takes some milliseconds: let others pass before it.
+    if not passed.said_of_body(call.request):
+        await asyncio.sleep(0)  # Reading takes some milliseconds: let others pass before it.
+        batch = written_of(call.request, body)
+    else:
+        batch = _passed_lines(call.request, body)
+    return batch if batch.note is UNSET else _verified(call, batch, batch.note)
+
+
+def _passed_lines(request: web.Request, body: bytes) -> WrittenBatch:
+    """The batch that a front process read; or the Problem that it found."""
+    if passed.said_of_body(request) == passed.WRONG:
+        raise passed.told(body)
+    return passed.take_lines(body, _note(request))
+
+
+def written_of(request: web.BaseRequest, body: bytes) -> WrittenBatch:
+    """The batch that these lines are, with the note that came with them, not yet verified.
+
+    Raises:
+        Problem: not canonical lines of a batch, or a header that does not fit them.
+    """
+    note = _note(request)
     try:
         batch = read_written(body, note=note)
     except MalformedLine as fault:
         raise Problem(
             "malformed_request", field="lines", reason=shown("; ".join(map(str, fault.facts)))
         ) from None
-    header = call.request.headers.get("Idempotency-Key")
+    header = request.headers.get("Idempotency-Key")
     if header is not None and header.strip('"').lower() != str(batch.id):
         raise Problem("malformed_request", field="Idempotency-Key", reason="differs from id")
-    if note is UNSET:
-        return batch
-    return _verified(call, batch, note)
+    return batch
 
 
-def _note(request: web.Request) -> str | UnsetType:
+def _note(request: web.BaseRequest) -> str | UnsetType:
     header = request.headers.get(NOTE_HEADER)
     if header is None:
         return UNSET
