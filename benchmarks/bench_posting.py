@@ -79,6 +79,7 @@ class Options(Struct, frozen=True, kw_only=True):
     start_accounts: int
     memory_seconds: float
     singles: int
+    workers: int = 0
 
 
 class Rounds(Struct):
@@ -163,7 +164,7 @@ class Bench:
         return self.server.dsn(name)
 
     def service(self, database: str, name: str) -> ServiceProcess:
-        return ServiceProcess(database, self.folder / name)
+        return ServiceProcess(database, self.folder / name, workers=self.options.workers)
 
     async def _check_durable(self) -> None:
         connection = await asyncpg.connect(self.server.dsn())
@@ -382,6 +383,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--memory-seconds", type=float, default=12.0, help="for them; 120 is enough for all"
     )
+    parser.add_argument("--workers", type=int, default=0, help="front processes of the service")
     return Options(**vars(parser.parse_args(arguments)))
 
 

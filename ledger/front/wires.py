@@ -7,7 +7,7 @@ comes back is read only as far as it takes to know where it ends.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Struct
 
@@ -73,8 +73,7 @@ class Wire(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by descent.
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:

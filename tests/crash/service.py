@@ -20,8 +20,9 @@ READY_S = 40.0
 class KilledService:
     """`tequio serve` over one directory and one address, however often it is started."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, workers: int = 0) -> None:
         self.root = root
+        self.workers = workers
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = root / "service.log"
@@ -42,6 +43,7 @@ class KilledService:
         self.starts += 1
         arguments = ("--data-dir", self.root / "data", "--state-dir", self.root / "state")
         listen = ("--listen", f"127.0.0.1:{self.port}", "--log-level", "warning")
+        listen += ("--workers", str(self.workers))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ledger", "serve", *map(str, arguments), *listen],
