@@ -10,14 +10,18 @@ from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from ledger.api import passed
 from ledger.api.auth import TOKEN
-from ledger.api.lines import are_lines, written_of
+from ledger.api.lines import are_lines, is_signed_by, written_of
 from ledger.api.problems import Problem
 from ledger.api.routes import ROUTES
 from ledger.api.wire import BatchRequest, decode, is_json
+from ledger.core.written import WrittenBatch
 from ledger.front.wires import Reply
+from ledger.journal.checkpoints import parse_batch_origin
 
 KEYS_MAX: Final = 4096
 # After which answers a key is known to have been let in, and after which it is not.
@@ -59,7 +63,7 @@ class Reader:
             return body, ""
         try:
             if are_lines(request):
-                batch = written_of(request, body)
+                batch = self._signed(request, written_of(request, body))
                 return passed.pass_lines(batch, self._pack(body)), passed.LINES
             if is_json(request):
                 decode(body, BatchRequest)
@@ -67,6 +71,14 @@ class Reader:
         except Problem as problem:
             return passed.tell(problem), passed.WRONG
         return body, ""
+
+    def _signed(self, request: web.BaseRequest, batch: WrittenBatch) -> WrittenBatch:
+        """The batch with its signer, where that is who signed the last one of this key."""
+        signer = self._keys.get(_digest(request), b"")
+        if batch.note is UNSET or not signer:
+            return batch
+        origin, _ = parse_batch_origin(batch.manifest.origin)
+        return replace(batch, signer=signer) if is_signed_by(signer, batch, origin) else batch
 
     def learn(self, request: web.BaseRequest, reply: Reply) -> None:
         """Note of a key whether it was let in, and by which key it signed."""

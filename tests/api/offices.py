@@ -101,6 +101,7 @@ class Office:
         self.port = 0
         self.entrance: Entrance | None = None
         self.doors: Doors | None = None
+        self.wires: list[asyncio.Transport] = []  # Of a front, as this side has them.
         self.http = http
         self.secrets: dict[str, str] = {}
 
@@ -219,12 +220,15 @@ async def open_office(
 def stand_before(office: Office, settings: Settings, **more: Any) -> Front:
     """Put a front before the service, as a front process would be, but in this one."""
     loop = asyncio.get_running_loop()
+    if office.doors is not None:
+        office.doors.close()  # Of another front, which nobody came to.
 
     async def connect() -> socket.socket:
         mine, theirs = socket.socketpair()
         server = office.runner.server
         assert server is not None
-        await loop.create_unix_connection(server, sock=theirs)
+        transport, _ = await loop.create_unix_connection(server, sock=theirs)
+        office.wires.append(transport)
         return mine
 
     front = Front(settings, connect, more.pop("reader", None) or Trusting(pack), **more)

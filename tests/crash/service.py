@@ -74,6 +74,12 @@ class KilledService:
         self._process.wait()
         self._process = None
 
+    def kill_front(self) -> None:
+        """SIGKILL a front process, where one runs."""
+        assert self._process is not None
+        for front in fronts_of(self._process.pid)[:1]:
+            os.kill(front, signal.SIGKILL)
+
     def kill_postmaster(self) -> None:
         """SIGKILL PostgreSQL's first process, where it runs."""
         try:
@@ -115,6 +121,24 @@ def run_command(*arguments: object, **more: str) -> subprocess.CompletedProcess[
         env={**environ(), **more},
         check=False,
     )
+
+
+def fronts_of(pid: int) -> list[int]:
+    """The front processes of a service."""
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in thread.read_text().split()
+    ]
+    return [child for child in children if is_front(child)]
+
+
+def is_front(pid: int) -> bool:
+    """Whether a process is there, and a front process."""
+    try:
+        return b"ledger.cli.front" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def processes_in(folder: Path) -> list[tuple[int, str]]:

@@ -42,12 +42,18 @@ LEDGER = "/v1/ledgers/caja"
 Kill = tuple[str, float]
 
 
-def kills(seed: int) -> list[Kill]:
-    """Twelve of the service (two each time it is starting), four of the postmaster, mixed."""
+def kills(seed: int, *, fronts: bool) -> list[Kill]:
+    """Twelve of the service (two each time it is starting), four of the postmaster, mixed.
+
+    With `fronts` eight of these processes, and four of the service behind them.
+    """
     chance = random.Random(seed)
     if KILLS:
         names = ["service", "service", "starting", "postmaster", "postmaster, then service"]
-        planned = [chance.choice(names) for _ in range(KILLS)]
+        planned = [chance.choice(names + ["front"] * 8 * fronts) for _ in range(KILLS)]
+    elif fronts:
+        planned = ["front"] * 8 + ["service"] * 3 + ["postmaster, then service"]
+        chance.shuffle(planned)
     else:
         planned = ["service"] * 6 + ["starting"] * 2 + ["postmaster"] * 2
         planned += ["postmaster, then service"] * 2
@@ -153,9 +159,13 @@ def service(folder: Path) -> Iterator[KilledService]:
     service.give_up()
 
 
-async def test_killed_again_and_again(service: KilledService, folder: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_killed_again_and_again(
+    service: KilledService, folder: Path, workers: int
+) -> None:
     """Every acknowledged transfer is there once, every other one at most once."""
     seed = KILLS or 1
+    service.workers = workers
     await killed_before_it_first_served(service, random.Random(seed))
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -167,7 +177,7 @@ async def test_killed_again_and_again(service: KilledService, folder: Path) -> N
         clients = [asyncio.create_task(load.client()) for _ in range(CLIENTS)]
         checkpoints: list[bytes] = []
         try:
-            for name, after in kills(seed):
+            for name, after in kills(seed, fronts=workers > 0):
                 await kill(service, session, name, after)
                 await service.ready(session)
                 checkpoints.append(await get(session, f"{ledger}/journal/checkpoint"))
@@ -229,6 +239,9 @@ async def kill(
     """Kill what is named, some time after the service answers, and start it anew."""
     await asyncio.sleep(after)
     match name:
+        case "front":  # Which the service starts anew by itself.
+            service.kill_front()
+            return
         case "service":
             service.kill()
         case "starting":
