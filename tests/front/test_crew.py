@@ -111,20 +111,17 @@ async def test_a_stop_answers_what_was_taken(database: str, tmp_path: Path) -> N
             await service.ask("GET", "/healthz")
 
 
-async def test_no_front_outlives_its_service(database: str, tmp_path: Path) -> None:
+def test_no_front_outlives_its_service(database: str, tmp_path: Path) -> None:
     """Killed with kill -9, its fronts end by themselves, and its address is free again."""
     options = ("--database-url", database, "--workers", "2")
     service = Running(tmp_path / "state", *options)
     left = fronts_of(service.process.pid)
     assert len(left) == 2
     service.process.kill()
-    service.process.communicate()
-    async with asyncio.timeout(WAIT_S):
-        while any(map(is_front, left)):
-            await asyncio.sleep(0.01)
-    again = Running(
-        tmp_path / "state", *options, "--listen", service.url.removeprefix("http://")
-    )
+    service.process.communicate(timeout=WAIT_S)  # They have its stdout too.
+    assert not any(map(is_front, left))
+    address = service.url.removeprefix("http://")
+    again = Running(tmp_path / "state", *options, "--listen", address)
     assert again.url == service.url
     assert again.stop()[0] == 0
 
