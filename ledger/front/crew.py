@@ -8,6 +8,7 @@ that no front outlives the service. One that ends before it is told to is starte
 
 import asyncio
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -171,6 +172,7 @@ class Member:
         except OSError:
             said, fds = b"", []
         for fd in fds:
+            os.set_inheritable(fd, False)
             self._adopt(socket.socket(fileno=fd))
         if READY in said:
             self.ready.set()

@@ -87,8 +87,6 @@ class Front:
             return self._problem(problem_of(fault), request)
         except WireLost:
             return self._problem(Problem("outcome_unknown", headers=_SOON), request)
-        except OSError:
-            return self._problem(Problem("not_ready", headers=_SOON), request)
 
     async def _ask(self, request: web.BaseRequest, held: Held) -> Reply:
         headers = _kept_headers(request)

@@ -11,6 +11,8 @@ from typing import Final, cast
 
 from msgspec import Struct
 
+from ledger.core.faults import Overloaded
+
 IDLE_MAX: Final = 64  # Wires kept for later.
 
 Connect = Callable[[], Awaitable[socket.socket]]  # A new connection; OSError where none is.
@@ -124,7 +126,7 @@ class Wires:
 
         Raises:
             WireLost: it is unknown what became of the request.
-            OSError: there is no wire; nothing was sent.
+            Overloaded: there is no wire; nothing was sent.
         """
         wire = await self._new() if once else await self._open()
         self._asking.add(wire)
@@ -150,7 +152,10 @@ class Wires:
         return await self._new()
 
     async def _new(self) -> Wire:
-        sock = await self._connect()
+        try:
+            sock = await self._connect()
+        except OSError as error:
+            raise Overloaded("no connection to the process that decides", error) from error
         loop = asyncio.get_running_loop()
         _, wire = await loop.create_unix_connection(Wire, sock=sock)
         return wire

@@ -94,6 +94,24 @@ async def test_killed_at_work_they_lose_and_double_nothing(
     assert not fronts_of(here)
 
 
+async def test_one_that_is_slow_holds_up_nobody_else(database: str, tmp_path: Path) -> None:
+    """A front that stands still has what it took; all else goes by the other."""
+    async with caja(database, tmp_path / "state", workers=2) as service:
+        await service.furnish()
+        posts = [asyncio.create_task(service.post(number)) for number in range(8)]
+        await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        slow, _ = fronts_of(os.getpid())
+        os.kill(slow, signal.SIGSTOP)
+        try:
+            async with aiohttp.ClientSession() as http:  # With connections of its own.
+                other = Caja(service.service, http)
+                assert [(await other.post(n))["posted"] for n in range(10, 20)] == [50] * 10
+        finally:
+            os.kill(slow, signal.SIGCONT)
+        assert {receipt["posted"] for receipt in await asyncio.gather(*posts)} == {50}
+        assert service.service.desk.facts("caja").transfers == 18 * 50
+
+
 async def test_a_stop_answers_what_was_taken(database: str, tmp_path: Path) -> None:
     """A long poll is let go, a post is answered, and then nobody listens."""
     async with aiohttp.ClientSession() as http:

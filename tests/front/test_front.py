@@ -366,7 +366,7 @@ async def test_a_front_that_vanishes_loses_nothing(tmp_path: Path) -> None:
         assert office.state().transfers == 1
 
 
-async def test_without_the_one_that_decides_it_is_not_ready(tmp_path: Path) -> None:
+async def test_without_the_one_that_decides_nothing_is_promised(tmp_path: Path) -> None:
     async with open_office(House(tmp_path), behind_front=True) as office:
         front = stand_before(office, QUICK)
 
@@ -375,7 +375,7 @@ async def test_without_the_one_that_decides_it_is_not_ready(tmp_path: Path) -> N
 
         front._wires._connect = connect
         answer = await office.ask("GET", "/healthz", who="")
-        assert (answer.status, answer.code) == (503, "not_ready")
+        assert (answer.status, answer.code) == (503, "overloaded")
         assert front.room.requests == 0
 
 
