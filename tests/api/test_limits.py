@@ -124,8 +124,9 @@ async def test_how_long_an_account_was_at_its_limit(office: Office) -> None:
     rest = await over("2023-11-15")
     everything = await over("2023-11-14")
     both = first["seconds_at_limit"] + rest["seconds_at_limit"]
-    assert both == everything["seconds_at_limit"]
-    assert first["seconds"] == a_day - since_midnight
+    assert everything["seconds_at_limit"] - both in (0, 1)  # Each is cut to whole seconds.
+    # It was opened some microseconds later.
+    assert a_day - since_midnight - first["seconds"] in (0, 1)
     assert rest == {**rest, "to": "2023-11-16"}
     await limits(office, "ben", earned={"n": 1, "d": 2, "cap": "50"})
     sleep(1)

@@ -250,7 +250,7 @@ async def test_no_run_while_who_collects_is_frozen(office: Office) -> None:
     office.house.now += 20 * A_DAY
     path, body = f"{CAJA}/currencies/MXN/demurrage/runs", {"period_end": "2023-11-30"}
     refused = await office.ask("POST", path, body)
-    assert (refused.status, refused.code) == (422, "credit_account_frozen")
+    assert (refused.status, refused.code) == (409, "credit_account_frozen")
     assert refused.body["account"] == "eva"
 
 

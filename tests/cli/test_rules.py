@@ -46,7 +46,8 @@ def test_a_decision_by_its_document_or_by_its_hash(caja: Tequio, tmp_path: Path)
         wrong = caja("levy", "set", "fair", *rule, *act, *words)
         assert (wrong.code, "--act-file" in wrong.err) == (2, True)
     out = tmp_path / "journal"
-    assert caja("export", "journal", "--out", str(out)).code == 0
+    key = caja("key", "create", "--role", "auditor", "--json").json()["secret"]
+    assert caja("export", "journal", "--out", str(out), "--key", key).code == 0
     told = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
     assert told.count(b64encode(bytes.fromhex(digest)).rstrip(b"=")) == 2
 
@@ -88,7 +89,7 @@ def test_runs_by_command(caja: Tequio) -> None:
     assert caja(*charge, "--json").json()["unpaid_accounts"] == [
         {"account": "ben", "amount": "2.00"}
     ]
-    policy = ("--kind", "fee", "--approvals", "1", "--expires-after", "1d")
+    policy = ("--kinds", "fee", "--approvals", "1", "--expires-after", "1d")
     assert caja("policy", "set", "fees", *policy, "--reason", "board").code == 0
     charge = ("fees", "run", "--code", "member", "--period", "2026-03")
     waits = caja(*charge, LANG=SPANISH)

@@ -159,7 +159,6 @@ def test_a_levy_goes_back_to_who_stands_in_for_its_payer(book: Book, status: Sta
     assert isinstance(refused, Refusal)
     assert refused.code in ("debit_account_frozen", "debit_account_closed")
     set_status(book, "shop", Status.OPEN)
-    done(post(book, batch(pay("ben", "shop", "98.00"))))
     stood, _ = chargeback(book, status, suspense="cash")
     stood = done(stood)
     assert stood.amount == [10_000, 200]

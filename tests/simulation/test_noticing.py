@@ -10,8 +10,8 @@ from tests.simulation.damage.damage import DAMAGES, Damage
 from tests.simulation.history import Failed, run
 from tests.simulation.workload.themes import NAMES
 
-STEPS = 50
-NOTICED_WITHIN = 40  # Histories.
+STEPS = 100
+NOTICED_WITHIN = 30  # Histories.
 
 
 def run_some(focus: str) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import re
 
+from tests.simulation.loop import TICKS
 from tests.simulation.world import Cut, World
 
 
 async def trouble(world: World) -> None:
     """Now and then until all steps are over: restarts, take-overs, kills, clocks that jump."""
+    TICKS.set(True)  # Where nobody else goes on, this is no progress.
     while world.begun < world.steps:
         await asyncio.sleep(world.random.random() / 10)
         if world.random.random() < 4 * world.rates.trouble and world.takes_step():

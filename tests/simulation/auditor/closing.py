@@ -98,7 +98,7 @@ def _why_not(books: Books, code: str, asked: "AskedChange", size: int) -> str | 
     if not books.calendar(size).takes(moment.day, moment.day):
         return "no_day_open"
     wanted = Wanted(*pair, abs(place.balance), CLOSING)
-    if needs_of(books, [wanted], "operator", size).approvals:
+    if number != other and needs_of(books, [wanted], "operator", size).approvals:
         return "approval_needed"
     refused = decide(books, Asked([wanted], "atomic"), moment, size).refused
     return refused[0].code if refused else why_needed(books, number, size, is_empty=True)

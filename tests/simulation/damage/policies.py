@@ -12,7 +12,7 @@ from ledger.core.workflows import Workflows
 from tests.simulation.damage.damage import DECIDED, Patch, damage
 
 
-@damage(f"posted without its approvals|{DECIDED}")
+@damage(f"posted without its approvals|would wait otherwise|{DECIDED}")
 def ask_nobody(patch: Patch) -> None:
     patch.setattr(Policies, "wanted", lambda *_, **__: NOTHING_WANTED)
 
@@ -28,7 +28,7 @@ def ask_one_for_two(patch: Patch) -> None:
     patch.setattr(Policies, "wanted", fewer)
 
 
-@damage("who starts a payment accepts it|held for a payer")
+@damage("who starts a payment accepts it|held for a payer|accepted by itself when")
 def take_any_workflow(patch: Patch) -> None:
     patch.setattr(workflows, "_is_possible", lambda _: True)
 

@@ -178,7 +178,7 @@ def let_time_go_back(patch: Patch) -> None:
     patch.setattr(LedgerClock, "now", lambda self, _: self._now_us())
 
 
-@damage("Stuck|never|recorded, though it was said")
+@damage("Stuck|never|left behind|recorded, though it was said")
 def stop_answering(patch: Patch) -> None:
     give = pending.Pending.give
     count = iter(range(10**9))

@@ -1,5 +1,6 @@
 """Business days and periods: kept, opened, closed, marked."""
 
+from datetime import timedelta
 from typing import Any
 
 from msgspec import UNSET
@@ -133,13 +134,13 @@ def mark_period(client: Client) -> Request:
     """A month closed for now, reopened or closed for ever; and the thirteenth."""
     chance, ledger = client.random, client.ledger
     end, year = client.month_end(), client.year_end().year
+    before = end.replace(day=1) - timedelta(days=1)
     month = chance.choice(
-        [(end.year, end.month), (end.year, end.month), (year, 12), (year, 13)]
+        [(end.year, end.month), (before.year, before.month), (year, 12), (year, 13)]
     )
     was = client.calendar().marks.get(month)
-    mark: Any = chance.choice(["preliminary", "reopened"])
-    if was == "preliminary":
-        mark = chance.choice(["reopened", "reopened", "reopened", "final"])
+    may: dict[Any, list[Any]] = {None: ["preliminary"], "preliminary": ["reopened", "final"]}
+    mark: Any = chance.choice([*may.get(was, []) * 2, "preliminary", "reopened"])
     act: Any = AskedAct(number="A-1", date=end, hash="00" * 32)
     asked = AskedMark(mark=mark, act=act if chance.random() < 0.9 else UNSET)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ledger.core import levies, state, terms
+from ledger.core import levies, posting, state
+from ledger.core.exchange import Exchange
 from ledger.core.frozen import STATUSES
 from ledger.core.holds import Holds
 from ledger.core.leaves import HoldsExpired
@@ -74,7 +75,7 @@ def take_back_what_is_on_its_way(patch: Patch) -> None:
 
 @damage(DECIDED)
 def pass_over_the_limit(patch: Patch) -> None:
-    patch.setattr(Posting, "_allowed", lambda self, terms, d, c, amount: amount)
+    patch.setattr(Posting, "_allowed", lambda self, position, terms, d, c, amount: amount)
 
 
 @damage(DECIDED)
@@ -113,13 +114,10 @@ def let_the_frozen_be_paid(patch: Patch) -> None:
 
 @damage(DECIDED)
 def round_a_rate_up(patch: Patch) -> None:
-    bought = Posting._bought
+    def more(self: Exchange) -> int:
+        return self.sold * self.rate.n // self.rate.d + 1
 
-    def more(self: Any, *asked: Any) -> int | None:
-        amount = bought(self, *asked)
-        return None if amount is None else amount + 1
-
-    patch.setattr(Posting, "_bought", more)
+    patch.setattr(Exchange, "bought", property(more))
 
 
 @damage(DECIDED)
@@ -129,7 +127,7 @@ def round_levies_down(patch: Patch) -> None:
 
 @damage(DECIDED)
 def keep_levies(patch: Patch) -> None:
-    patch.setattr(terms, "given_back", lambda *_: 0)
+    patch.setattr(posting, "given_back", lambda *_: 0)
 
 
 @damage(f"never removed|{DECIDED}")
