@@ -326,7 +326,10 @@ async def read_body(
         raise Problem("unsupported_media_type", reason="Content-Encoding")
     said = passed.said_of_body(request)
     if said and said != passed.CHECKED:  # It was measured where it was read.
-        return await _read_passed(request, said, limit, seconds)
+        body = await read_all(request, sys.maxsize, seconds)
+        if said == passed.UNREAD:
+            raise passed.told(body)
+        return body
     length = request.content_length
     if length is not None and length > limit:
         raise Problem("content_too_large", limit=limit)
@@ -336,17 +339,6 @@ async def read_body(
 def is_json(request: web.BaseRequest) -> bool:
     """Whether a request says that its body is JSON."""
     return _JSON.fullmatch(request.headers.get("Content-Type", "")) is not None
-
-
-async def _read_passed(request: web.Request, said: str, limit: int, seconds: float) -> bytes:
-    """What a front process sent in the place of a body. Raises the Problem why it has none."""
-    body = await read_all(request, sys.maxsize, seconds)
-    if said != passed.UNREAD:
-        return body
-    problem = passed.told(body)
-    if problem.code == "content_too_large":  # Of whatever may be sent here.
-        problem.facts["limit"] = limit
-    raise problem
 
 
 def _take_all(size: int) -> None:

@@ -6,7 +6,8 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -16,11 +17,15 @@ from ledger.api import lines, wire
 from ledger.core.asked import Caller
 from ledger.core.lines import Terms
 from ledger.core.model import Side
+from ledger.core.store import Group
 from ledger.core.written import AnyBatch, WrittenBatch
 from ledger.front.reading import Reader
 from ledger.journal.batches import read_written
+from ledger.journal.checkpoints import batch_origin
 from ledger.journal.notes import signer_from_seed
+from ledger.memory.store import MemoryStore
 from ledger.pg.frames import pack, unpack
+from ledger.pg.rows import batch_columns
 from tests.api.offices import CAJA, QUICK, Answered, Office, open_office, pay, stand_before, uid
 from tests.api.test_lines import ANA, BEN, CASH, OTHER, SEED, Poster, line
 from tests.sequencer.houses import House
@@ -28,6 +33,7 @@ from tests.sequencer.houses import House
 T = f"{CAJA}/transfers"
 B = f"{CAJA}/batches"
 VKEY = signer_from_seed("branch", SEED).vkey
+WAIT_S = 5.0
 MANY = 200  # Transfers, so that a batch is posted on columns.
 
 
@@ -63,6 +69,8 @@ def script(poster: Poster) -> Sequence[Request]:
     refused = poster.write(4, [line(CASH, BEN, 10_001) for _ in range(MANY)])
     batch = {"id": uid(20), "transfers": [pay("cash", "ana", "1.00"), pay("cash", "eva", "2")]}
     body = json.dumps(batch).encode()
+    origin = batch_origin("example.org/red", UUID(int=10))
+    foreign = poster.write(10, [line(CASH, ANA, 1)], origin=origin)
     return [
         sent(many),
         sent(many),  # Again.
@@ -87,6 +95,7 @@ def script(poster: Poster) -> Sequence[Request]:
         signed(poster, 7),
         signed(poster, 8, seed=OTHER),
         signed(poster, 9, origin="example.org/other"),
+        sent(foreign, poster.note(foreign, 10, origin="example.org/red")),
         ("POST", B, {"body": batch}),
         ("POST", B, {"body": batch}),
         ("POST", B, {"body": {**batch, "count": 3}}),
@@ -153,14 +162,30 @@ class Held:
         self._post = office.sequencer.post
         office.sequencer.post = self.post  # type: ignore[method-assign]
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go.set()
+
     async def post(self, ledger: str, batch: AnyBatch, caller: Caller, **more: Any) -> Any:
         self.taken.put_nowait(batch)
         await self.let_go.wait()
         return await self._post(ledger, batch, caller, **more)
 
 
-async def test_what_is_kept_is_what_was_sent(office: Office) -> None:
+async def test_what_is_kept_is_what_was_sent(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A batch that a front read comes to the desk as if it was read there."""
+    groups: list[Group] = []
+    commit = MemoryStore.commit
+
+    async def note(self: MemoryStore, group: Group) -> None:
+        groups.append(group)
+        await commit(self, group)
+
+    monkeypatch.setattr(MemoryStore, "commit", note)
     held = Held(office)
     held.let_go.set()
     poster = Poster(office)
@@ -170,7 +195,9 @@ async def test_what_is_kept_is_what_was_sent(office: Office) -> None:
     assert isinstance(batch, WrittenBatch)
     assert unpack(batch.packed) == data
     assert batch == replace(read_written(data), packed=batch.packed)
-    assert office.database.ledgers[1].posted[0].body == data
+    ((kept,),) = [group.batches for group in groups]
+    assert (kept.body, kept.packed) == (data, batch.packed)
+    assert batch_columns([kept])[5] == [batch.packed], "it is not packed again"
 
 
 # ---- what is done in front
@@ -268,6 +295,17 @@ async def test_who_was_never_let_in_has_nothing_read(tmp_path: Path) -> None:
         assert read[4:] == ["lines", ""], "refused at once, and read no more"
 
 
+async def test_nobody_waits_for_the_body_of_who_shows_no_key(office: Office) -> None:
+    """It is answered as soon as the head is there."""
+    head = f"POST {T} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", office.port)
+    async with asyncio.timeout(WAIT_S):
+        writer.write(head.encode())
+        assert (await reader.readline()).split(b" ")[1] == b"401"
+    writer.close()
+    await writer.wait_closed()
+
+
 @pytest.mark.parametrize("behind_front", [False, True])
 async def test_only_a_front_is_believed(tmp_path: Path, behind_front: bool) -> None:
     """What a client says in a front's words is neither heard nor passed on."""
@@ -295,75 +333,79 @@ async def test_what_there_is_no_room_for_is_to_be_sent_again(tmp_path: Path) -> 
     """In the reader's language, and counted where all is counted."""
     async with open_office(House(tmp_path), behind_front=True) as office:
         front = stand_before(office, QUICK, requests_max=3)
-        held = Held(office)
-        posts = [
-            asyncio.create_task(
-                office.ask("POST", T, {"id": uid(n), **pay("cash", "ana", "1")})
-            )
-            for n in range(3)
-        ]
-        for _ in posts:
-            await held.taken.get()
-        late = {"id": uid(9), **pay("cash", "ana", "1")}
-        for language in ("en", "pt", "es"):
-            told = {"Accept-Language": language}
-            answer = await office.ask("POST", T, late, headers=told)
-            assert (answer.status, answer.code) == (503, "overloaded")
-            assert int(answer.headers["Retry-After"]) >= 1
-            assert answer.headers["Content-Language"] == language
-            assert answer.body["request_id"] == answer.headers["X-Request-Id"]
-        assert front.room.requests == 3
-        held.let_go.set()
-        assert [(await post).status for post in posts] == [201] * 3
-        assert (await office.ask("POST", T, late)).status == 201
-        metrics = (await office.ask("GET", "/metrics")).body.decode()
-        assert 'ledger_problems_total{code="overloaded"} 3.0' in metrics
-        route = 'method="POST",route="-",status="503"'
-        assert f"ledger_request_seconds_count{{{route}}} 3.0" in metrics
-        assert (front.room.requests, front.room.bytes) == (0, 0)
+        with Held(office) as held:
+            posts = [
+                asyncio.create_task(
+                    office.ask("POST", T, {"id": uid(n), **pay("cash", "ana", "1")})
+                )
+                for n in range(3)
+            ]
+            for _ in posts:
+                await held.taken.get()
+            late = {"id": uid(9), **pay("cash", "ana", "1")}
+            for language in ("en", "pt", "es"):
+                told = {"Accept-Language": language}
+                async with asyncio.timeout(WAIT_S):
+                    answer = await office.ask("POST", T, late, headers=told)
+                assert (answer.status, answer.code) == (503, "overloaded")
+                assert int(answer.headers["Retry-After"]) >= 1
+                assert answer.headers["Content-Language"] == language
+                assert answer.body["request_id"] == answer.headers["X-Request-Id"]
+            assert front.room.requests == 3
+            held.let_go.set()
+            assert [(await post).status for post in posts] == [201] * 3
+            assert (await office.ask("POST", T, late)).status == 201
+            metrics = (await office.ask("GET", "/metrics")).body.decode()
+            assert 'ledger_problems_total{code="overloaded"} 3.0' in metrics
+            route = 'method="POST",route="-",status="503"'
+            assert f"ledger_request_seconds_count{{{route}}} 3.0" in metrics
+            assert (front.room.requests, front.room.bytes) == (0, 0)
 
 
 async def test_bodies_take_no_more_memory_than_there_is_for_them(tmp_path: Path) -> None:
     size, room = 400_000, 1_000_000
     async with open_office(House(tmp_path), behind_front=True) as office:
         front = stand_before(office, QUICK, bytes_max=room)
-        held = Held(office)
+        with Held(office) as held:
 
-        def post(number: int) -> "asyncio.Task[Answered]":
-            body = json.dumps({"id": uid(number), "transfers": [pay("cash", "ana", "1")]})
-            data = b" " * size + body.encode()
-            return asyncio.create_task(office.ask("POST", B, data=data))
+            def post(number: int) -> "asyncio.Task[Answered]":
+                body = json.dumps({"id": uid(number), "transfers": [pay("cash", "ana", "1")]})
+                data = b" " * size + body.encode()
+                return asyncio.create_task(office.ask("POST", B, data=data))
 
-        posts = [post(number) for number in range(2)]
-        for _ in posts:
-            await held.taken.get()
-        assert front.room.bytes >= 2 * size
-        refused = [await post(number) for number in range(2, 6)]
-        assert {answer.code for answer in refused} == {"overloaded"}
-        assert front.room.bytes <= room
-        held.let_go.set()
-        assert [(await one).status for one in posts] == [201] * 2
-        assert front.room.bytes == 0
-        assert (await post(6)).status == 201
+            posts = [post(number) for number in range(2)]
+            for _ in posts:
+                await held.taken.get()
+            assert front.room.bytes >= 2 * size
+            async with asyncio.timeout(WAIT_S):
+                refused = [await post(number) for number in range(2, 6)]
+            assert {answer.code for answer in refused} == {"overloaded"}
+            assert front.room.bytes <= room
+            held.let_go.set()
+            assert [(await one).status for one in posts] == [201] * 2
+            assert front.room.bytes == 0
+            assert (await post(6)).status == 201
 
 
 async def test_a_front_that_vanishes_loses_nothing(tmp_path: Path) -> None:
     """What the desk took it carries to its end; who sends it again gets the receipt."""
     async with open_office(House(tmp_path), behind_front=True) as office:
-        held = Held(office)
-        body = {"id": uid(1), **pay("cash", "ana", "1.00")}
-        first = asyncio.create_task(office.ask("POST", T, body))
-        await held.taken.get()
-        for wire_end in office.wires:
-            wire_end.abort()
-        answer = await first
-        assert (answer.status, answer.code) == (503, "outcome_unknown")
-        assert "Retry-After" in answer.headers
-        held.let_go.set()
-        again = await office.ask("POST", T, body)
-        assert again.status == 201
-        assert again.headers["Idempotent-Replayed"] == "true"
-        assert office.state().transfers == 1
+        with Held(office) as held:
+            body = {"id": uid(1), **pay("cash", "ana", "1.00")}
+            first = asyncio.create_task(office.ask("POST", T, body))
+            await held.taken.get()
+            assert (await office.ask("GET", "/healthz")).status == 200
+            for wire_end in office.wires:  # One that is asked over, and one that is not.
+                wire_end.abort()
+            answer = await first
+            assert (answer.status, answer.code) == (503, "outcome_unknown")
+            assert "Retry-After" in answer.headers
+            assert (await office.ask("GET", "/healthz")).status == 200
+            held.let_go.set()
+            again = await office.ask("POST", T, body)
+            assert again.status == 201
+            assert again.headers["Idempotent-Replayed"] == "true"
+            assert office.state().transfers == 1
 
 
 async def test_without_the_one_that_decides_nothing_is_promised(tmp_path: Path) -> None:
