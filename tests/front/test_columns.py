@@ -12,8 +12,9 @@ from msgspec import UNSET
 from ledger.api.passed import pass_lines, take_lines
 from ledger.core.book import Book
 from ledger.core.columns import Columns, sides_of
+from ledger.core.leaves import SettingsChanged
 from ledger.core.lines import Manifest, Terms, Transfer
-from ledger.core.model import Mode, Side
+from ledger.core.model import DaysBy, Mode, Side
 from ledger.core.rule_leaves import Levy, LevySet
 from ledger.core.written import WrittenBatch
 from ledger.journal.batches import read_written, write_body
@@ -21,6 +22,7 @@ from ledger.journal.checkpoints import batch_origin
 from tests.core.books import NOW, ORIGIN, TODAY, add, opened
 
 BEFORE = TODAY - timedelta(days=1)
+LONG_AGO = date(1990, 1, 1)
 DAYS = st.sampled_from([UNSET, TODAY, BEFORE])
 REST = Terms(up_to=Side.DEBIT, rest=1)
 transfers = st.builds(
@@ -31,7 +33,7 @@ transfers = st.builds(
     kind=st.sampled_from(["payment", "taxed"]),
     reference=st.sampled_from(["", "R-1"]),
     business_date=DAYS,
-    value_date=DAYS,
+    value_date=DAYS | st.just(LONG_AGO),
     terms=st.sampled_from([UNSET, UNSET, UNSET, REST]),
 )
 
@@ -47,6 +49,8 @@ ALL = Mode.ATOMIC
 
 def a_book(unique: bool, levied: bool) -> Book:
     book = opened(unique_references=unique)
+    days = SettingsChanged(recorded_at=NOW, by="x", days=DaysBy.CLOCK, value_days_back=30)
+    book.apply(days)
     for code in ("cash", "ana", "ben"):
         add(book, code, lower=None if code == "cash" else 0, upper=100_000)
     if levied:
@@ -85,7 +89,7 @@ def decided(book: Book, batch: WrittenBatch, today: date) -> tuple[Any, Any]:
     levied=st.booleans(),
 )
 @example(lines=[plain()], times=200, mode=ALL, unique=False, levied=False)
-@example(lines=[plain(value_date=BEFORE)], times=200, mode=ALL, unique=False, levied=True)
+@example(lines=[plain(value_date=LONG_AGO)], times=200, mode=ALL, unique=False, levied=True)
 @example(lines=[plain(), TAXED], times=1, mode=ALL, unique=False, levied=False)
 @example(lines=[plain(), TAXED], times=1, mode=ALL, unique=False, levied=True)
 @example(lines=[DATED, plain()], times=1, mode=Mode.EACH, unique=True, levied=False)

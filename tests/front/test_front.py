@@ -14,6 +14,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from ledger.api import lines, wire
+from ledger.api.service import Settings
 from ledger.core.asked import Caller
 from ledger.core.lines import Terms
 from ledger.core.model import Side
@@ -295,15 +296,17 @@ async def test_who_was_never_let_in_has_nothing_read(tmp_path: Path) -> None:
         assert read[4:] == ["lines", ""], "refused at once, and read no more"
 
 
-async def test_nobody_waits_for_the_body_of_who_shows_no_key(office: Office) -> None:
+async def test_nobody_waits_for_the_body_of_who_shows_no_key(tmp_path: Path) -> None:
     """It is answered as soon as the head is there."""
     head = f"POST {T} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-    reader, writer = await asyncio.open_connection("127.0.0.1", office.port)
-    async with asyncio.timeout(WAIT_S):
-        writer.write(head.encode())
-        assert (await reader.readline()).split(b" ")[1] == b"401"
-    writer.close()
-    await writer.wait_closed()
+    patient = Settings(body_seconds_max=10 * WAIT_S)
+    async with open_office(House(tmp_path), settings=patient) as office:
+        reader, writer = await asyncio.open_connection("127.0.0.1", office.port)
+        async with asyncio.timeout(WAIT_S):
+            writer.write(head.encode())
+            assert (await reader.readline()).split(b" ")[1] == b"401"
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.mark.parametrize("behind_front", [False, True])
