@@ -6,13 +6,18 @@ Nobody else has a use for it.
 """
 
 import gc
+import resource
 import socket
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from ledger.api.service import Settings
+
+# Of a front a client's connection and a wire for each request; of the service every wire.
+DESCRIPTORS: Final = 65_536
 
 
 def command(
@@ -24,6 +29,14 @@ def command(
     return [sys.executable, "-m", "ledger.cli.front", log_level, told, *fds]
 
 
+def allow_descriptors() -> None:
+    """As many open connections as the system lets a process have, up to DESCRIPTORS."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if wanted > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main(log_level: str, told: str, *fds: str) -> None:
     """Serve until told to end."""
     import uvloop
@@ -33,6 +46,7 @@ def main(log_level: str, told: str, *fds: str) -> None:
     from ledger.pg.frames import pack
 
     start_logging(log_level)
+    allow_descriptors()
     settings = msgspec.json.decode(told, type=Settings)
     pair, *listeners = (socket.socket(fileno=int(fd)) for fd in fds)
     gc.collect()

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ledger.api import app as api
 from ledger.api.server import make_private_runner, make_runner
-from ledger.cli.front import command
+from ledger.cli.front import allow_descriptors, command
 from ledger.cli.settings import Settings, listen_address
 from ledger.cli.words import Stop, t
 from ledger.front.crew import Crew
@@ -79,6 +79,7 @@ async def _behind_fronts(
     fds = [one.fileno() for one in listeners]
     start = partial(command, app[api.SERVICE].settings, settings.log_level, fds)
     assert runner.server is not None, "it is set up"
+    allow_descriptors()
     crew = Crew(runner.server, start, listeners, settings.workers)
 
     async def stop() -> None:

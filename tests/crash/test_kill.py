@@ -16,6 +16,7 @@ import os
 import random
 import shutil
 import tempfile
+import time
 from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -28,6 +29,10 @@ from uuid import UUID
 import aiohttp
 import pytest
 
+from ledger.api.lines import MEDIA_TYPE
+from ledger.core.lines import Manifest, Transfer
+from ledger.core.model import Mode
+from ledger.journal.batches import write_body
 from ledger.journal.verify import verify_export
 from tests.crash.service import KilledService, processes_in, run_command
 
@@ -35,8 +40,10 @@ log = logging.getLogger(__name__)
 
 KILLS = int(os.environ.get("TEQUIO_KILLS", "0"))
 CLIENTS = 8
+MODES = ["single", "atomic", "each", "lines"]
 MEMBERS = [f"m{n}" for n in range(1, 7)]
 LEDGER = "/v1/ledgers/caja"
+ORIGIN = "localhost/caja"
 
 # Which process, and when: seconds after the service answers, or after its start.
 Kill = tuple[str, float]
@@ -63,11 +70,15 @@ def kills(seed: int, *, fronts: bool) -> list[Kill]:
 
 @dataclass
 class Work:
-    """A batch a client sends until there is an answer, or until it gives up."""
+    """A batch a client sends until there is an answer, or until it gives up.
+
+    The mode is a batch's, or `single`, or `lines`: atomic, as the lines that are to be kept.
+    """
 
     id: UUID
     mode: str
     transfers: list[dict[str, str]]
+    began: int = field(default_factory=lambda: time.time_ns() // 1000)
     answer: dict[str, Any] | None = None  # The receipt, or the problem of a refusal.
     is_posted: bool = False
     tries: int = 0
@@ -82,6 +93,29 @@ class Work:
         if self.mode == "single":
             return {"id": str(self.id), **self.transfers[0]}
         return {"id": str(self.id), "mode": self.mode, "transfers": self.transfers}
+
+    @property
+    def lines(self) -> bytes:
+        """The batch as its poster writes it; accounts have numbers in the order of opening."""
+        numbers = {code: number for number, code in enumerate(["cash", *MEMBERS], 1)}
+        manifest = Manifest(
+            origin=f"{ORIGIN}/batch/{self.id}",
+            created=self.began,
+            expires=self.began + 3_600_000_000,
+            count=len(self.transfers),
+            mode=Mode.ATOMIC,
+            salt=self.id.bytes,
+        )
+        lines = [
+            Transfer(
+                debit_account=numbers[t["debit_account"]],
+                credit_account=numbers[t["credit_account"]],
+                amount=int(t["amount"].replace(".", "")),
+                kind=t["kind"],
+            )
+            for t in self.transfers
+        ]
+        return write_body(manifest, lines).data
 
 
 class Load:
@@ -102,7 +136,7 @@ class Load:
 
     def work(self) -> Work:
         """Payments, of which some are more than a member has."""
-        mode = self.random.choice(["single", "single", "atomic", "each"])
+        mode = self.random.choice(["single", *MODES])
         count = 1 if mode == "single" else self.random.choice([2, 5, 40, 400])
         transfers: list[dict[str, str]] = []
         for _ in range(count):
@@ -139,7 +173,10 @@ class Load:
             await asyncio.sleep(self.random.uniform(0.02, 0.1))
 
     async def ask(self, work: Work) -> tuple[int, dict[str, Any]]:
-        async with self._session.post(f"{self._url}{work.path}", json=work.body) as answer:
+        body: dict[str, Any] = {"json": work.body}
+        if work.mode == "lines":
+            body = {"data": work.lines, "headers": {"Content-Type": MEDIA_TYPE}}
+        async with self._session.post(f"{self._url}{work.path}", **body) as answer:
             return answer.status, await answer.json(content_type=None)
 
 
@@ -321,6 +358,7 @@ def account_for(
             assert not posted
     assert not there, "nobody sent these"
     assert sum(work.is_posted for work in sent) > 50, "too little to mean anything"
+    assert {work.mode for work in sent if work.is_posted} == {*MODES}
 
 
 def balance(transfers: list[dict[str, Any]], balances: dict[str, str]) -> None:

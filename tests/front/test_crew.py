@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ledger.cli.front import DESCRIPTORS
 from ledger.cli.service import Service, running_service
 from ledger.cli.settings import Settings
 from ledger.front.crew import Crew, FrontsDoNotStart
@@ -77,6 +79,9 @@ async def test_killed_at_work_they_lose_and_double_nothing(
         await service.furnish()
         here = os.getpid()
         first = set(fronts_of(here))
+        for pid in (here, *first):
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            assert soft == min(hard, DESCRIPTORS)
         assert len(first) == 2
         posts = [asyncio.create_task(service.post(number)) for number in range(40)]
         await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
