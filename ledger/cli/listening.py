@@ -80,7 +80,8 @@ async def _behind_fronts(
     start = partial(command, app[api.SERVICE].settings, settings.log_level, fds)
     assert runner.server is not None, "it is set up"
     allow_descriptors()
-    crew = Crew(runner.server, start, listeners, settings.workers)
+    registry = app[api.SERVICE].metrics.registry
+    crew = Crew(runner.server, start, listeners, settings.workers, registry)
 
     async def stop() -> None:
         app[api.SERVICE].closing.set()  # Long polls are let go, or the fronts would wait.

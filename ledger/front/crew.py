@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ledger.api.server import SHUTDOWN_S
 from ledger.core.faults import LedgerFault
@@ -43,6 +44,7 @@ class Crew:
     Args:
         server: what every wire is a connection to.
         command: starts one; it inherits the listening sockets.
+        registry: of the metrics.
     """
 
     def __init__(
@@ -51,11 +53,17 @@ class Crew:
         command: Command,
         listeners: Sequence[socket.socket],
         count: int,
+        registry: CollectorRegistry,
     ) -> None:
         self._server = server
         self._command = command
         self._listeners = listeners
-        self._members = [Member(self._adopt) for _ in range(count)]
+        ended = Counter(
+            "ledger_fronts_ended", "Front processes that ended untold.", registry=registry
+        )
+        self._members = [Member(self._adopt, ended) for _ in range(count)]
+        running = Gauge("ledger_fronts", "Front processes that run.", registry=registry)
+        running.set_function(lambda: len(self.pids))
         self._tasks: list[asyncio.Task[None]] = []
         self._arriving: set[asyncio.Task[object]] = set()
 
@@ -100,8 +108,9 @@ class Crew:
 class Member:
     """One place of the crew, and the process that fills it."""
 
-    def __init__(self, adopt: Callable[[socket.socket], None]) -> None:
+    def __init__(self, adopt: Callable[[socket.socket], None], ended: Counter) -> None:
         self.ready = asyncio.Event()
+        self._ended = ended
         self._adopt = adopt
         self._process: asyncio.subprocess.Process | None = None
         self._ending = asyncio.Event()
@@ -119,6 +128,7 @@ class Member:
             status = await self._run(command, fds)
             if self._ending.is_set():
                 return
+            self._ended.inc()
             log.error("A front process ended; starting another", extra={"status": status})
             if time.monotonic() - began > STEADY_S:
                 pause = PAUSE_MIN_S

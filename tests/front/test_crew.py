@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client import CollectorRegistry
 
 from ledger.cli.front import DESCRIPTORS
 from ledger.cli.service import Service, running_service
@@ -96,6 +97,10 @@ async def test_killed_at_work_they_lose_and_double_nothing(
             while len(second := set(fronts_of(here))) < 2:  # Both places are filled again.
                 assert (await service.ask("GET", "/healthz"))[0] == 200
         assert not second & first
+        async with service.http.get(f"{service.service.url}/metrics") as answer:
+            metrics = await answer.text()
+        assert "ledger_fronts 2.0" in metrics
+        assert "ledger_fronts_ended_total 2.0" in metrics
     assert not fronts_of(here)
 
 
@@ -153,7 +158,13 @@ async def test_what_cannot_start_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     """And is not tried for ever."""
     monkeypatch.setattr("ledger.front.crew.READY_S", 0.5)
     server: Any = None
-    crew = Crew(server, lambda _: [sys.executable, "-c", "raise SystemExit(3)"], [], 2)
+    crew = Crew(
+        server,
+        lambda _: [sys.executable, "-c", "raise SystemExit(3)"],
+        [],
+        2,
+        CollectorRegistry(),
+    )
     with pytest.raises(FrontsDoNotStart):
         await crew.start()
     assert crew.pids == []
