@@ -119,15 +119,15 @@ def pass_lines(batch: WrittenBatch, packed: bytes) -> bytes:
 def take_lines(body: bytes, note: str | UnsetType) -> WrittenBatch:
     """The batch of lines that was passed on, with the note that came with it."""
     lines = _lines_decoder.decode(body)
-    head, _, rest = lines.data.partition(b"\n")
+    data, end = lines.data, lines.data.index(b"\n")  # Of the manifest.
     debit, credit, amount = (
         array("q", column).tolist() for column in (lines.debit, lines.credit, lines.amount)
     )
     return WrittenBatch(
         id=lines.id,
-        data=lines.data,
+        data=data,
         root=lines.root,
-        manifest=decode_manifest(head),
+        manifest=decode_manifest(data[:end]),
         transfers=Columns(
             debit,
             credit,
@@ -135,7 +135,7 @@ def take_lines(body: bytes, note: str | UnsetType) -> WrittenBatch:
             kinds=set(lines.kinds),
             business_dates={UNSET if day is None else day for day in lines.business_dates},
             is_plain=lines.is_plain,
-            read=lambda: decode_transfers(rest),
+            read=lambda: decode_transfers(data[end + 1 :]),
         ),
         note=note,
         signer=lines.signer or UNSET,
