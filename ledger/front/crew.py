@@ -125,11 +125,14 @@ class Member:
         pause = PAUSE_MIN_S
         while not self._ending.is_set():
             began = time.monotonic()
-            status = await self._run(command, fds)
+            try:
+                status = f"status {await self._run(command, fds)}"
+            except OSError as error:  # There is no room for a process.
+                status = str(error)
             if self._ending.is_set():
                 return
             self._ended.inc()
-            log.error("A front process ended; starting another", extra={"status": status})
+            log.error("A front process ended; starting another: %s", status)
             if time.monotonic() - began > STEADY_S:
                 pause = PAUSE_MIN_S
             try:
