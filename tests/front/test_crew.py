@@ -154,17 +154,15 @@ def test_no_front_outlives_its_service(database: str, tmp_path: Path) -> None:
     assert again.stop()[0] == 0
 
 
-async def test_what_cannot_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", [[sys.executable, "-c", "raise SystemExit(3)"], ["/none"]])
+async def test_what_cannot_start_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: list[str]
+) -> None:
     """And is not tried for ever."""
-    monkeypatch.setattr("ledger.front.crew.READY_S", 0.5)
+    monkeypatch.setattr("ledger.front.crew.READY_S", 2.0)
     server: Any = None
-    crew = Crew(
-        server,
-        lambda _: [sys.executable, "-c", "raise SystemExit(3)"],
-        [],
-        2,
-        CollectorRegistry(),
-    )
+    crew = Crew(server, lambda _: command, [], 2, CollectorRegistry())
     with pytest.raises(FrontsDoNotStart):
         await crew.start()
     assert crew.pids == []
+    assert caplog.text.count("starting another") >= 4, "each was tried again"
