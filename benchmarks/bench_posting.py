@@ -96,6 +96,7 @@ class Options(Struct, frozen=True, kw_only=True):
     singles: int
     rows: int
     plot: Path
+    workers: int = 0
 
 
 class Rounds(Struct):
@@ -187,7 +188,7 @@ class Bench:
         return self.server.dsn(name)
 
     def service(self, database: str, name: str) -> ServiceProcess:
-        return ServiceProcess(database, self.folder / name)
+        return ServiceProcess(database, self.folder / name, workers=self.options.workers)
 
     async def _check_durable(self) -> None:
         connection = await asyncpg.connect(self.server.dsn())
@@ -446,6 +447,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--rows", type=int, default=10_000_000, help="to which it grows")
     parser.add_argument("--scale", type=float, default=1.0, help="of all sizes above")
     parser.add_argument("--plot", type=Path, default=PLOT, help="where the picture goes")
+    parser.add_argument("--workers", type=int, default=0, help="front processes of the service")
     found = vars(parser.parse_args(arguments))
     scale = found.pop("scale")
     for size in ("accounts", "start_accounts", "singles", "rows"):

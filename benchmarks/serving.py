@@ -37,7 +37,7 @@ class ServiceProcess:
     with all ledgers read. PostgreSQL was running before.
     """
 
-    def __init__(self, database_url: str, state: Path) -> None:
+    def __init__(self, database_url: str, state: Path, *, workers: int = 0) -> None:
         self.port = _free_port()
         self.ready_s = 0.0
         self._state = state
@@ -46,6 +46,7 @@ class ServiceProcess:
             *("--database-url", database_url),
             *("--state-dir", str(state)),
             *("--listen", f"{HOST}:{self.port}"),
+            *("--workers", str(workers)),
         ]
 
     def __enter__(self) -> Self:

@@ -42,7 +42,7 @@ _encoder: Final = msgspec.json.Encoder()
 _NOBODY: Final = Caller(key="", role=Role.AUDITOR)
 _PUBLIC: Final = Bearer(_NOBODY, Reach(_NOBODY))
 _ELSEWHERE: Final = "-"  # The route of a request that fits none, in metrics and log.
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HTTP: Final = {404: "route_not_found", 405: "method_not_allowed", 413: "content_too_large"}
 
 
@@ -174,11 +174,20 @@ class Gate:
         response.headers["X-Request-Id"] = request_id
         response.headers["Server"] = SERVER
         seconds = time.perf_counter() - started
-        method = request.method if request.method in _METHODS else "OTHER"
+        method = request.method if request.method in METHODS else "OTHER"
         self._service.metrics.request(method, _ELSEWHERE, response.status, seconds)
         if access.isEnabledFor(logging.INFO):
             _log(request, request_id, _ELSEWHERE, response, seconds, "", "")
         return response
+
+    def count_refused(self, told: str) -> None:
+        """Count what a front process had no room for, as passed.REFUSED says it."""
+        metrics = self._service.metrics
+        for one in told.split(","):
+            method, _, count = one.partition("=")
+            for _ in range(int(count)):
+                metrics.request(method, _ELSEWHERE, 503, 0.0)
+                metrics.problem("overloaded")
 
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
         """100-continue is answered; any other expectation is refused before the handler."""

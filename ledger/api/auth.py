@@ -37,7 +37,7 @@ NAME_SIZE: Final = 8  # Bytes of chance in its name, which is no secret.
 PATTERNS_MAX: Final = 500  # They stand in a leaf of the journal, which is bounded.
 NUMBERS_MAX: Final = 1_000  # Accounts whose transfers are looked up one after the other.
 PATTERN: Final = re.compile(r"[A-Za-z0-9._:-]{0,64}\*|[A-Za-z0-9._:-]{1,64}", re.ASCII)
-_TOKEN: Final = re.compile(r"[Bb]earer +(tq_[A-Za-z0-9_-]{43})", re.ASCII)
+TOKEN: Final = re.compile(r"[Bb]earer +(tq_[A-Za-z0-9_-]{43})", re.ASCII)
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="tequio"'}
 
 EVERYBODY: Final = frozenset(Role)
@@ -152,7 +152,7 @@ class KeyRing:
         """
         if header is None:
             raise Problem("key_missing", headers=_CHALLENGE)
-        shown = _TOKEN.fullmatch(header)
+        shown = TOKEN.fullmatch(header)
         if shown is None:
             raise Problem("key_unknown", headers=_CHALLENGE)
         digest = sha256(shown[1].encode()).digest()

@@ -18,6 +18,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from ledger.api import passed
 from ledger.api.problems import Problem, shown
 from ledger.api.service import Call
 from ledger.api.wire import read_body
@@ -35,7 +36,7 @@ _LINES: Final = re.compile(r"application/x-ndjson *(; *charset *= *\"?utf-8\"?)?
 _HEADER_MAX: Final = (NOTE_MAX + 2) // 3 * 4
 
 
-def are_lines(request: web.Request) -> bool:
+def are_lines(request: web.BaseRequest) -> bool:
     """Whether a request says that its body are lines."""
     return _LINES.fullmatch(request.headers.get("Content-Type", "")) is not None
 
@@ -51,23 +52,41 @@ async def read_lines(call: Call) -> WrittenBatch:
     body = await read_body(
         call.request, settings.batch_size_max, settings.body_seconds_max, _LINES
     )
-    note = _note(call.request)
-    await asyncio.sleep(0)  # Reading takes some milliseconds: let others pass before it.
+    if not passed.said_of_body(call.request):
+        await asyncio.sleep(0)  # Reading takes some milliseconds: let others pass before it.
+        batch = written_of(call.request, body)
+    else:
+        batch = _passed_lines(call.request, body)
+    return batch if batch.note is UNSET else _verified(call, batch)
+
+
+def _passed_lines(request: web.Request, body: bytes) -> WrittenBatch:
+    """The batch that a front process read; or the Problem that it found."""
+    if passed.said_of_body(request) == passed.WRONG:
+        raise passed.told(body)
+    return passed.take_lines(body, _note(request))
+
+
+def written_of(request: web.BaseRequest, body: bytes) -> WrittenBatch:
+    """The batch that these lines are, with the note that came with them, not yet verified.
+
+    Raises:
+        Problem: not canonical lines of a batch, or a header that does not fit them.
+    """
+    note = _note(request)
     try:
         batch = read_written(body, note=note)
     except MalformedLine as fault:
         raise Problem(
             "malformed_request", field="lines", reason=shown("; ".join(map(str, fault.facts)))
         ) from None
-    header = call.request.headers.get("Idempotency-Key")
+    header = request.headers.get("Idempotency-Key")
     if header is not None and header.strip('"').lower() != str(batch.id):
         raise Problem("malformed_request", field="Idempotency-Key", reason="differs from id")
-    if note is UNSET:
-        return batch
-    return _verified(call, batch, note)
+    return batch
 
 
-def _note(request: web.Request) -> str | UnsetType:
+def _note(request: web.BaseRequest) -> str | UnsetType:
     header = request.headers.get(NOTE_HEADER)
     if header is None:
         return UNSET
@@ -81,15 +100,27 @@ def _note(request: web.Request) -> str | UnsetType:
         ) from None
 
 
-def _verified(call: Call, batch: WrittenBatch, note: str) -> WrittenBatch:
+def is_signed_by(key: bytes, batch: WrittenBatch, ledger_origin: str) -> bool:
+    """Whether the note that came with a batch of this ledger is by this key, and over it."""
+    assert batch.note is not UNSET, "what is signed has a note"
+    try:
+        signed = open_batch_note(batch.note.encode(), ledger_origin, batch.id, key)
+    except BrokenProof:
+        return False
+    return (signed.size, signed.root) == (len(batch.transfers) + 1, batch.root)
+
+
+def _verified(call: Call, batch: WrittenBatch) -> WrittenBatch:
     """The batch with the key that signed it, one of those registered for this poster."""
     book = call.desk.facts(call.ledger)  # Whether a key still counts is asked when deciding.
     assert book.opening is not None, "a ledger that is served is open"
-    for key in book.posters.keys_of(call.caller.posts_as):
-        try:
-            signed = open_batch_note(note.encode(), book.opening.origin, batch.id, key)
-        except BrokenProof:
-            continue
-        if (signed.size, signed.root) == (len(batch.transfers) + 1, batch.root):
+    origin, keys = book.opening.origin, book.posters.keys_of(call.caller.posts_as)
+    # A front process has looked, under the origin that the manifest has.
+    if batch.signer in keys and batch.manifest.origin == f"{origin}/batch/{batch.id}":
+        return batch
+    for key in keys:
+        if is_signed_by(key, batch, origin):
+            if passed.PRIVATE in call.request:
+                call.request[passed.FOUND_SIGNER] = key.hex()
             return replace(batch, signer=key)
     raise Problem(RefusalCode.SIGNATURE_NOT_ACCEPTED)

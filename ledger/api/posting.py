@@ -22,7 +22,7 @@ from ledger.api.receipts import (
 )
 from ledger.api.service import Call, answer
 from ledger.api.waiting import ProposalPosted, proposal_receipt
-from ledger.api.wire import BatchRequest, TransferRequest, decode, idempotency_id
+from ledger.api.wire import BatchRequest, TransferRequest, decode, decode_sent, idempotency_id
 from ledger.core.answered import (
     PostOutcome,
     ProposalReceipt,
@@ -32,6 +32,7 @@ from ledger.core.answered import (
 )
 from ledger.core.asked import AskedBatch, AskedTransfer
 from ledger.core.book import Book, Posted
+from ledger.core.columns import Columns
 from ledger.core.faults import LedgerFault, MalformedRequest
 from ledger.core.lines import Transfer
 from ledger.core.model import Action, Side
@@ -90,7 +91,7 @@ async def post_batch(call: Call) -> web.Response:
         return await answer_batch(call, await read_lines(call), query)
     body = await call.large_body()
     query = call.query(PostQuery)
-    asked = decode(body, BatchRequest)
+    asked = decode_sent(call.request, body, BatchRequest)
     batch = asked.batch(idempotency_id(call.request, asked.id, call.caller.poster))
     return await answer_batch(call, batch, query)
 
@@ -192,14 +193,18 @@ def _check_debited(call: Call, batch: AnyBatch, dry_run: bool) -> None:
     reach = call.reach
     if reach.all:
         return
-    named: set[str | int] = {t.debit_account for t in batch.transfers}
-    named |= {a for t in batch.transfers if t.terms is not UNSET for a in _debited(t, dry_run)}
+    transfers: Sequence[AskedTransfer | Transfer] = batch.transfers
+    named: set[str | int]
+    if isinstance(transfers, Columns) and transfers.is_plain:
+        named = set(transfers.debit)
+    else:
+        named = {t.debit_account for t in transfers}
+        named |= {a for t in transfers if t.terms is not UNSET for a in _debited(t, dry_run)}
     book = call.desk.facts(call.ledger)
     code_of = {a: a if isinstance(a, str) else _code_of(book, a) for a in named}
     outside = reach.outside(code_of.values()) - {""}  # What is not there is refused later.
     if not outside:
         return
-    transfers: Sequence[AskedTransfer | Transfer] = batch.transfers
     for position, transfer in enumerate(transfers):
         for account in _debited(transfer, dry_run):
             if code_of[account] in outside:

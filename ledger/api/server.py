@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiohttp import http_exceptions, web
 
+from ledger.api import passed
 from ledger.api.app import GATE, SERVER, SERVICE, Gate
 from ledger.api.problems import Problem, language_of, shown
 from ledger.api.service import Settings
@@ -16,6 +17,8 @@ LINE_MAX: Final = 8190  # Bytes of a request line or of a header.
 HEADERS_MAX: Final = 64
 LINGER_S: Final = 2.0  # For the rest of a body that was refused.
 SHUTDOWN_S: Final = 30.0  # For requests under way when the service stops.
+PASSED_HEADERS: Final = 4  # That a front process may add.
+FOREVER: Final = 1e9  # Seconds.
 
 
 class Connection(web.RequestHandler):
@@ -94,25 +97,67 @@ class Listener(web.Server):
         )
 
 
+class PrivateListener(Listener):
+    """Makes a Connection for a front process, whose own words it believes."""
+
+    def __init__(self, made: web.Server, gate: Gate, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(made, gate, settings, **kwargs)
+        handle = self.request_handler
+
+        async def handle_passed(request: web.BaseRequest) -> web.StreamResponse:
+            request[passed.PRIVATE] = True
+            refused = request.headers.get(passed.REFUSED)
+            if refused is not None:
+                gate.count_refused(refused)
+            response = await handle(request)
+            signer = request.get(passed.FOUND_SIGNER)
+            if signer is not None:
+                response.headers[passed.SIGNER] = signer
+            return response
+
+        self.request_handler = handle_passed
+
+
 class Runner(web.AppRunner):
     """Runs the application, and stops it so that nothing that was begun is cut off."""
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        app = self.app
-        return Listener(made, app[GATE], app[SERVICE].settings, **self._kwargs)
+        return self._listener(made, **self._kwargs)
+
+    def _listener(self, made: web.Server, **kwargs: Any) -> Listener:
+        return Listener(made, self.app[GATE], self.app[SERVICE].settings, **kwargs)
+
+
+class PrivateRunner(Runner):
+    """The same for front processes, whose connections are handed to it one by one."""
+
+    def _listener(self, made: web.Server, **kwargs: Any) -> Listener:
+        return PrivateListener(made, self.app[GATE], self.app[SERVICE].settings, **kwargs)
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    """How a server treats its connections."""
+    return {
+        "access_log": None,  # The gate writes its own.
+        "keepalive_timeout": settings.keepalive_seconds,
+        "max_line_size": LINE_MAX,
+        "max_field_size": LINE_MAX,
+        "max_headers": HEADERS_MAX,
+        "lingering_time": LINGER_S,
+        "auto_decompress": False,
+    }
 
 
 def make_runner(app: web.Application) -> Runner:
     """A runner for the application that make_app made; put sites on it as you need."""
-    return Runner(
-        app,
-        access_log=None,  # The gate writes its own.
-        keepalive_timeout=app[SERVICE].settings.keepalive_seconds,
-        max_line_size=LINE_MAX,
-        max_field_size=LINE_MAX,
-        max_headers=HEADERS_MAX,
-        lingering_time=LINGER_S,
-        auto_decompress=False,
-        shutdown_timeout=SHUTDOWN_S,
-    )
+    return Runner(app, **limits(app[SERVICE].settings), shutdown_timeout=SHUTDOWN_S)
+
+
+def make_private_runner(app: web.Application) -> PrivateRunner:
+    """A runner for what front processes pass on, whose connections wait as long as they do."""
+    kept = limits(app[SERVICE].settings) | {
+        "keepalive_timeout": FOREVER,
+        "max_headers": HEADERS_MAX + PASSED_HEADERS,
+    }
+    return PrivateRunner(app, **kept, shutdown_timeout=SHUTDOWN_S)

@@ -7,7 +7,8 @@ number that is not one. Only what passes here reaches the desk.
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
@@ -17,6 +18,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ledger.api import passed
 from ledger.api.problems import Problem, shown
 from ledger.core import rules, scheduling
 from ledger.core.amounts import parse_amount
@@ -382,20 +384,44 @@ async def read_body(
         raise Problem("unsupported_media_type", reason=shown(kind))
     if "Content-Encoding" in headers:
         raise Problem("unsupported_media_type", reason="Content-Encoding")
+    said = passed.said_of_body(request)
+    if said and said != passed.CHECKED:  # It was measured where it was read.
+        body = await read_all(request, sys.maxsize, seconds)
+        if said == passed.UNREAD:
+            raise passed.told(body)
+        return body
     length = request.content_length
     if length is not None and length > limit:
         raise Problem("content_too_large", limit=limit)
-    content = request.content
-    if content.is_eof():  # All of it came with the headers, as small ones do.
-        body = content.read_nowait(-1)
-    else:
-        body = await _read_all(request, limit, seconds)
-    if len(body) > limit:
-        raise Problem("content_too_large", limit=limit)
-    return body
+    return await read_all(request, limit, seconds)
 
 
-async def _read_all(request: web.Request, limit: int, seconds: float) -> bytes:
+def is_json(request: web.BaseRequest) -> bool:
+    """Whether a request says that its body is JSON."""
+    return _JSON.fullmatch(request.headers.get("Content-Type", "")) is not None
+
+
+def _take_all(size: int) -> None:
+    """All that comes may be held."""
+
+
+async def read_all(
+    request: web.BaseRequest,
+    limit: int,
+    seconds: float,
+    hold: Callable[[int], None] = _take_all,
+) -> bytes:
+    """The whole body; `hold` hears of the bytes as they come, and may raise.
+
+    Raises:
+        Problem: longer than `limit`, not there in `seconds`, or no body.
+    """
+    if request.content.is_eof():  # All of it came with the headers, as small ones do.
+        body = request.content.read_nowait(-1)
+        hold(len(body))
+        if len(body) > limit:
+            raise Problem("content_too_large", limit=limit)
+        return body
     parts: list[bytes] = []
     size = 0
     try:
@@ -403,6 +429,7 @@ async def _read_all(request: web.Request, limit: int, seconds: float) -> bytes:
             while part := await request.content.readany():
                 parts.append(part)
                 size += len(part)
+                hold(len(part))
                 if size > limit:
                     raise Problem("content_too_large", limit=limit)
     except TimeoutError:
@@ -429,6 +456,20 @@ def decode(body: bytes, kind: type[S]) -> S:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Problem("malformed_json", reason=_reason(error)) from None
     return asked
+
+
+def decode_sent(request: web.Request, body: bytes, kind: type[S]) -> S:
+    """The same, where a front process may have looked at the body before. Raises Problem.
+
+    What it found well-formed is decoded again, which is quick, so that by either way the
+    request is the same; only that no field stands twice is not looked at again.
+    """
+    said = passed.said_of_body(request)
+    if said == passed.WRONG:
+        raise passed.told(body)
+    if said == passed.CHECKED:
+        return cast(S, _decoders[kind].decode(body))
+    return decode(body, kind)
 
 
 def decode_accounts(body: bytes) -> list[AskedAccount]:

@@ -64,6 +64,14 @@ if TYPE_CHECKING:
     ),
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    help=t(
+        "Processes that take connections and check requests before the one that decides; 0.",
+        "Procesos que reciben y revisan peticiones antes que el que decide; 0.",
+    ),
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     help=t("Which log lines to write.", "Qué líneas escribir en la bitácora."),

@@ -21,18 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-
 from ledger.api import app as api
 from ledger.api.auth import digest_of, make_key
-from ledger.api.server import make_runner
 from ledger.api.service import Settings as ApiSettings
 from ledger.cli.client import KEY_FILE
+from ledger.cli.listening import listen
 from ledger.cli.settings import (
     ORIGIN_DEFAULT,
     Settings,
     data_path,
-    listen_address,
     state_path,
 )
 from ledger.cli.words import Stop, t
@@ -60,7 +57,6 @@ log = logging.getLogger(__name__)
 ORIGIN_FILE: Final = "origin"
 STATE_LOCK: Final = "lock"
 POSTGRES_LOOK_S: Final = 0.5
-BACKLOG: Final = 1024  # Connections that wait to be taken.
 
 Progress = Callable[[str], None]  # What begins now, for people.
 
@@ -154,7 +150,7 @@ async def running_service(
         scheduler = Scheduler(desk, registry=app[api.SERVICE].metrics.registry)
         app[api.SERVICE].schedule_runs = scheduler
         run_beside(stack, scheduler.run(), "scheduler")
-        address = await _listen(stack, app, settings, listener)
+        address = await listen(stack, app, settings, listener)
         if origin_is_new:
             write_new(state / ORIGIN_FILE, f"{origin}\n".encode())
         yield Service(
@@ -278,34 +274,3 @@ def run_beside(stack: AsyncExitStack, work: Coroutine[object, object, None], nam
 
     task.add_done_callback(tell)
     stack.push_async_callback(end)
-
-
-async def _listen(
-    stack: AsyncExitStack,
-    app: web.Application,
-    settings: Settings,
-    listener: socket.socket | None,
-) -> str:
-    """Put the application on its address, and return that as a URL."""
-    runner = make_runner(app)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site: web.BaseSite
-    if listener is not None:
-        site = web.SockSite(runner, listener, backlog=BACKLOG)
-    else:
-        site = web.TCPSite(runner, *listen_address(settings), backlog=BACKLOG)
-    try:
-        await site.start()
-    except OSError as error:
-        raise Stop(
-            t(
-                f"Cannot listen on {settings.listen}: {error.strerror}. Choose another with "
-                "--listen.",
-                f"No se puede escuchar en {settings.listen}: {error.strerror}. Elija otra "
-                "dirección con --listen.",
-            )
-        ) from error
-    real_host, real_port = runner.addresses[0][:2]
-    shown = f"[{real_host}]" if ":" in real_host else real_host
-    return f"http://{shown}:{real_port}"

@@ -49,6 +49,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch_size_max: Annotated[int, Meta(ge=65_536, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     # Seconds a request's body may take to arrive.
     body_seconds_max: Annotated[int, Meta(ge=1, le=600)] = 30
+    # Processes that take connections, read and check requests, and ask the one that decides.
+    # 0: one process does it all.
+    workers: Annotated[int, Meta(ge=0, le=64)] = 0
     # Which log lines are written: debug, info, warning or error.
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)\Z")] = "info"
 

@@ -15,9 +15,16 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from ledger.core.columns import (
+    business_dates_among,
+    have_terms,
+    have_value_dates,
+    kinds_among,
+    sides_of,
+)
 from ledger.core.days import Rows, late_of
 from ledger.core.lines import Manifest, Transfer
-from ledger.core.model import NONE_SET, Late, Mode, Phase
+from ledger.core.model import Late, Mode, Phase
 from ledger.core.posting import Posting
 from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.running import post_rows
@@ -109,12 +116,10 @@ class Book(State):
         if not self.days.is_open(business_date, business_date):
             return Refusal(code=RefusalCode.NO_DAY_OPEN)
         last = self.accounts
-        debit = [t.debit_account for t in transfers]
-        credit = [t.credit_account for t in transfers]
+        debit, credit, amount = sides_of(transfers)
         if max(debit) > last or max(credit) > last:
             debit = [number if number <= last else 0 for number in debit]
             credit = [number if number <= last else 0 for number in credit]
-        amount = [t.amount for t in transfers]
         refusal = self._refuse_control_sums(manifest, debit, credit, amount)
         if refusal is not None:
             return refusal
@@ -205,15 +210,14 @@ class Book(State):
         business_date: date,
     ) -> Rows:
         """What of a batch counts for its days: one key where it has one, else a row each."""
-        kinds = {t.kind for t in transfers}
-        days = {t.business_date for t in transfers}
+        kinds, days = kinds_among(transfers), business_dates_among(transfers)
         is_plain = len(kinds) == len(days) == 1 and not (posted.phases or posted.notes)
         if is_plain and len(self.currencies) == 1:
-            day = days.pop()
+            (kind,), (day,) = kinds, days
             return Rows(
                 source=or_else(manifest.source, ""),
                 currencies=self._currency_codes[0],
-                kinds=kinds.pop(),
+                kinds=kind,
                 days=or_else(day, business_date),
                 amounts=posted.amount,
             )
@@ -235,7 +239,7 @@ class Book(State):
         """Whether a batch asks for more than two comparisons, or an account of it does."""
         soft = self._soft.keys()
         return (
-            {t.terms for t in transfers} != NONE_SET
+            have_terms(transfers)
             or (bool(soft) and not (soft.isdisjoint(debit) and soft.isdisjoint(credit)))
             or any(part.concerns(transfers, debit, credit) for part in self.parts)
         )
@@ -409,10 +413,10 @@ class Book(State):
         Those that count for a later day than their own are noted in `moved`.
         """
         barred: dict[int, Refusal] = {}
-        stated = {t.business_date for t in transfers}
+        stated = business_dates_among(transfers)
         if any(d is not UNSET and not self.days.is_open(d, business_date) for d in stated):
             self._bar_days(manifest, transfers, business_date, barred, moved)
-        if {t.value_date for t in transfers} != NONE_SET:
+        if have_value_dates(transfers):
             self._bar_value_dates(transfers, business_date, barred, moved)
         assert self.opening is not None, "a book is opened before it posts"
         if self.opening.unique_references:

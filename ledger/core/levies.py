@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from ledger.core.amounts import AMOUNT_MAX
+from ledger.core.columns import kinds_among
 from ledger.core.leaves import AnyLeaf
 from ledger.core.lines import LEVIES_MAX, Beside, Transfer
 from ledger.core.parts import Movement, Part
@@ -52,7 +53,7 @@ class Levies(Part):
         self, transfers: Sequence[Transfer], debit: Sequence[int], credit: Sequence[int]
     ) -> bool:
         """Whether any kind among them is levied."""
-        return bool(self._kinds) and not self._kinds.isdisjoint(t.kind for t in transfers)
+        return bool(self._kinds) and not self._kinds.isdisjoint(kinds_among(transfers))
 
     def beside(self, movement: Movement) -> Sequence[Beside]:
         """What is owed for a posted transfer; nothing by the treasury itself."""

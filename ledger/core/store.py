@@ -44,6 +44,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     batch: UUID
     leaf_index: int
     body: bytes = b""
+    packed: bytes = b""  # The body as this store keeps it, where that was made before.
     outcomes: bytes = b""
     source: str = ""
     posted: Posted | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET, Struct
 
+from ledger.core.columns import Columns
 from ledger.core.lines import Beside, Fraction, Terms, Transfer
 from ledger.core.model import Action, Flag, OneSide, Phase, Side
 
@@ -96,6 +97,8 @@ NO_PAST: Final[Mapping[int, Past]] = {}
 
 def targets_of(transfers: "Sequence[Transfer] | Sequence[AskedTransfer]") -> set[int]:
     """The sequences whose Past a batch needs to be decided."""
+    if isinstance(transfers, Columns) and transfers.is_plain:
+        return set()
     return {
         t.terms.target
         for t in transfers

@@ -1,5 +1,6 @@
 """The signed door: a batch as its poster wrote it, by account number, to be kept as it came."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -13,16 +14,18 @@ class WrittenBatch(Struct, frozen=True, kw_only=True):
 
     `data` are the manifest and the transfers as bytes, `root` is the Merkle root over them,
     `note` the poster's signed note over that, and `signer` the public key that was found to
-    have signed it. Who makes one has checked that all of these belong together.
+    have signed it. `packed` is the data as the store keeps it, where that was made already.
+    Who makes one has checked that all of these belong together.
     """
 
     id: UUID
     data: bytes
     root: bytes
     manifest: Manifest
-    transfers: list[Transfer]
+    transfers: Sequence[Transfer]
     note: str | UnsetType = UNSET
     signer: bytes | UnsetType = UNSET
+    packed: bytes = b""
 
     @property
     def source(self) -> str | UnsetType:

@@ -58,7 +58,7 @@ def batch_columns(new: Sequence[NewBatch]) -> Columns:
             None if batch.posted is None else batch.posted.number,
             None if batch.posted is None else batch.posted.first_sequence,
             0 if batch.posted is None else len(batch.posted.amount),
-            pack(batch.body),
+            batch.packed or pack(batch.body),
             pack(batch.outcomes),
         )
         for batch in new

@@ -3,7 +3,7 @@
 Everything here is decided at one moment against one book, without waiting.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 
@@ -15,6 +15,7 @@ from ledger.core import door
 from ledger.core.answered import Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTerms, AskedTransfer, Caller
 from ledger.core.book import Book, Posted
+from ledger.core.columns import business_dates_among, sides_of
 from ledger.core.door import (
     SALT,
     chance_needed,
@@ -161,7 +162,7 @@ def _recorded(
     asked: AnyBatch,
     caller: Caller,
     moment: Moment,
-    outcome: tuple[Manifest, list[Transfer], Posted],
+    outcome: tuple[Manifest, Sequence[Transfer], Posted],
 ) -> Decided:
     """Give the book the leaf of a batch that it posted."""
     index = book.size
@@ -169,8 +170,10 @@ def _recorded(
     manifest, lines, posted = outcome
     if isinstance(asked, WrittenBatch):
         body, note = Body(asked.data, asked.root), asked.note
+        packed = asked.packed
     else:
         body, note = write_body(manifest, lines), UNSET
+        packed = b""
     outcomes = write_outcomes(posted)
     leaf = BatchPosted(
         recorded_at=moment.recorded_at,
@@ -195,6 +198,7 @@ def _recorded(
         batch=asked.id,
         leaf_index=index,
         body=body.data,
+        packed=packed,
         outcomes=outcomes,
         source="" if asked.source is UNSET else asked.source,
         posted=posted,
@@ -233,16 +237,17 @@ def columns_of(asked: AnyBatch, book: Book) -> tuple[list[int], list[int], list[
     if isinstance(asked, AskedBatch):
         return resolve(asked, book)
     last = book.accounts
+    debit, credit, amount = sides_of(asked.transfers)
     return (
-        [t.debit_account if t.debit_account <= last else 0 for t in asked.transfers],
-        [t.credit_account if t.credit_account <= last else 0 for t in asked.transfers],
-        [t.amount for t in asked.transfers],
+        [number if number <= last else 0 for number in debit],
+        [number if number <= last else 0 for number in credit],
+        amount,
     )
 
 
 def line_shapes(
     asked: AnyBatch, columns: tuple[list[int], list[int], list[int]], book: Book
-) -> list[Transfer]:
+) -> Sequence[Transfer]:
     """The transfers as lines for rules to look at: nothing in them is random."""
     if isinstance(asked, WrittenBatch):
         return asked.transfers
@@ -258,7 +263,7 @@ def _post(
     key: str,
     *,
     is_trial: bool = False,
-) -> tuple[Manifest, list[Transfer], Posted] | Refusal:
+) -> tuple[Manifest, Sequence[Transfer], Posted] | Refusal:
     written = _written(book, asked, moment)
     if isinstance(written, Refusal):
         return written
@@ -278,7 +283,7 @@ def _post(
 
 def _written(
     book: Book, asked: AnyBatch, moment: Moment
-) -> tuple[Manifest, list[Transfer]] | Refusal:
+) -> tuple[Manifest, Sequence[Transfer]] | Refusal:
     """The lines of a batch: those that came, or those that the ledger writes for it."""
     assert book.opening is not None, "a ledger that takes batches is open"
     origin = book.opening.origin
@@ -346,8 +351,10 @@ def whole_digest(salt: bytes, asked: AnyBatch) -> bytes:
     return sha256(salt + _encoder.encode(asked)).digest()
 
 
-def _business_dates(lines: list[Transfer], posted: Posted, day: date) -> "list[date] | date":
-    if {line.business_date for line in lines} == NONE_SET:
+def _business_dates(
+    lines: Sequence[Transfer], posted: Posted, day: date
+) -> "list[date] | date":
+    if business_dates_among(lines) == NONE_SET:
         return day
     return [day_of(lines, posted, row, day) for row in range(len(posted.amount))]
 
@@ -360,7 +367,7 @@ def references_of(
     return frozenset((where, t.reference) for t in transfers if t.reference)
 
 
-def _references(lines: list[Transfer], posted: Posted) -> list[tuple[str, int]]:
+def _references(lines: Sequence[Transfer], posted: Posted) -> list[tuple[str, int]]:
     return [
         (lines[position].reference, sequence)
         for position, sequence in posted.sequences()

@@ -7,6 +7,7 @@ that could have been changed by a request, for tests that say that nothing was.
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -22,13 +23,17 @@ from ledger.api.answers.dry_run import DryRun
 from ledger.api.app import SERVICE, make_app
 from ledger.api.auth import make_key
 from ledger.api.routes import ROUTES
-from ledger.api.server import Runner, make_runner
+from ledger.api.server import Runner, make_private_runner, make_runner
 from ledger.api.service import Settings
 from ledger.core.model import Role
+from ledger.front.doors import Doors
+from ledger.front.front import Entrance, Front
+from ledger.front.reading import Reader
 from ledger.memory.database import MemoryDatabase
 from ledger.memory.keys import MemoryKeys
 from ledger.memory.reads import MemoryReads
 from ledger.memory.store import MemoryStore
+from ledger.pg.frames import pack
 from ledger.sequencer.desk import Sequencer
 from ledger.services.runs import Runs
 from ledger.services.scheduler import Scheduler
@@ -36,6 +41,7 @@ from tests.sequencer.houses import House, furnish
 
 CAJA = "/v1/ledgers/caja"
 BRANCH = ("cash", "norte-*")  # What the poster's key may debit.
+BEHIND_FRONT = False  # Whether offices have a front process's work done before them.
 QUICK = Settings(body_seconds_max=0.4, header_seconds_max=0.4, key_memory_seconds=60.0)
 
 
@@ -92,7 +98,10 @@ class Office:
         self.house = house
         self.sequencer = sequencer
         self.runner = runner
-        self.port = runner.addresses[0][1]
+        self.port = 0
+        self.entrance: Entrance | None = None
+        self.doors: Doors | None = None
+        self.wires: list[asyncio.Transport] = []  # Of a front, as this side has them.
         self.http = http
         self.secrets: dict[str, str] = {}
 
@@ -141,6 +150,10 @@ class Office:
 
     async def stop(self) -> None:
         """Stop the HTTP side as the command does."""
+        self.runner.app[SERVICE].closing.set()
+        if self.entrance is not None and self.doors is not None:
+            self.doors.close()
+            await self.entrance.stop()
         await self.runner.cleanup()
 
     def state(self) -> State:
@@ -168,8 +181,10 @@ async def open_office(
     settings: Settings = QUICK,
     unique_references: bool = False,
     store: MemoryStore | None = None,
+    behind_front: bool | None = None,
 ) -> AsyncIterator[Office]:
     """Start everything, with the caja furnished and a key for each role."""
+    behind_front = BEHIND_FRONT if behind_front is None else behind_front
     keys = MemoryKeys(house.database)
     async with house.serving(store) as sequencer:
         await furnish(sequencer, unique_references=unique_references)
@@ -185,17 +200,50 @@ async def open_office(
         app[SERVICE].schedule_runs = Scheduler(
             sequencer, registry=app[SERVICE].metrics.registry, clock=house.clock
         )
-        runner = make_runner(app)
+        runner = make_private_runner(app) if behind_front else make_runner(app)
         await runner.setup()
         async with aiohttp.ClientSession() as http:
+            office = Office(house, sequencer, runner, http)
             try:
-                await web.TCPSite(runner, "127.0.0.1", 0).start()
-                office = Office(house, sequencer, runner, http)
+                if behind_front:
+                    stand_before(office, settings)
+                else:
+                    await web.TCPSite(runner, "127.0.0.1", 0).start()
+                    office.port = runner.addresses[0][1]
                 await _give_keys(office, keys)
                 yield office
             finally:
                 await http.close()
-                await runner.cleanup()
+                await office.stop()
+
+
+def stand_before(office: Office, settings: Settings, **more: Any) -> Front:
+    """Put a front before the service, as a front process would be, but in this one."""
+    loop = asyncio.get_running_loop()
+    if office.doors is not None:
+        office.doors.close()  # Of another front, which nobody came to.
+
+    async def connect() -> socket.socket:
+        mine, theirs = socket.socketpair()
+        server = office.runner.server
+        assert server is not None
+        transport, _ = await loop.create_unix_connection(server, sock=theirs)
+        office.wires.append(transport)
+        return mine
+
+    front = Front(settings, connect, more.pop("reader", None) or Trusting(pack), **more)
+    office.entrance = Entrance(front, settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    office.port = listener.getsockname()[1]
+    office.doors = Doors([listener], office.entrance)
+    return front
+
+
+class Trusting(Reader):
+    """Reads batches of keys it never saw, so that a test need not post twice."""
+
+    def knows(self, request: web.BaseRequest) -> bool:
+        return True
 
 
 async def _give_keys(office: Office, keys: MemoryKeys) -> None:

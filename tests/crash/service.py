@@ -20,8 +20,9 @@ READY_S = 40.0
 class KilledService:
     """`tequio serve` over one directory and one address, however often it is started."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, workers: int = 0) -> None:
         self.root = root
+        self.workers = workers
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = root / "service.log"
@@ -42,6 +43,7 @@ class KilledService:
         self.starts += 1
         arguments = ("--data-dir", self.root / "data", "--state-dir", self.root / "state")
         listen = ("--listen", f"127.0.0.1:{self.port}", "--log-level", "warning")
+        listen += ("--workers", str(self.workers))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ledger", "serve", *map(str, arguments), *listen],
@@ -71,6 +73,12 @@ class KilledService:
         self._process.kill()
         self._process.wait()
         self._process = None
+
+    def kill_front(self) -> None:
+        """SIGKILL a front process, where one runs."""
+        assert self._process is not None
+        for front in fronts_of(self._process.pid)[:1]:
+            os.kill(front, signal.SIGKILL)
 
     def kill_postmaster(self) -> None:
         """SIGKILL PostgreSQL's first process, where it runs."""
@@ -113,6 +121,24 @@ def run_command(*arguments: object, **more: str) -> subprocess.CompletedProcess[
         env={**environ(), **more},
         check=False,
     )
+
+
+def fronts_of(pid: int) -> list[int]:
+    """The front processes of a service."""
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in thread.read_text().split()
+    ]
+    return [child for child in children if is_front(child)]
+
+
+def is_front(pid: int) -> bool:
+    """Whether a process is there, and a front process."""
+    try:
+        return b"ledger.cli.front" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def processes_in(folder: Path) -> list[tuple[int, str]]:

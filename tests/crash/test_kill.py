@@ -16,6 +16,7 @@ import os
 import random
 import shutil
 import tempfile
+import time
 from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -28,6 +29,10 @@ from uuid import UUID
 import aiohttp
 import pytest
 
+from ledger.api.lines import MEDIA_TYPE
+from ledger.core.lines import Manifest, Transfer
+from ledger.core.model import Mode
+from ledger.journal.batches import write_body
 from ledger.journal.verify import verify_export
 from tests.crash.service import KilledService, processes_in, run_command
 
@@ -35,19 +40,27 @@ log = logging.getLogger(__name__)
 
 KILLS = int(os.environ.get("TEQUIO_KILLS", "0"))
 CLIENTS = 8
+MODES = ["single", "atomic", "each", "lines"]
 MEMBERS = [f"m{n}" for n in range(1, 7)]
 LEDGER = "/v1/ledgers/caja"
+ORIGIN = "localhost/caja"
 
 # Which process, and when: seconds after the service answers, or after its start.
 Kill = tuple[str, float]
 
 
-def kills(seed: int) -> list[Kill]:
-    """Twelve of the service (two each time it is starting), four of the postmaster, mixed."""
+def kills(seed: int, *, fronts: bool) -> list[Kill]:
+    """Twelve of the service (two each time it is starting), four of the postmaster, mixed.
+
+    With `fronts` eight of these processes, and four of the service behind them.
+    """
     chance = random.Random(seed)
     if KILLS:
         names = ["service", "service", "starting", "postmaster", "postmaster, then service"]
-        planned = [chance.choice(names) for _ in range(KILLS)]
+        planned = [chance.choice(names + ["front"] * 8 * fronts) for _ in range(KILLS)]
+    elif fronts:
+        planned = ["front"] * 8 + ["service"] * 3 + ["postmaster, then service"]
+        chance.shuffle(planned)
     else:
         planned = ["service"] * 6 + ["starting"] * 2 + ["postmaster"] * 2
         planned += ["postmaster, then service"] * 2
@@ -57,11 +70,15 @@ def kills(seed: int) -> list[Kill]:
 
 @dataclass
 class Work:
-    """A batch a client sends until there is an answer, or until it gives up."""
+    """A batch a client sends until there is an answer, or until it gives up.
+
+    The mode is a batch's, or `single`, or `lines`: atomic, as the lines that are to be kept.
+    """
 
     id: UUID
     mode: str
     transfers: list[dict[str, str]]
+    began: int = field(default_factory=lambda: time.time_ns() // 1000)
     answer: dict[str, Any] | None = None  # The receipt, or the problem of a refusal.
     is_posted: bool = False
     tries: int = 0
@@ -76,6 +93,29 @@ class Work:
         if self.mode == "single":
             return {"id": str(self.id), **self.transfers[0]}
         return {"id": str(self.id), "mode": self.mode, "transfers": self.transfers}
+
+    @property
+    def lines(self) -> bytes:
+        """The batch as its poster writes it; accounts have numbers in the order of opening."""
+        numbers = {code: number for number, code in enumerate(["cash", *MEMBERS], 1)}
+        manifest = Manifest(
+            origin=f"{ORIGIN}/batch/{self.id}",
+            created=self.began,
+            expires=self.began + 3_600_000_000,
+            count=len(self.transfers),
+            mode=Mode.ATOMIC,
+            salt=self.id.bytes,
+        )
+        lines = [
+            Transfer(
+                debit_account=numbers[t["debit_account"]],
+                credit_account=numbers[t["credit_account"]],
+                amount=int(t["amount"].replace(".", "")),
+                kind=t["kind"],
+            )
+            for t in self.transfers
+        ]
+        return write_body(manifest, lines).data
 
 
 class Load:
@@ -96,7 +136,7 @@ class Load:
 
     def work(self) -> Work:
         """Payments, of which some are more than a member has."""
-        mode = self.random.choice(["single", "single", "atomic", "each"])
+        mode = self.random.choice(["single", *MODES])
         count = 1 if mode == "single" else self.random.choice([2, 5, 40, 400])
         transfers: list[dict[str, str]] = []
         for _ in range(count):
@@ -133,7 +173,10 @@ class Load:
             await asyncio.sleep(self.random.uniform(0.02, 0.1))
 
     async def ask(self, work: Work) -> tuple[int, dict[str, Any]]:
-        async with self._session.post(f"{self._url}{work.path}", json=work.body) as answer:
+        body: dict[str, Any] = {"json": work.body}
+        if work.mode == "lines":
+            body = {"data": work.lines, "headers": {"Content-Type": MEDIA_TYPE}}
+        async with self._session.post(f"{self._url}{work.path}", **body) as answer:
             return answer.status, await answer.json(content_type=None)
 
 
@@ -153,9 +196,13 @@ def service(folder: Path) -> Iterator[KilledService]:
     service.give_up()
 
 
-async def test_killed_again_and_again(service: KilledService, folder: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_killed_again_and_again(
+    service: KilledService, folder: Path, workers: int
+) -> None:
     """Every acknowledged transfer is there once, every other one at most once."""
     seed = KILLS or 1
+    service.workers = workers
     await killed_before_it_first_served(service, random.Random(seed))
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -167,7 +214,7 @@ async def test_killed_again_and_again(service: KilledService, folder: Path) -> N
         clients = [asyncio.create_task(load.client()) for _ in range(CLIENTS)]
         checkpoints: list[bytes] = []
         try:
-            for name, after in kills(seed):
+            for name, after in kills(seed, fronts=workers > 0):
                 await kill(service, session, name, after)
                 await service.ready(session)
                 checkpoints.append(await get(session, f"{ledger}/journal/checkpoint"))
@@ -229,6 +276,9 @@ async def kill(
     """Kill what is named, some time after the service answers, and start it anew."""
     await asyncio.sleep(after)
     match name:
+        case "front":  # Which the service starts anew by itself.
+            service.kill_front()
+            return
         case "service":
             service.kill()
         case "starting":
@@ -308,6 +358,7 @@ def account_for(
             assert not posted
     assert not there, "nobody sent these"
     assert sum(work.is_posted for work in sent) > 50, "too little to mean anything"
+    assert {work.mode for work in sent if work.is_posted} == {*MODES}
 
 
 def balance(transfers: list[dict[str, Any]], balances: dict[str, str]) -> None:

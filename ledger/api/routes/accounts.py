@@ -24,6 +24,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         (AskedAccount, wire.AccountsRequest),
         201,
         {"code": "socia-0001", "currency": "MXN", "kind": "member", "lower_bound": "0"},
+        is_large=True,
     ),
     Route(
         "GET",
@@ -70,6 +71,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         OPERATORS,
         WriteQuery,
         (AskedLimits,),
+        is_large=True,
         example={
             "accounts": ["socia-0001", "socia-0002"],
             "reason": "assembly",

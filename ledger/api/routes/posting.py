@@ -62,6 +62,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         },
         waits=ProposalPosted,
         takes_lines=True,
+        is_large=True,
     ),
     Route(
         "GET",

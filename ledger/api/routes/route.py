@@ -44,6 +44,7 @@ class Route:
     sample: str = ""  # A query worth trying.
     waits: type[Struct] | None = None
     takes_lines: bool = False  # Besides JSON, by the signed door (api/lines.py).
+    is_large: bool = False  # Its body may be as large as a batch, else it is a small one.
 
     @property
     def template(self) -> str:
