@@ -21,8 +21,9 @@ from msgspec.structs import replace
 from ledger.api.problems import Problem, shown
 from ledger.api.service import Call
 from ledger.api.wire import read_body
+from ledger.core.book import Book
 from ledger.core.faults import MalformedLine
-from ledger.core.refusals import RefusalCode
+from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.written import WrittenBatch
 from ledger.journal.batches import read_written
 from ledger.journal.checkpoints import open_batch_note
@@ -62,9 +63,10 @@ async def read_lines(call: Call) -> WrittenBatch:
     header = call.request.headers.get("Idempotency-Key")
     if header is not None and header.strip('"').lower() != str(batch.id):
         raise Problem("malformed_request", field="Idempotency-Key", reason="differs from id")
-    if note is UNSET:
-        return batch
-    return _verified(call, batch, note)
+    signed = with_signer(batch, call.desk.facts(call.ledger), call.caller.posts_as)
+    if isinstance(signed, Refusal):
+        raise Problem(signed.code)
+    return signed
 
 
 def _note(request: web.Request) -> str | UnsetType:
@@ -81,15 +83,20 @@ def _note(request: web.Request) -> str | UnsetType:
         ) from None
 
 
-def _verified(call: Call, batch: WrittenBatch, note: str) -> WrittenBatch:
-    """The batch with the key that signed it, one of those registered for this poster."""
-    book = call.desk.facts(call.ledger)  # Whether a key still counts is asked when deciding.
+def with_signer(batch: WrittenBatch, book: Book, poster: str) -> WrittenBatch | Refusal:
+    """The batch with the key that signed it, one that is or was registered for its poster.
+
+    Whether the key counts is asked when the batch is decided, after whether it is a repeat:
+    who sends again what was posted gets its receipt, though the key was revoked since.
+    """
+    if batch.note is UNSET:
+        return batch
     assert book.opening is not None, "a ledger that is served is open"
-    for key in book.posters.keys_of(call.caller.posts_as):
+    for key in book.posters.ever_of(poster):
         try:
-            signed = open_batch_note(note.encode(), book.opening.origin, batch.id, key)
+            signed = open_batch_note(batch.note.encode(), book.opening.origin, batch.id, key)
         except BrokenProof:
             continue
         if (signed.size, signed.root) == (len(batch.transfers) + 1, batch.root):
             return replace(batch, signer=key)
-    raise Problem(RefusalCode.SIGNATURE_NOT_ACCEPTED)
+    return Refusal(code=RefusalCode.SIGNATURE_NOT_ACCEPTED)

@@ -341,6 +341,22 @@ async def test_keys_are_registered_once_and_revoked(office: Office, poster: Post
     assert (await poster.send(data)).status == 201
 
 
+async def test_what_a_revoked_key_signed_is_still_answered(
+    office: Office, poster: Poster
+) -> None:
+    """Or who never got the answer would take it for lost, and post it a second time."""
+    key = (await poster.register()).body["key"]["key"]
+    data = poster.write(1, [line(CASH, ANA, 100)])
+    first = await poster.send(data, poster.note(data, 1))
+    path = f"{CAJA}/posters/branch/keys/{key}"
+    assert (await office.ask("DELETE", path)).status == 204
+    again = await poster.send(data, poster.note(data, 1))
+    assert (again.status, again.body["receipt"]) == (201, first.body["receipt"])
+    other = poster.write(2, [line(CASH, ANA, 100)])
+    refused = await poster.send(other, poster.note(other, 2))
+    assert (refused.status, refused.code) == (403, "signature_not_accepted")
+
+
 async def test_a_key_is_checked_before_it_is_registered(office: Office) -> None:
     path = f"{CAJA}/posters/branch/keys"
     for key in ("", "branch", signer_from_seed("other", SEED).vkey):
