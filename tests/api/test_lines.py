@@ -228,6 +228,21 @@ async def test_a_dry_run_changes_nothing(office: Office, poster: Poster) -> None
     assert office.state() == before
 
 
+async def test_a_dry_run_says_that_the_signature_is_missing(
+    office: Office, poster: Poster
+) -> None:
+    """As posting it would; by either door."""
+    await poster.register()
+    data = poster.write(1, [line(CASH, ANA, 1)])
+    unsigned = await poster.send(data, query="?dry_run=true")
+    assert (unsigned.status, unsigned.code) == (403, "signature_missing")
+    by_json = {"id": uid(2), **pay("cash", "ana", "1.00")}
+    answered = await office.ask("POST", f"{CAJA}/transfers?dry_run=true", by_json, who="poster")
+    assert answered.code == "signature_missing"
+    signed = await poster.send(data, poster.note(data, 1), query="?dry_run=true")
+    assert signed.status == 200
+
+
 async def test_an_expired_batch_is_refused_for_ever(office: Office, poster: Poster) -> None:
     data = poster.write(1, [line(CASH, ANA, 1)], expires=office.house.now - 1)
     assert (await poster.send(data)).code == "batch_expired"
