@@ -7,6 +7,7 @@ from tests.simulation.auditor.accounts import why_needed
 from tests.simulation.auditor.asked import decide
 from tests.simulation.auditor.books import Books, Entry, always, committed
 from tests.simulation.auditor.forms import must, or_none
+from tests.simulation.auditor.lines import keys_of
 from tests.simulation.auditor.policies import needs_of
 from tests.simulation.auditor.state import Asked, Moment, Place, Wanted
 from tests.simulation.auditor.told import When, changed
@@ -92,6 +93,8 @@ def _why_not(books: Books, code: str, asked: "AskedChange", size: int) -> str | 
     is_debt = place.nature == "credit" and place.balance < 0
     if is_debt and (to.kind != LOSS or not hasattr(asked.act, "hash")):
         return "account_in_debt"
+    if keys_of(books, "operator", size):  # And nobody signs it.
+        return "signature_missing"
     pair = (number, other) if place.balance > 0 else (other, number)
     at = books.entries[size - 1].fields["recorded_at"]
     moment = Moment(at, books.day(at, size))

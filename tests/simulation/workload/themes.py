@@ -8,6 +8,7 @@ from tests.simulation.workload import (
     keys,
     levies,
     limits,
+    lines,
     orders,
     policies,
     proposals,
@@ -20,7 +21,7 @@ from tests.simulation.workload.client import COMMANDS, Command
 
 THEMES = (
     *(batches, accounts, levies, days, keys, reads, limits, orders, reserves),
-    *(policies, proposals, disputes, schedules, runs),
+    *(policies, proposals, disputes, schedules, runs, lines),
 )
 
 FOCUS = 4  # Times as often is that asked for which a history is about.
