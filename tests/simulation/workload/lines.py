@@ -49,14 +49,14 @@ ELSEWHERE = "example.org/elsewhere"
 # ---- keys
 
 
-@command(1.5)
+@command(1)
 def register_poster_key(client: Client) -> Request | None:
     """From here on a poster signs; the operator, whom most others post as, seldom does."""
     posters = ["tienda"] * 8 + ["banco"] * 8 + ["operator"]
     return _change(client, "register", client.random.choice(posters))
 
 
-@command(0.7)
+@command(0.4)
 def revoke_poster_key(client: Client) -> Request | None:
     """Mostly one that counts, and the operator's as soon as it may be."""
     if not client.is_open():
@@ -109,7 +109,7 @@ def _counting(client: Client, poster: str) -> list[str]:
 # ---- batches
 
 
-@command(5)
+@command(3.5)
 def post_lines(client: Client) -> Request | None:
     """Lines of such transfers as others ask for, mostly signed as they must be."""
     if not client.is_open():
@@ -122,7 +122,7 @@ def post_lines(client: Client) -> Request | None:
     return send(client, one, "posts", copies=copies)
 
 
-@command(1.5)
+@command(1)
 def post_lines_again(client: Client) -> Request | None:
     """The same bytes, with another note over them or none, as keys come and go."""
     sent = [one for one in client.outbox.sent if isinstance(one.asked, WrittenBatch)]
@@ -137,7 +137,7 @@ def post_lines_again(client: Client) -> Request | None:
     return send(client, one, "repeats")
 
 
-@command(1)
+@command(0.6)
 def post_other_lines(client: Client) -> Request | None:
     """The id of a batch that was sent, by either door, with other lines under it."""
     sent = client.outbox.sent
@@ -151,7 +151,7 @@ def post_other_lines(client: Client) -> Request | None:
     return one and send(client, one, "posts something else as")
 
 
-@command(1)
+@command(0.5)
 def post_lines_as_json(client: Client) -> Request | None:
     """The id of lines that were sent, as JSON: refused, whether it is spent or not."""
     sent = [one for one in client.outbox.sent if isinstance(one.asked, WrittenBatch)]
@@ -164,7 +164,7 @@ def post_lines_as_json(client: Client) -> Request | None:
     return send(client, one, "posts as JSON what else is")
 
 
-@command(0.7)
+@command(0.4)
 def try_lines(client: Client) -> Request | None:
     """As JSON is tried: they would be refused, also for their signature, or wait, or post."""
     if not client.is_open():

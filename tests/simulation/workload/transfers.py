@@ -264,7 +264,7 @@ def batch(client: Client, batch_id: UUID) -> AskedBatch:
         transfers[-1] = transfer(client, client.currency())
     if chance.random() < 0.5:
         transfers = [under_terms(client, t) if chance.random() < 0.6 else t for t in transfers]
-    if chance.random() < 0.08:
+    if chance.random() < 0.12:
         transfers[-1:] = exchange(client)
     elif count > 1 and chance.random() < 0.2:
         transfers = entries(client, transfers)
@@ -294,7 +294,7 @@ TERMS: list[tuple[Callable[[Client, AskedTransfer], AskedTransfer], float]] = [
     (bridged, 2),
     (clearing, 3),
     (up_to, 3),
-    (adjusting, 1.5),
+    (adjusting, 2.5),
     (misplaced, 0.1),
 ]
 
