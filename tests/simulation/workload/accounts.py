@@ -22,7 +22,7 @@ from tests.simulation.workload.client import (
 SOFT: list[SoftBounds] = ["both", "none", "none", "upper"]
 
 
-@command(0.8)
+@command(1.2)
 def open_ledger(client: Client) -> Request:
     """Mostly one that is not there yet."""
     chance = client.random

@@ -33,6 +33,7 @@ from tests.simulation.workload.client import (
     command,
     outcome_of,
 )
+from tests.simulation.workload.proposals import covered
 from tests.simulation.workload.transfers import batch, minor
 
 POSTERS = [
@@ -114,8 +115,9 @@ def post_lines(client: Client) -> Request | None:
     """Lines of such transfers as others ask for, mostly signed as they must be."""
     if not client.is_open():
         return None
-    caller = _poster(client)
-    one = _sealed(client, batch(client, client.outbox.new_id()), caller)
+    asked = covered(client) if client.random.random() < 0.3 else None
+    asked = asked or batch(client, client.outbox.new_id())
+    one = _sealed(client, asked, _poster(client))
     if one is None:
         return None
     copies = client.random.choice([1, 1, 1, 2, 3])
@@ -236,19 +238,23 @@ def _written(client: Client, asked: AskedBatch, poster: str) -> WrittenBatch | N
         salted=chance.random() < 0.5,
     )
     try:
-        return read_written(sealed.data, note=sealed.note.decode() or UNSET)
+        written = read_written(sealed.data, note=sealed.note.decode() or UNSET)
     except MalformedLine:  # An amount of nothing, or terms that do not go together.
         return None
+    if chance.random() < 0.1:
+        written = replace(written, note=_note(client, written, poster, root=bytes(32)))
+    return written
 
 
-def _note(client: Client, asked: WrittenBatch, poster: str) -> str | UnsetType:
-    """A note over lines that were sealed before; seldom one over other lines."""
+def _note(
+    client: Client, asked: WrittenBatch, poster: str, root: bytes = b""
+) -> str | UnsetType:
+    """A note over lines that were sealed before, or over others by their root."""
     seed = _seed(client, poster)
     if seed is None:
         return UNSET
-    root = asked.root if client.random.random() < 0.9 else bytes(32)
     origin = asked.manifest.origin
-    checkpoint = Checkpoint(origin, len(asked.transfers) + 1, root)
+    checkpoint = Checkpoint(origin, len(asked.transfers) + 1, root or asked.root)
     return sign_checkpoint(checkpoint, [signer_from_seed(origin, seed)]).decode()
 
 
@@ -269,6 +275,8 @@ def _line(client: Client, t: AskedTransfer) -> Transfer:
         amount=minor(t.amount, t.currency),
         kind=t.kind,
         reference=t.reference,
+        entered_by=t.entered_by,
+        approved_by=t.approved_by,
         business_date=t.business_date,
         value_date=t.value_date,
         details=details,

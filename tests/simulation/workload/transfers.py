@@ -78,10 +78,10 @@ def of_hold(client: Client, t: AskedTransfer) -> AskedTransfer:
     is_open = client.books.all_now("hold").keys()
     still = [leg for leg in holds if leg.sequence in is_open]
     held = chance.choice(still if still and chance.random() < 0.8 else holds)
-    if chance.random() < 0.3:
+    if chance.random() < 0.4:
         terms = AskedTerms(action=Action.VOID, target=held.sequence)
         return about(client, t, held, held.amount, terms)
-    release = chance.random() < 0.3
+    release = chance.random() < 0.5
     terms = AskedTerms(action=Action.POST, target=held.sequence, release=release)
     return about(client, t, held, part(client, held.amount), terms)
 
@@ -218,6 +218,8 @@ def exchange(client: Client) -> list[AskedTransfer]:
     sold, bought = transfer(client, "MXN"), transfer(client, client.currency())
     if bought.currency == "MXN" and chance.random() < 0.7:
         sold, bought = bought, transfer(client, "HRS")
+    if sold.currency == "MXN" and chance.random() < 0.5:  # Who has enough.
+        sold = replace(sold, debit_account="cash", credit_account="bridge")
     n, d = chance.choice([(1, 17), (3, 2), (1, 1), (7, 100), (7, 3), (2**53 - 1, 1)])
     has = minor(sold.amount, sold.currency)
     amount = has * n // d
