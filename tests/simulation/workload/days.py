@@ -129,7 +129,7 @@ def close_day(client: Client) -> Request:
     return Request(f"{verb} {day} in {ledger}", ask, tell, ledger)
 
 
-@command(0.8)
+@command(1.1)
 def mark_period(client: Client) -> Request:
     """A month closed for now, reopened or closed for ever; and the thirteenth."""
     chance, ledger = client.random, client.ledger

@@ -24,7 +24,7 @@ THEMES = (
     *(policies, proposals, disputes, schedules, runs, lines),
 )
 
-FOCUS = 4  # Times as often is that asked for which a history is about.
+FOCUS = 5  # Times as often is that asked for which a history is about.
 
 # This order, and not that of imports, is what chance chooses by.
 _NAMES = [theme.__name__ for theme in THEMES]
