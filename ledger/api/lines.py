@@ -22,8 +22,9 @@ from ledger.api import passed
 from ledger.api.problems import Problem, shown
 from ledger.api.service import Call
 from ledger.api.wire import read_body
+from ledger.core.book import Book
 from ledger.core.faults import MalformedLine
-from ledger.core.refusals import RefusalCode
+from ledger.core.refusals import Refusal, RefusalCode
 from ledger.core.written import WrittenBatch
 from ledger.journal.batches import read_written
 from ledger.journal.checkpoints import open_batch_note
@@ -57,7 +58,13 @@ async def read_lines(call: Call) -> WrittenBatch:
         batch = written_of(call.request, body)
     else:
         batch = _passed_lines(call.request, body)
-    return batch if batch.note is UNSET else _verified(call, batch)
+    signed = with_signer(batch, call.desk.facts(call.ledger), call.caller.posts_as)
+    if isinstance(signed, Refusal):
+        raise Problem(signed.code)
+    signer = signed.signer
+    if signer is not UNSET and signer != batch.signer and passed.PRIVATE in call.request:
+        call.request[passed.FOUND_SIGNER] = signer.hex()
+    return signed
 
 
 def _passed_lines(request: web.Request, body: bytes) -> WrittenBatch:
@@ -110,17 +117,20 @@ def is_signed_by(key: bytes, batch: WrittenBatch, ledger_origin: str) -> bool:
     return (signed.size, signed.root) == (len(batch.transfers) + 1, batch.root)
 
 
-def _verified(call: Call, batch: WrittenBatch) -> WrittenBatch:
-    """The batch with the key that signed it, one of those registered for this poster."""
-    book = call.desk.facts(call.ledger)  # Whether a key still counts is asked when deciding.
+def with_signer(batch: WrittenBatch, book: Book, poster: str) -> WrittenBatch | Refusal:
+    """The batch with the key that signed it, one that is or was registered for its poster.
+
+    Whether the key counts is asked when the batch is decided, after whether it is a repeat:
+    who sends again what was posted gets its receipt, though the key was revoked since.
+    """
+    if batch.note is UNSET:
+        return batch
     assert book.opening is not None, "a ledger that is served is open"
-    origin, keys = book.opening.origin, book.posters.keys_of(call.caller.posts_as)
+    origin, keys = book.opening.origin, book.posters.ever_of(poster)
     # A front process has looked, under the origin that the manifest has.
     if batch.signer in keys and batch.manifest.origin == f"{origin}/batch/{batch.id}":
         return batch
     for key in keys:
         if is_signed_by(key, batch, origin):
-            if passed.PRIVATE in call.request:
-                call.request[passed.FOUND_SIGNER] = key.hex()
             return replace(batch, signer=key)
-    raise Problem(RefusalCode.SIGNATURE_NOT_ACCEPTED)
+    return Refusal(code=RefusalCode.SIGNATURE_NOT_ACCEPTED)

@@ -167,6 +167,11 @@ def in_words(batch: AnyBatch, book: Book) -> AskedBatch:
         mode=manifest.mode,
         source=manifest.source,
         branch=manifest.branch,
+        control_sums=manifest.control_sums
+        and {
+            code: show_amount(int(total), book.scales.get(code, 0))
+            for code, total in manifest.control_sums.items()
+        },
         late=manifest.late,
     )
 
@@ -184,6 +189,7 @@ def _terms_in_words(terms: Terms, code_of: Callable[[int], str]) -> AskedTerms:
         rest=UNSET if terms.rest is UNSET else code_of(terms.rest),
         suspense=UNSET if terms.suspense is UNSET else code_of(terms.suspense),
         rate=terms.rate,
+        residue=terms.residue,
         adjusting=terms.adjusting,
     )
 

@@ -45,6 +45,10 @@ class Posters(Part):
         spans = self._spans.get(poster, {})
         return [key for key, span in spans.items() if span.since <= at < span.until]
 
+    def ever_of(self, poster: str) -> list[bytes]:
+        """The keys that are or were a poster's."""
+        return list(self._spans.get(poster, {}))
+
     def had(self, poster: str, key: bytes) -> bool:
         """Whether this is or was a key of the poster."""
         return key in self._spans.get(poster, {})

@@ -187,10 +187,7 @@ class Decider:
         if self._refusals_left(pending.caller.key) < 1:
             pending.fail(Overloaded("too many refused batches from this key"))
             return None
-        asked = pending.asked
-        signer = asked.signer if isinstance(asked, WrittenBatch) else UNSET
-        poster = pending.caller.posts_as
-        unsigned = self.book.posters.why_unsigned(poster, signer, self.book.size)
+        unsigned = self._why_unsigned(pending.asked, pending.caller)
         if unsigned is not None:
             return lambda: pending.give(unsigned)
         code = pending.workflow
@@ -209,6 +206,11 @@ class Decider:
             return None
         self._take(decided, pending)
         return lambda: pending.give(decided.receipt)
+
+    def _why_unsigned(self, asked: AnyBatch, caller: Caller) -> Refusal | None:
+        """Why a batch that is new is not signed as it must be; then it leaves no trace."""
+        signer = asked.signer if isinstance(asked, WrittenBatch) else UNSET
+        return self.book.posters.why_unsigned(caller.posts_as, signer, self.book.size)
 
     def _decided(self, pending: Post) -> Decided | None:
         used = pending.used | self._used if pending.used else self._used
@@ -247,6 +249,9 @@ class Decider:
         self, closing: Closing, caller: Caller, *, dry_run: bool = False
     ) -> Decided | Refusal | None:
         asked = as_batch(closing, self._chance(16))
+        unsigned = self._why_unsigned(asked, caller)
+        if unsigned is not None:  # Who signs moves it away first, and then closes it.
+            return unsigned
         now = closing.status.recorded_at  # Of both lines.
         day = self.book.days.current(self._clock.day_of(now, self.book))
         moment = Moment(now, day, self._chance(chance_for(asked)))
@@ -341,6 +346,9 @@ class Decider:
         look: Callable[[bool], Posted | Refusal],
     ) -> Posted | Refusal | WouldWait:
         """What posting would do now, or starting a payment; `look` previews the batch."""
+        unsigned = self._why_unsigned(asked, caller)
+        if unsigned is not None:
+            return unsigned
         moment = self.moment(asked)
         return look_ahead(self.book, asked, caller, moment, workflow, look, self._waiting)
 

@@ -404,8 +404,12 @@ class Runs:
         caller: Caller,
         dry_run: bool,
     ) -> RunReport | Refusal:
+        def signed(book: Book) -> Plan | Refusal:
+            """Nobody signs a run, so it is for those who need not."""
+            return book.posters.why_unsigned(caller.posts_as, UNSET, book.size) or look(book)
+
         async with self._locks.setdefault(ledger, asyncio.Lock()):
-            plan = await self._desk.read(ledger, look)
+            plan = await self._desk.read(ledger, signed)
             if isinstance(plan, Refusal):
                 return plan
             return await _Run(self._desk, self._reads, plan, caller, dry_run).go(asked)

@@ -228,6 +228,21 @@ async def test_a_dry_run_changes_nothing(office: Office, poster: Poster) -> None
     assert office.state() == before
 
 
+async def test_a_dry_run_says_that_the_signature_is_missing(
+    office: Office, poster: Poster
+) -> None:
+    """As posting it would; by either door."""
+    await poster.register()
+    data = poster.write(1, [line(CASH, ANA, 1)])
+    unsigned = await poster.send(data, query="?dry_run=true")
+    assert (unsigned.status, unsigned.code) == (403, "signature_missing")
+    by_json = {"id": uid(2), **pay("cash", "ana", "1.00")}
+    answered = await office.ask("POST", f"{CAJA}/transfers?dry_run=true", by_json, who="poster")
+    assert answered.code == "signature_missing"
+    signed = await poster.send(data, poster.note(data, 1), query="?dry_run=true")
+    assert signed.status == 200
+
+
 async def test_an_expired_batch_is_refused_for_ever(office: Office, poster: Poster) -> None:
     data = poster.write(1, [line(CASH, ANA, 1)], expires=office.house.now - 1)
     assert (await poster.send(data)).code == "batch_expired"
@@ -339,6 +354,22 @@ async def test_keys_are_registered_once_and_revoked(office: Office, poster: Post
     data = poster.write(1, [line(CASH, ANA, 100)])
     assert (await poster.send(data, poster.note(data, 1))).code == "signature_not_accepted"
     assert (await poster.send(data)).status == 201
+
+
+async def test_what_a_revoked_key_signed_is_still_answered(
+    office: Office, poster: Poster
+) -> None:
+    """Or who never got the answer would take it for lost, and post it a second time."""
+    key = (await poster.register()).body["key"]["key"]
+    data = poster.write(1, [line(CASH, ANA, 100)])
+    first = await poster.send(data, poster.note(data, 1))
+    path = f"{CAJA}/posters/branch/keys/{key}"
+    assert (await office.ask("DELETE", path)).status == 204
+    again = await poster.send(data, poster.note(data, 1))
+    assert (again.status, again.body["receipt"]) == (201, first.body["receipt"])
+    other = poster.write(2, [line(CASH, ANA, 100)])
+    refused = await poster.send(other, poster.note(other, 2))
+    assert (refused.status, refused.code) == (403, "signature_not_accepted")
 
 
 async def test_a_key_is_checked_before_it_is_registered(office: Office) -> None:

@@ -1,6 +1,7 @@
 """The real service, killed with kill -9 under load: nothing lost, nothing twice.
 
-Several clients post through HTTP and send the same again whatever goes wrong. The service is
+Several clients post through HTTP and send the same again whatever goes wrong; so does a branch
+that signs its batches and has them in a spool, and that stops at times itself. The service is
 killed at random moments, while it serves and while it starts; so is the postmaster of its
 PostgreSQL. In the end the transfers are counted against what the clients were told, and the
 journal is exported and verified. What is random comes from a seed; what the scheduler of the
@@ -10,16 +11,16 @@ machine makes of it does not.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import random
 import shutil
 import tempfile
-import time
 from base64 import b64decode
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -28,11 +29,15 @@ from uuid import UUID
 
 import aiohttp
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
-from ledger.api.lines import MEDIA_TYPE
-from ledger.core.lines import Manifest, Transfer
+from ledger.client.client import Client, Outcome, Receipt, Waits
+from ledger.client.sealing import SealedBatch, Sealer
+from ledger.client.spool import Spool
+from ledger.core.lines import Transfer
 from ledger.core.model import Mode
-from ledger.journal.batches import write_body
+from ledger.journal.notes import signer_from_seed
 from ledger.journal.verify import verify_export
 from tests.crash.service import KilledService, processes_in, run_command
 
@@ -40,10 +45,9 @@ log = logging.getLogger(__name__)
 
 KILLS = int(os.environ.get("TEQUIO_KILLS", "0"))
 CLIENTS = 8
-MODES = ["single", "atomic", "each", "lines"]
+SEED = bytes(range(32))  # Of the key with which the branch signs.
 MEMBERS = [f"m{n}" for n in range(1, 7)]
 LEDGER = "/v1/ledgers/caja"
-ORIGIN = "localhost/caja"
 
 # Which process, and when: seconds after the service answers, or after its start.
 Kill = tuple[str, float]
@@ -70,19 +74,40 @@ def kills(seed: int, *, fronts: bool) -> list[Kill]:
 
 @dataclass
 class Work:
-    """A batch a client sends until there is an answer, or until it gives up.
-
-    The mode is a batch's, or `single`, or `lines`: atomic, as the lines that are to be kept.
-    """
+    """A batch a client sends until there is an answer, or until it gives up."""
 
     id: UUID
     mode: str
     transfers: list[dict[str, str]]
-    began: int = field(default_factory=lambda: time.time_ns() // 1000)
-    answer: dict[str, Any] | None = None  # The receipt, or the problem of a refusal.
-    is_posted: bool = False
+    sealed: SealedBatch | None = None  # By whom it is signed and sent as lines.
+    answer: Any = None  # The receipt, or the problem of a refusal.
+    leaf_index: int = -1
+    posted: set[int] = field(default_factory=set)  # Positions.
     tries: int = 0
     troubles: Counter[str] = field(default_factory=Counter)
+
+    def is_answered(self, answer: dict[str, Any], *, is_posted: bool) -> None:
+        """By JSON, with a receipt or a problem."""
+        self.answer = answer["receipt"] if is_posted else answer["leaf_index"]
+        self.leaf_index = self.answer["leaf_index"] if is_posted else self.answer
+        if is_posted:
+            outcomes = self.answer.get("outcomes", []) if self.mode == "each" else []
+            refused = {one["position"] for one in outcomes if "sequence" not in one}
+            self.posted = set(range(len(self.transfers))) - refused
+
+    def is_settled(self, outcome: Outcome) -> None:
+        """By the spool."""
+        assert not isinstance(outcome, Waits), "nothing asks for approval"
+        assert isinstance(outcome.leaf_index, int), outcome
+        self.leaf_index = outcome.leaf_index
+        if isinstance(outcome, Receipt):
+            outcomes = [] if outcome.outcomes is UNSET else outcome.outcomes
+            refused = {one["position"] for one in outcomes if "code" in one}
+            self.posted = set(range(len(self.transfers))) - refused
+            assert outcome.posted == len(self.posted), outcome
+            outcome = replace(outcome, replayed=False)
+        assert self.answer in (None, outcome), "another answer than before"
+        self.answer = outcome
 
     @property
     def path(self) -> str:
@@ -93,29 +118,6 @@ class Work:
         if self.mode == "single":
             return {"id": str(self.id), **self.transfers[0]}
         return {"id": str(self.id), "mode": self.mode, "transfers": self.transfers}
-
-    @property
-    def lines(self) -> bytes:
-        """The batch as its poster writes it; accounts have numbers in the order of opening."""
-        numbers = {code: number for number, code in enumerate(["cash", *MEMBERS], 1)}
-        manifest = Manifest(
-            origin=f"{ORIGIN}/batch/{self.id}",
-            created=self.began,
-            expires=self.began + 3_600_000_000,
-            count=len(self.transfers),
-            mode=Mode.ATOMIC,
-            salt=self.id.bytes,
-        )
-        lines = [
-            Transfer(
-                debit_account=numbers[t["debit_account"]],
-                credit_account=numbers[t["credit_account"]],
-                amount=int(t["amount"].replace(".", "")),
-                kind=t["kind"],
-            )
-            for t in self.transfers
-        ]
-        return write_body(manifest, lines).data
 
 
 class Load:
@@ -134,9 +136,9 @@ class Load:
             self.sent.append(work)
             await self.send(work)
 
-    def work(self) -> Work:
+    def work(self, modes: Sequence[str] = ("single", "single", "atomic", "each")) -> Work:
         """Payments, of which some are more than a member has."""
-        mode = self.random.choice(["single", *MODES])
+        mode = self.random.choice(modes)
         count = 1 if mode == "single" else self.random.choice([2, 5, 40, 400])
         transfers: list[dict[str, str]] = []
         for _ in range(count):
@@ -165,7 +167,7 @@ class Load:
                 work.troubles[type(error).__name__] += 1
             else:
                 if status in (201, 409):
-                    work.answer, work.is_posted = answer, status == 201
+                    work.is_answered(answer, is_posted=status == 201)
                     return
                 work.troubles[f"{status} {answer.get('code')}"] += 1
             if not self.is_over and self.random.random() < 0.02:
@@ -173,11 +175,54 @@ class Load:
             await asyncio.sleep(self.random.uniform(0.02, 0.1))
 
     async def ask(self, work: Work) -> tuple[int, dict[str, Any]]:
-        body: dict[str, Any] = {"json": work.body}
-        if work.mode == "lines":
-            body = {"data": work.lines, "headers": {"Content-Type": MEDIA_TYPE}}
-        async with self._session.post(f"{self._url}{work.path}", **body) as answer:
+        async with self._session.post(f"{self._url}{work.path}", json=work.body) as answer:
             return answer.status, await answer.json(content_type=None)
+
+
+class Branch:
+    """Signs its batches, keeps them on disk, and stops in the midst of sending to go on."""
+
+    def __init__(self, load: Load, client: Client, spool: Spool, sealer: Sealer) -> None:
+        self._load = load
+        self._client = client
+        self._spool = spool
+        self._sealer = sealer
+        self.sent: dict[str, Work] = {}  # By id.
+
+    async def live(self) -> None:
+        numbers, load = await self._client.numbers(), self._load
+        while not load.is_over:
+            for _ in range(load.random.randint(1, 6)):
+                work = load.work(["atomic", "each"])
+                lines = [_line(t, numbers) for t in work.transfers]
+                work.sealed = self._sealer.seal(lines, batch_id=work.id, mode=Mode(work.mode))
+                load.sent.append(work)
+                self.sent[str(work.id)] = work
+                self._spool.add(work.sealed)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(load.random.uniform(0.1, 2)):
+                    await self._send()
+        await self._send()
+        assert not list(self._spool.waiting())
+
+    async def _send(self) -> None:
+        async for outcome in self._spool.send(self._client):
+            self.sent[outcome.id].is_settled(outcome)
+
+    async def same_again(self) -> None:
+        """A late repeat, byte for byte, gets the answer of the first time."""
+        for work in self._load.random.sample([*self.sent.values()], 10):
+            assert work.sealed is not None
+            work.is_settled(await self._client.post(work.sealed))
+
+
+def _line(t: dict[str, str], numbers: dict[str, int]) -> Transfer:
+    return Transfer(
+        debit_account=numbers[t["debit_account"]],
+        credit_account=numbers[t["credit_account"]],
+        amount=int(t["amount"].replace(".", "")),
+        kind=t["kind"],
+    )
 
 
 @pytest.fixture
@@ -211,19 +256,25 @@ async def test_killed_again_and_again(
         await furnish(session, service.url)
         ledger = f"{service.url}{LEDGER}"
         load = Load(service.url, session, seed)
-        clients = [asyncio.create_task(load.client()) for _ in range(CLIENTS)]
         checkpoints: list[bytes] = []
-        try:
-            for name, after in kills(seed, fronts=workers > 0):
-                await kill(service, session, name, after)
-                await service.ready(session)
-                checkpoints.append(await get(session, f"{ledger}/journal/checkpoint"))
-            load.is_over = True
-            async with asyncio.timeout(30):
-                await asyncio.gather(*clients)
-        finally:
-            for task in clients:
-                task.cancel()
+        async with await branch_of(session, service.url, load) as client:
+            branch = Branch(
+                load, client, Spool(folder / "spool"), await sealer_of(client, load)
+            )
+            clients = [asyncio.create_task(load.client()) for _ in range(CLIENTS)]
+            clients.append(asyncio.create_task(branch.live()))
+            try:
+                for name, after in kills(seed, fronts=workers > 0):
+                    await kill(service, session, name, after)
+                    await service.ready(session)
+                    checkpoints.append(await get(session, f"{ledger}/journal/checkpoint"))
+                load.is_over = True
+                async with asyncio.timeout(30):
+                    await asyncio.gather(*clients)
+            finally:
+                for task in clients:
+                    task.cancel()
+            await branch.same_again()
 
         transfers = [t async for t in pages(session, f"{ledger}/transfers")]
         batches = [b async for b in pages(session, f"{ledger}/batches")]
@@ -268,6 +319,23 @@ async def furnish(session: aiohttp.ClientSession, url: str) -> None:
     ):
         async with session.post(f"{url}{path}", json=body) as answer:
             assert answer.status == 201, await answer.text()
+
+
+async def branch_of(session: aiohttp.ClientSession, url: str, load: Load) -> Client:
+    """A client for a poster that must sign, with its key registered."""
+    key = {"role": "poster", "poster": "branch", "accounts": ["cash", "m*"]}
+    async with session.post(f"{url}{LEDGER}/keys", json=key) as answer:
+        assert answer.status == 201, await answer.text()
+        secret = (await answer.json())["secret"]
+    public = {"public_key": signer_from_seed("branch", SEED).vkey}
+    async with session.post(f"{url}{LEDGER}/posters/branch/keys", json=public) as answer:
+        assert answer.status == 201, await answer.text()
+    chance = load.random.random
+    return Client(url, ledger="caja", key=secret, first_wait_s=0.02, chance=chance)
+
+
+async def sealer_of(client: Client, load: Load) -> Sealer:
+    return Sealer(await client.origin(), seed=SEED, chance=load.random.randbytes)
 
 
 async def kill(
@@ -343,22 +411,14 @@ def account_for(
         if work.answer is None:  # Never acknowledged: all of it, or nothing.
             whole = work.mode == "each" or len(posted) == len(work.transfers)
             assert not posted or whole
-        elif work.is_posted:
-            receipt = work.answer["receipt"]
-            assert kept is not None, "acknowledged, and lost"
-            assert kept["leaf_index"] == receipt["leaf_index"]
-            outcomes = receipt.get("outcomes")
-            if work.mode == "each" and outcomes is not None:
-                assert {o["position"] for o in outcomes if "sequence" in o} == posted.keys()
-            else:
-                assert len(posted) == len(work.transfers)
         else:
-            assert kept is not None, "refused, and forgotten"
-            assert kept["leaf_index"] == work.answer["leaf_index"]
-            assert not posted
+            assert kept is not None, "acknowledged or refused, and lost"
+            assert kept["leaf_index"] == work.leaf_index
+            assert posted.keys() == work.posted
     assert not there, "nobody sent these"
-    assert sum(work.is_posted for work in sent) > 50, "too little to mean anything"
-    assert {work.mode for work in sent if work.is_posted} == {*MODES}
+    for is_signed, least in ((False, 50), (True, 20)):
+        posted_ones = [w for w in sent if w.posted and (w.sealed is not None) is is_signed]
+        assert len(posted_ones) > least, "too little to mean anything"
 
 
 def balance(transfers: list[dict[str, Any]], balances: dict[str, str]) -> None:
@@ -376,14 +436,10 @@ def balance(transfers: list[dict[str, Any]], balances: dict[str, str]) -> None:
 
 async def same_again(load: Load) -> None:
     """A late repeat gets the receipt of the first time."""
-    answered = [work for work in load.sent if work.answer is not None]
+    answered = [w for w in load.sent if w.answer is not None and w.sealed is None]
     for work in load.random.sample(answered, 40):
-        assert work.answer is not None
         _, again = await load.ask(work)
-        if work.is_posted:
-            assert again["receipt"] == work.answer["receipt"]
-        else:
-            assert again["leaf_index"] == work.answer["leaf_index"]
+        assert again.get("receipt", again.get("leaf_index")) == work.answer
 
 
 def export(service: KilledService, folder: Path) -> None:

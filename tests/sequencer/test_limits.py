@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.core.answered import ProposalReceipt, Receipt, Standing
 from ledger.core.asked import (
@@ -22,7 +23,13 @@ from ledger.core.asked import (
     Caller,
 )
 from ledger.core.faults import MalformedRequest, OutcomeUnknown
-from ledger.core.leaves import BatchPosted, LimitChanged, LimitPlanned, StatusChanged
+from ledger.core.leaves import (
+    BatchPosted,
+    LimitChanged,
+    LimitPlanned,
+    PosterKey,
+    StatusChanged,
+)
 from ledger.core.model import Account, Action, CurrencyKind, Nature, Role, Status
 from ledger.core.refusals import Refusal
 from ledger.core.rule_leaves import ApprovalRule
@@ -292,6 +299,19 @@ async def test_what_keeps_an_account_from_closing(house: House) -> None:
         assert await refused(desk, "ana", status=Status.CLOSED, remaining_to="eva") == (
             "exceeds_payment_limit"
         )
+
+
+async def test_who_signs_moves_what_remains_before_closing(house: House) -> None:
+    """The ledger cannot sign in another's name, and unsigned no reader would take it."""
+    async with house.serving() as desk:
+        await furnish(desk)
+        await desk.post("caja", batch(1, pay("cash", "ana", "1.00")), OPERATOR)
+        key, by = bytes(range(32)), {"recorded_at": START, "by": "x"}
+        line = PosterKey(action="register", poster=OPERATOR.posts_as, public_key=key, **by)
+        await desk.change_rule("caja", lambda _, now: ([replace(line, recorded_at=now)], None))
+        what = {"status": Status.CLOSED, "remaining_to": "eva"}
+        assert await refused(desk, "ana", **what) == "signature_missing"
+    assert house.book().account(2).balance == 100
 
 
 async def test_what_an_account_has_goes_to_none_of_another_currency(house: House) -> None:

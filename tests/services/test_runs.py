@@ -13,7 +13,7 @@ from msgspec import UNSET
 from ledger.core.answered import PostOutcome, Receipt
 from ledger.core.asked import AskedBatch, AskedChange
 from ledger.core.faults import StoreUnavailable
-from ledger.core.leaves import SettingsChanged
+from ledger.core.leaves import PosterKey, SettingsChanged
 from ledger.core.model import DaysBy, Status
 from tests.sequencer.houses import OPERATOR, House
 from tests.services.banks import (
@@ -205,6 +205,18 @@ async def test_when_a_run_is_refused(bank: Bank) -> None:
         "caja", lambda _, now: ([SettingsChanged(recorded_at=now, **line)], None)
     )
     assert await bank.refused(ENDS[0]) == "period_not_over"
+
+
+async def test_a_run_is_for_those_who_need_not_sign(bank: Bank) -> None:
+    """Or it would say that nothing could be collected."""
+    await bank.demurrage()
+    bank.to(date(2023, 12, 1))
+    line = {"by": "x", "action": "register", "poster": OPERATOR.posts_as}
+    key = bytes(range(32))
+    await bank.desk.change_rule(
+        "caja", lambda _, now: ([PosterKey(recorded_at=now, public_key=key, **line)], None)
+    )
+    assert await bank.refused(ENDS[0]) == "signature_missing"
 
 
 async def test_a_fee_asks_again_for_what_is_missing(bank: Bank) -> None:

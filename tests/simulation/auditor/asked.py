@@ -1,18 +1,29 @@
 """What was asked for, by the auditor's numbers: whether it may be, and whether it is it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tests.simulation.auditor.books import Books, Entry
-from tests.simulation.auditor.forms import date_of, date_or_none, in_base64, must, terms_of
+from tests.simulation.auditor.forms import (
+    body_of,
+    data_of,
+    date_of,
+    date_or_none,
+    in_base64,
+    must,
+    terms_of,
+    wanted_of,
+)
 from tests.simulation.auditor.policies import needs_of
 from tests.simulation.auditor.rules import Ruling
 from tests.simulation.auditor.state import Asked, Decided, Draft, Moment, Place, Wanted, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch, AskedTransfer
+    from ledger.core.written import AnyBatch
 
 WAITS = Why(None, "approval_needed")  # For which it is not refused, but waits.
 
@@ -69,7 +80,7 @@ def _ruling(
 
 def refusal_of(
     books: Books,
-    asked: "AskedBatch",
+    asked: "AnyBatch",
     moment: Moment,
     size: int,
     *,
@@ -85,6 +96,9 @@ def refusal_of(
         key: that it came with, where rules of approval are asked.
         agreement: the code for which it is refused where else they would be asked.
     """
+    data = data_of(asked)
+    if data and moment.at > body_of(data)[0]["expires"]:
+        return Why(None, "batch_expired")
     why = misnamed(books, asked, size)
     if why is not None:
         return why
@@ -93,25 +107,36 @@ def refusal_of(
     if not books.calendar(size).takes(moment.day, moment.day):
         return Why(None, "no_day_open")
     is_known = all(one.debit and one.credit for one in wanted)
-    if isinstance(asked.control_sums, dict) and (is_known or asked.mode == "each"):
-        sums = asked.control_sums.items()
-        told = {code: str(minor_of(books, text, code, size)) for code, text in sums}
-        if told != sums_of(books, wanted, size):
-            return Why(None, "control_sums_differ")
+    told = _sums_told(books, asked, size)
+    if told not in (None, sums_of(books, wanted, size)) and (is_known or batch.mode == "each"):
+        return Why(None, "control_sums_differ")
     ruling = _ruling(books, batch, moment, size, known, past, but)
     if key is not None and needs_of(books, wanted, key, size).approvals:
-        is_hopeless = asked.mode == "atomic" and ruling.is_hopeless()
+        is_hopeless = batch.mode == "atomic" and ruling.is_hopeless()
         agreement = "" if is_hopeless else WAITS.code
     if agreement:
         return Why(None, agreement)
-    if asked.mode == "each":
+    if batch.mode == "each":
         return None
     refused = ruling.decide().refused
     return refused[0] if refused else None
 
 
-def misnamed(books: Books, asked: "AskedBatch", size: int) -> Why | None:
-    """Why what it says of its currencies cannot be."""
+def _sums_told(books: Books, asked: "AnyBatch", size: int) -> dict[str, str] | None:
+    """The control sums that a batch came with, in minor units; None where it has none."""
+    data, sums = data_of(asked), getattr(asked, "control_sums", None)
+    if data:
+        return body_of(data)[0].get("control_sums")
+    if not isinstance(sums, dict):
+        return None
+    return {code: str(minor_of(books, text, code, size)) for code, text in sums.items()}
+
+
+def misnamed(books: Books, asked: "AnyBatch", size: int) -> Why | None:
+    """Why what it says of its currencies cannot be; lines say nothing of them."""
+    if data_of(asked):
+        return None
+    asked = cast("AskedBatch", asked)
     stated = [(t.currency, books.scale(t.currency, size)) for t in asked.transfers]
     for position, (_, scale) in enumerate(stated):
         if scale is None:
@@ -125,8 +150,11 @@ def misnamed(books: Books, asked: "AskedBatch", size: int) -> Why | None:
     return None
 
 
-def asked_of(books: Books, asked: "AskedBatch", size: int) -> Asked:
+def asked_of(books: Books, asked: "AnyBatch", size: int) -> Asked:
     """A batch that was asked for, by the numbers that were known after `size` leaves."""
+    if data := data_of(asked):
+        return _in_lines(books, data, size)
+    asked = cast("AskedBatch", asked)
     wanted = [
         Wanted(
             books.number_at(t.debit_account, size),
@@ -142,6 +170,20 @@ def asked_of(books: Books, asked: "AskedBatch", size: int) -> Asked:
     ]
     texts = [str(one) if isinstance(one, str) else "" for one in (asked.source, asked.late)]
     return Asked(wanted, str(asked.mode), *texts)
+
+
+def _in_lines(books: Books, data: bytes, size: int) -> Asked:
+    """A batch that came as lines; a number that is not known yet counts for none."""
+    manifest, transfers = body_of(data)
+
+    def known(number: int) -> int:
+        return 0 if books.at(number, size) is None else number
+
+    wanted = [
+        replace(one, debit=known(one.debit), credit=known(one.credit))
+        for one in map(wanted_of, transfers)
+    ]
+    return Asked(wanted, manifest["mode"], manifest.get("source", ""), manifest.get("late", ""))
 
 
 def sums_of(books: Books, wanted: Sequence[Wanted], size: int) -> dict[str, str]:
@@ -172,8 +214,14 @@ def terms_asked(books: Books, t: "AskedTransfer", size: int) -> dict[str, Any]:
     return terms
 
 
-def is_same(books: Books, entry: Entry, asked: "AskedBatch", poster: str) -> bool:
-    """Whether a posted batch is what is asked; or was, by who is named as approver besides."""
+def is_same(books: Books, entry: Entry, asked: "AnyBatch", poster: str) -> bool:
+    """Whether a posted batch is what is asked; or was, by who is named as approver besides.
+
+    Of lines all is kept as it came, byte for byte.
+    """
+    if data := data_of(asked):
+        return entry.body == data and entry.fields["poster"] == poster
+    asked = cast("AskedBatch", asked)
     manifest = entry.manifest
     if any(books.scale(t.currency) is None for t in asked.transfers):
         return False

@@ -8,7 +8,7 @@ from tests.simulation.auditor.books import Books, Entry, Sent
 from tests.simulation.auditor.forms import Broken, must, read_line, split_lines
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.asked import AskedBatch
+    from ledger.core.written import AnyBatch
     from ledger.memory.database import MemoryDatabase
 
 # Every file beside this one that is a theme registers its lines and checks.
@@ -25,7 +25,7 @@ class Auditor:
         self._size = 0
         self._sent: Sent = {}
 
-    def sends(self, asked: "AskedBatch", workflow: str = "") -> None:
+    def sends(self, asked: "AnyBatch", workflow: str = "") -> None:
         """Somebody is about to ask for a batch, or by a workflow for a payment."""
         many = self._sent.setdefault(asked.id, [])
         if (asked, workflow) not in many:

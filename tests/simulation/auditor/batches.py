@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from tests.simulation.auditor.asked import (
@@ -17,7 +17,8 @@ from tests.simulation.auditor.books import Books, Entry, always, line
 from tests.simulation.auditor.days import check_day, count
 from tests.simulation.auditor.forms import (
     Broken,
-    date_of,
+    body_of,
+    data_of,
     digest_of,
     in_base64,
     legs_of,
@@ -26,11 +27,13 @@ from tests.simulation.auditor.forms import (
     read_line,
     split_lines,
     terms_of,
+    wanted_of,
     why_in,
     why_of,
 )
+from tests.simulation.auditor.lines import check_root
 from tests.simulation.auditor.offers import why_new
-from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Place, Wanted
+from tests.simulation.auditor.state import POSTED, Asked, Decided, Moment, Place
 from tests.simulation.auditor.terms import is_misplaced
 from tests.simulation.auditor.trees import root_of
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch
     from ledger.core.book import Posted
     from ledger.core.refusals import Refusal
+    from ledger.core.written import AnyBatch
 
 
 @line("refused")
@@ -55,7 +59,7 @@ def _batch(books: Books, entry: Entry) -> None:
     books.spent[UUID(fields["batch"])] = at
     check_day(books, entry)
     lines = split_lines(entry.body)
-    must(fields["root"] == in_base64(root_of(lines)), "the body is not what the leaf names")
+    check_root(books, entry, in_base64(root_of(lines)))
     entry.manifest, *entry.asked = map(read_line, lines)
     manifest = entry.manifest
     must(fields["count"] == manifest["count"] == len(entry.asked), "another count")
@@ -63,7 +67,7 @@ def _batch(books: Books, entry: Entry) -> None:
     must(fields["recorded_at"] <= manifest["expires"], "posted after it expired")
     must(fields["number"] == books.batches[at] + 1, "batches are numbered in order")
     must(fields["first_sequence"] == books.transfers[at] + 1, "sequences are in order")
-    wanted = entry.wanted = list(map(_wanted_of, entry.asked))
+    wanted = entry.wanted = list(map(wanted_of, entry.asked))
     for one in entry.asked:
         must("terms" not in one or not is_misplaced(one["terms"]), "misplaced terms", one)
     if "control_sums" in manifest:
@@ -185,25 +189,11 @@ def moment_of(entry: Entry) -> Moment:
     return Moment(entry.fields["recorded_at"], day)
 
 
-def _wanted_of(one: dict[str, Any]) -> Wanted:
-    """A line of a batch."""
-    return Wanted(
-        one["debit_account"],
-        one["credit_account"],
-        one["amount"],
-        one["kind"],
-        one.get("reference", ""),
-        date_of(one, "business_date"),
-        date_of(one, "value_date"),
-        one.get("terms", {}),
-    )
-
-
 # ---- what posters were told
 
 
 def posted(
-    books: Books, asked: "AskedBatch", poster: str, receipt: "Receipt", signed: int
+    books: Books, asked: "AnyBatch", poster: str, receipt: "Receipt", signed: int
 ) -> None:
     """The batch is there with this content, signed, and its receipts are all the same."""
     entry = _answered(books, asked, poster, receipt.leaf_index, signed, "batch")
@@ -215,7 +205,7 @@ def posted(
 
 
 def refused(
-    books: Books, asked: "AskedBatch", poster: str, receipt: "RefusedReceipt", signed: int
+    books: Books, asked: "AnyBatch", poster: str, receipt: "RefusedReceipt", signed: int
 ) -> None:
     """The refusal is there, it is justified, and it stays the answer."""
     entry = _answered(books, asked, poster, receipt.leaf_index, signed, "refused")
@@ -229,7 +219,7 @@ def refused(
     books.tell(asked.id, (receipt.leaf_index, receipt.leaf))
 
 
-def used_by_another(books: Books, asked: "AskedBatch", poster: str) -> None:
+def used_by_another(books: Books, asked: "AnyBatch", poster: str) -> None:
     """The id is spent, or waits to be, on something else."""
     books.read()
     same = []
@@ -251,7 +241,7 @@ def used_by_another(books: Books, asked: "AskedBatch", poster: str) -> None:
 
 def previewed(
     books: Books,
-    asked: "AskedBatch",
+    asked: "AnyBatch",
     outcome: "Posted | Refusal",
     since: int,
     times: set[int],
@@ -271,7 +261,8 @@ def previewed(
     """
     books.read()
     told, sizes = _told(outcome), books.sizes(since)
-    has_targets = any(terms_of(t).get("action") == "reverse" for t in asked.transfers)
+    wanted = asked_of(books, asked, sizes.start).wanted
+    has_targets = any(one.action == "reverse" for one in wanted)
     for size in sizes:
         for moment in _moments(books, asked, size, times):
             for known in sizes[: size - sizes.start + 1] if books.is_unique else [size]:
@@ -282,10 +273,10 @@ def previewed(
     raise Broken(f"a dry run of what could never be: {outcome}")
 
 
-def _moments(books: Books, asked: "AskedBatch", size: int, times: set[int]) -> list[Moment]:
+def _moments(books: Books, asked: "AnyBatch", size: int, times: set[int]) -> list[Moment]:
     """The moments that make a difference; between two times, the end of a hold does."""
     ends = {hold.expires for hold in books.shelf.all_at("hold", size).values()}
-    ends |= {terms_of(t).get("expires", 0) for t in asked.transfers}
+    ends |= {one.terms.get("expires", 0) for one in asked_of(books, asked, size).wanted}
     inside = {end for end in ends if min(times) < end <= max(times)}
     recorded_at = books.entries[size - 1].fields["recorded_at"]
     at = sorted({max(time, recorded_at) for time in times | inside})
@@ -294,7 +285,7 @@ def _moments(books: Books, asked: "AskedBatch", size: int, times: set[int]) -> l
 
 def _would(
     books: Books,
-    asked: "AskedBatch",
+    asked: "AnyBatch",
     moment: Moment,
     size: int,
     key: str | None,
@@ -315,9 +306,14 @@ def _told(outcome: Any) -> object:
     return legs_of(outcome), list(map(why_of, outcome.refused)), notes_of(outcome)
 
 
-def malformed(books: Books, asked: "AskedBatch") -> None:
+def malformed(books: Books, asked: "AnyBatch") -> None:
     """There was something to be found fault with."""
     books.read()
+    if data := data_of(asked):
+        origin = body_of(data)[0]["origin"]
+        must(origin != f"{books.origin}/batch/{asked.id}", "found malformed what is not", asked)
+        return
+    asked = cast("AskedBatch", asked)
     scales = {code: scale for code, (scale, _, _) in books.currencies.items()}
     decimals = [
         (t.amount.partition(".")[2], scales.get(t.currency, 0)) for t in asked.transfers
@@ -344,7 +340,7 @@ def not_recorded(books: Books, batch: UUID) -> None:
 
 
 def _answered(
-    books: Books, asked: "AskedBatch", poster: str, index: int, signed: int, kind: str
+    books: Books, asked: "AnyBatch", poster: str, index: int, signed: int, kind: str
 ) -> Entry:
     books.read()
     must(index < signed, "answered before it was signed", index, signed)

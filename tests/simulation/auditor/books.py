@@ -38,11 +38,11 @@ from tests.simulation.auditor.state import Leg, Place, Shelf, Wanted, Why
 from tests.simulation.auditor.trees import Growing, leaf_hash, root_by, root_of
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.asked import AskedBatch
+    from ledger.core.written import AnyBatch
     from ledger.memory.database import MemoryDatabase
 
 # All that was ever asked to be posted, by id, and by which workflow where it is a payment.
-Sent = dict[UUID, list[tuple["AskedBatch", str]]]
+Sent = dict[UUID, list[tuple["AnyBatch", str]]]
 
 
 @dataclass

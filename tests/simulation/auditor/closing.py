@@ -7,6 +7,7 @@ from tests.simulation.auditor.accounts import why_needed
 from tests.simulation.auditor.asked import decide
 from tests.simulation.auditor.books import Books, Entry, always, committed
 from tests.simulation.auditor.forms import must, or_none
+from tests.simulation.auditor.lines import keys_of
 from tests.simulation.auditor.policies import needs_of
 from tests.simulation.auditor.state import Asked, Moment, Place, Wanted
 from tests.simulation.auditor.told import When, changed
@@ -98,6 +99,8 @@ def _why_not(books: Books, code: str, asked: "AskedChange", size: int) -> str | 
     is_off = to.kind == LOSS and hasattr(asked.act, "hash")
     if place.balance < 0 and not is_off and not _is_alike(place, to):
         return "account_in_debt"
+    if keys_of(books, "operator", size):  # And nobody signs it.
+        return "signature_missing"
     pair = (number, other) if place.balance > 0 else (other, number)
     at = books.entries[size - 1].fields["recorded_at"]
     moment = Moment(at, books.day(at, size))

@@ -6,8 +6,9 @@ SHA-256. Of what the ledger answers only fields are looked at; nothing of it is 
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ from tests.simulation.auditor.state import POSTED, Leg, Place, Wanted, Why
 if TYPE_CHECKING:
     from ledger.core.asked import AskedBatch, AskedTransfer
     from ledger.core.model import Account
+    from ledger.core.written import AnyBatch
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SCHEDULER = "tequio.schedules"  # Key, poster and source of what is posted for schedules.
@@ -61,14 +63,29 @@ TEXTS = ("debit_account", "credit_account", "amount", "currency", "kind", "refer
 TEXTS += ("entered_by", "approved_by")  # Of a transfer that is asked for.
 
 
-def digest_of(
-    salt: str, asked: "AskedBatch", *, is_whole: bool = False, batch: str = ""
-) -> str:
+def data_of(asked: "AnyBatch") -> bytes:
+    """The lines that a batch came as; nothing of one that came as JSON."""
+    return getattr(asked, "data", b"")
+
+
+@lru_cache(maxsize=256)
+def body_of(data: bytes) -> tuple[dict[str, Any], Sequence[dict[str, Any]]]:
+    """The manifest and the transfers of a batch, read; not to be changed."""
+    manifest, *transfers = map(read_line, split_lines(data))
+    return manifest, transfers
+
+
+def digest_of(salt: str, asked: "AnyBatch", *, is_whole: bool = False, batch: str = "") -> str:
     """SHA-256 over a salt and a request: its descriptions only where it is whole.
 
     Args:
-        batch: an id in place of its own.
+        batch: an id in place of its own, where it came as JSON.
     """
+    request = data_of(asked) or _request_of(cast("AskedBatch", asked), is_whole, batch)
+    return in_base64(sha256(base64.b64decode(salt) + request).digest())
+
+
+def _request_of(asked: "AskedBatch", is_whole: bool, batch: str) -> bytes:
     transfers = []
     for t in asked.transfers:
         fields: dict[str, Any] = {name: getattr(t, name) for name in TEXTS}
@@ -89,7 +106,7 @@ def digest_of(
         value = getattr(asked, name)
         if isinstance(value, str | int | dict):
             request[name] = value
-    return in_base64(sha256(base64.b64decode(salt) + canonical(request)).digest())
+    return canonical(request)
 
 
 # ---- fields
@@ -118,7 +135,7 @@ def date_of(fields: Mapping[str, Any], name: str) -> date | None:
     return date.fromisoformat(fields[name]) if name in fields else None
 
 
-def _wanted_of(one: dict[str, Any]) -> Wanted:
+def wanted_of(one: dict[str, Any]) -> Wanted:
     """A line of a batch."""
     return Wanted(
         one["debit_account"],
@@ -183,14 +200,6 @@ def legs_of(posted: Any) -> list[Leg]:
     return [Leg(*one) for one in every]
 
 
-def _days_of(beside: Any, count: int) -> list[date]:
-    """The days of the rows that stand beside a leaf."""
-    if beside is None or not count:
-        return []
-    days = beside.business_dates
-    return [days] * count if isinstance(days, date) else list(days)
-
-
 def notes_of(posted: Any) -> dict[int, dict[str, Any]]:
     """What was noted of transfers, as it stands in the outcomes."""
     notes: dict[int, dict[str, Any]] = {}
@@ -229,7 +238,3 @@ def why_in(fields: Mapping[str, Any]) -> Why:
         fields.get("account"),
         None if available is None else int(available),
     )
-
-
-def _crossed(place: Place) -> bool:
-    return place.lower is not None and place.upper is not None and place.lower > place.upper

@@ -11,7 +11,7 @@ from tests.simulation.auditor.rules import keep_more, refuse_accounts
 from tests.simulation.auditor.state import Draft, Moment, Place, Wanted, Why
 
 if TYPE_CHECKING:  # What it is shown; nothing of it is called.
-    from ledger.core.asked import AskedBatch
+    from ledger.core.written import AnyBatch
 
 PAIRS_MAX = 100  # Of accounts between which one keeps something back.
 SECOND_US = 1_000_000
@@ -41,7 +41,7 @@ class Offer:
         return fields
 
 
-def offer_of(books: Books, asked: "AskedBatch", size: int, key: str, workflow: str) -> Offer:
+def offer_of(books: Books, asked: "AnyBatch", size: int, key: str, workflow: str) -> Offer:
     """What a batch is offered for that must wait, after `size` leaves."""
     wanted = asked_of(books, asked, size).wanted
     needs = needs_of(books, wanted, key, size)
@@ -73,7 +73,7 @@ def _holds(books: Books, wanted: Sequence[Wanted], size: int) -> list[dict[str, 
 
 
 def why_new(
-    books: Books, asked: "AskedBatch", moment: Moment, size: int, key: str, workflow: str
+    books: Books, asked: "AnyBatch", moment: Moment, size: int, key: str, workflow: str
 ) -> Why | None:
     """Why a batch that is new is refused; WAITS where others must agree first."""
     rule = workflow_of(books, workflow, size) if workflow else None

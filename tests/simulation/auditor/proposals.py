@@ -28,7 +28,21 @@ from tests.simulation.auditor.books import (
     needs,
     shown,
 )
-from tests.simulation.auditor.forms import SCHEDULER, digest_of, legs_of, must, why_in, why_of
+from tests.simulation.auditor.forms import (
+    SCHEDULER,
+    data_of,
+    digest_of,
+    legs_of,
+    must,
+    why_in,
+    why_of,
+)
+from tests.simulation.auditor.lines import (
+    SIGNATURES,
+    refused_for_it,
+    shows,
+    why_unsigned,
+)
 from tests.simulation.auditor.offers import offer_of, why_new
 from tests.simulation.auditor.policies import needs_of, workflow_of
 from tests.simulation.auditor.rules import keep_more
@@ -46,6 +60,7 @@ if TYPE_CHECKING:  # What it is shown; nothing of it is called.
     from ledger.core.asked import AskedBatch, AskedDecision
     from ledger.core.book import Posted
     from ledger.core.refusals import Refusal
+    from ledger.core.written import AnyBatch
 
 ENDS = ("declined", "cancelled", "expired")
 # Why something may not be said of a proposal.
@@ -170,7 +185,7 @@ def _proposed(books: Books, entry: Entry) -> None:
     books.shelve("proposal", batch, proposal)
 
 
-def asked_for(books: Books, fields: Mapping[str, Any], size: int) -> "AskedBatch":
+def asked_for(books: Books, fields: Mapping[str, Any], size: int) -> "AnyBatch":
     """What was asked for under an id, by the digest of it in a proposal's line."""
     batch, salt = UUID(fields["batch"]), fields["salt"]
     many = [one for one, _ in books.sent.get(batch, ())]
@@ -182,7 +197,7 @@ def asked_for(books: Books, fields: Mapping[str, Any], size: int) -> "AskedBatch
 
 
 def _expected(
-    books: Books, asked: "AskedBatch", fields: Mapping[str, Any], at: int
+    books: Books, asked: "AnyBatch", fields: Mapping[str, Any], at: int
 ) -> dict[str, Any]:
     """The line of a proposal, all but for who asked, and chance."""
     now, key, workflow = fields["recorded_at"], fields["key"], fields.get("workflow", "")
@@ -267,7 +282,7 @@ def _follows(books: Books, entry: Entry) -> None:
             must(not needs.approvals, "posted without its approvals", fields["batch"])
 
 
-def _check_posted(books: Books, entry: Entry, ending: Ending, asked: "AskedBatch") -> None:
+def _check_posted(books: Books, entry: Entry, ending: Ending, asked: "AnyBatch") -> None:
     """What was posted is what was proposed, and all who had to agree did."""
     fields, proposal = entry.fields, ending.proposal
     must(ending.decision not in ENDS, "posted, though it came to nothing", ending)
@@ -280,7 +295,7 @@ def _check_posted(books: Books, entry: Entry, ending: Ending, asked: "AskedBatch
     must(needs.approvals <= len(proposal.approved), "posted without its approvals", needs)
 
 
-def _check_refused(books: Books, entry: Entry, ending: Ending, asked: "AskedBatch") -> None:
+def _check_refused(books: Books, entry: Entry, ending: Ending, asked: "AnyBatch") -> None:
     """Refused as it was decided; or though all agreed, as it could not be posted."""
     fields, proposal = entry.fields, ending.proposal
     must(fields["digest"] == digest_of(fields["salt"], asked), "refused something else")
@@ -294,7 +309,7 @@ def _check_refused(books: Books, entry: Entry, ending: Ending, asked: "AskedBatc
 
 
 def _why_after_all(
-    books: Books, asked: "AskedBatch", moment: Moment, size: int, proposal: Proposal
+    books: Books, asked: "AnyBatch", moment: Moment, size: int, proposal: Proposal
 ) -> Why | None:
     """Why a batch is refused to which all agreed."""
     wanted, fields = asked_of(books, asked, size).wanted, proposal.fields
@@ -333,7 +348,7 @@ def _accepted(books: Books, at: int) -> None:
 
 
 def proposed(
-    books: Books, asked: "AskedBatch", poster: str, receipt: "ProposalReceipt", signed: int
+    books: Books, asked: "AnyBatch", poster: str, receipt: "ProposalReceipt", signed: int
 ) -> None:
     """It waits, or waited, as it was asked for."""
     fields = books.answered(receipt.leaf_index, signed).fields
@@ -345,7 +360,7 @@ def proposed(
 
 def not_proposed(
     books: Books,
-    asked: "AskedBatch",
+    asked: "AnyBatch",
     poster: str,
     workflow: str,
     refusal: "Refusal",
@@ -372,7 +387,7 @@ def not_proposed(
             must(False, "not let wait without reason", code)
 
 
-def _is_like(books: Books, one: Proposal, asked: "AskedBatch", poster: str) -> bool:
+def _is_like(books: Books, one: Proposal, asked: "AnyBatch", poster: str) -> bool:
     """Whether a proposal is the same under another id, or has a reference of it."""
     there = asked_for(books, one.fields, one.index)
     if _references(there) & _references(asked):
@@ -381,7 +396,15 @@ def _is_like(books: Books, one: Proposal, asked: "AskedBatch", poster: str) -> b
     return one.fields["poster"] == poster and one.fields["digest"] == digest
 
 
-def _references(asked: "AskedBatch") -> set[tuple[str, str]]:
+def _is_shown(books: Books, fields: Mapping[str, Any], size: int, shown: "AskedBatch") -> bool:
+    """Whether a request is the one that waits; lines are told in words."""
+    if digest_of(fields["salt"], shown, is_whole=True) == fields["digest"]:
+        return True
+    data = data_of(asked_for(books, fields, size))
+    return bool(data) and shows(books, data, shown)
+
+
+def _references(asked: "AnyBatch") -> set[tuple[str, str]]:
     source = asked.source if isinstance(asked.source, str) else ""
     return {(source, t.reference) for t in asked.transfers if t.reference}
 
@@ -456,24 +479,34 @@ def put_off(
 
 def looked(
     books: Books,
-    asked: "AskedBatch",
+    asked: "AnyBatch",
     outcome: "PostOutcome",
     since: int,
     times: set[int],
     key: str,
     workflow: str = "",
+    poster: str = "",
 ) -> None:
     """A dry run says what a batch would wait for, and what would come of it after that.
 
     Where a party must accept, what it has is not asked: the other could find it out.
+
+    Args:
+        poster: whose it is, where the key is somebody's.
     """
     books.read()
+    poster = poster or key
     told: Any = outcome
     line, then = getattr(told, "line", None), getattr(told, "outcome", told)
     why = why_of(then)
     if line is None and why is not None and why.code in ("proposal_pending", NOT_FOUND):
-        not_proposed(books, asked, key, workflow, then, since)
+        not_proposed(books, asked, poster, workflow, then, since)
         return
+    if why is not None and why.code in SIGNATURES:
+        refused_for_it(books, asked, poster, then, since)
+        return
+    whys = {why_unsigned(books, asked, poster, size) for size in books.sizes(since)}
+    must(None in whys, "a dry run of what is not signed as it must be", whys)
     found: list[object] = []
     for size in books.sizes(since):
         recorded_at = books.entries[size - 1].fields["recorded_at"]
@@ -526,8 +559,8 @@ def listed(books: Books, views: "Sequence[ProposalView]", signed: int, since: in
     must(max(found.values(), default=0) < signed, "seen before it was signed", found)
     for one in views:
         fields = books.entries[one.proposal.index].fields
-        digest = digest_of(fields["salt"], one.asked, is_whole=True)
-        must(fields["digest"] == digest, "another request than waits", one.asked)
+        is_it = _is_shown(books, fields, one.proposal.index, one.asked)
+        must(is_it, "another request than waits", one.asked)
     ever = [
         {batch: one.index for batch, one in books.shelf.all_at("proposal", size).items()}
         for size in books.sizes(since)

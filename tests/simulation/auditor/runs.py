@@ -15,6 +15,7 @@ from tests.simulation.auditor.asked import asked_of, minor_of
 from tests.simulation.auditor.books import Books, Entry, always
 from tests.simulation.auditor.demurrage import dues_of, ends, owed_at
 from tests.simulation.auditor.forms import must
+from tests.simulation.auditor.lines import keys_of
 from tests.simulation.auditor.proposals import asked_for
 from tests.simulation.auditor.state import AMOUNT_MAX
 from tests.simulation.auditor.told import When, changed, perhaps
@@ -278,6 +279,7 @@ def ran(
         "credit_account_frozen": lambda size: status(size) in ("frozen", "frozen_credits"),
         "debit_account_frozen": lambda size: status(size) == "frozen_debits",
         "no_day_open": lambda size: books.calendar(size).is_by_command,
+        "signature_missing": lambda size: bool(keys_of(books, "operator", size)),
     }
     if not hasattr(told, "collected"):
         changed(books, told, signed, since, perhaps, excuses)

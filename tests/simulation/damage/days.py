@@ -6,7 +6,7 @@ from ledger.sequencer import clock
 from tests.simulation.damage.damage import DECIDED, Patch, damage
 
 
-@damage(DECIDED)
+@damage(f"posted where no day is open|{DECIDED}")
 def open_every_day(patch: Patch) -> None:
     patch.setattr(Days, "is_open", lambda self, day, current: day <= current)
 

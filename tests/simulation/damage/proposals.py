@@ -52,7 +52,7 @@ def let_it_be_decided_again(patch: Patch) -> None:
     patch.setattr(Proposals, "_decide", keep)
 
 
-@damage("stopped without reason|a proposal twice|a batch twice")
+@damage("stopped without reason|a proposal twice|a batch twice|could never be")
 def forget_what_just_ended(patch: Patch) -> None:
     patch.setattr(Decider, "ended", lambda *_: None)
 

@@ -89,7 +89,7 @@ def answer_at_once(patch: Patch) -> None:
     patch.setattr(Decider, "post", at_once)
 
 
-@damage("before it was signed|a path that is too long|never stood|never were")
+@damage("before it was signed|a path that is too long|never (stood|were|was so)|was never so")
 def answer_unsigned(patch: Patch) -> None:
     sign = SignedLog.sign
 

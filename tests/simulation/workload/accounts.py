@@ -22,11 +22,13 @@ from tests.simulation.workload.client import (
 SOFT: list[SoftBounds] = ["both", "none", "none", "upper"]
 
 
-@command(0.4)
+@command(1.2)
 def open_ledger(client: Client) -> Request:
+    """Mostly one that is not there yet."""
     chance = client.random
+    new = [code for code in MORE_LEDGERS if not client.world.auditor.size(code)]
     asked = AskedLedger(
-        code=chance.choice(MORE_LEDGERS),
+        code=chance.choice(new if new and chance.random() < 0.7 else MORE_LEDGERS),
         name="Otra caja",
         time_zone=chance.choice(["America/Bogota", "America/Bogota", "Europe/Madrid"]),
         unique_references=chance.random() < 0.2,

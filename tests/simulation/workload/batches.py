@@ -8,13 +8,15 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from ledger.api.lines import with_signer
 from ledger.core.answered import ProposalReceipt, Receipt, RefusedReceipt
 from ledger.core.asked import AskedBatch, AskedTerms
 from ledger.core.model import Action, Mode
 from ledger.core.refusals import Refusal, RefusalCode
+from ledger.core.written import AnyBatch
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor import batches as audit
-from tests.simulation.auditor import proposals
+from tests.simulation.auditor import lines, proposals
 from tests.simulation.workload.client import OPERATOR, UNSURE, Client, Request, Sent, command
 from tests.simulation.workload.transfers import batch, clearing, of_hold, reversal, transfer
 from tests.simulation.world import Cut
@@ -31,12 +33,7 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     async def ask(desk: Sequencer) -> list[Any]:
         nonlocal since
         since = client.knows(desk, ledger)
-        posts = [
-            desk.pay(ledger, asked, one.workflow, caller)
-            if one.workflow
-            else desk.post(ledger, asked, caller)
-            for _ in range(copies)
-        ]
+        posts = [post_as_asked(desk, one) for _ in range(copies)]
         return all_or_fault(await asyncio.gather(*posts, return_exceptions=True))
 
     def tell(outcomes: list[Any], signed: int) -> str:
@@ -50,6 +47,8 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
                     proposals.proposed(books(ledger), asked, poster, outcome, signed)
                 case Refusal(code=RefusalCode.ID_USED_BY_ANOTHER_BATCH):
                     audit.used_by_another(books(ledger), asked, poster)
+                case Refusal(code=code) if code in lines.SIGNATURES:
+                    lines.refused_for_it(books(ledger), asked, poster, outcome, since)
                 case Refusal():
                     way = one.workflow
                     proposals.not_proposed(books(ledger), asked, poster, way, outcome, since)
@@ -60,13 +59,33 @@ def send(client: Client, one: Sent, verb: str, copies: int = 1) -> Request:
     many = f"{len(asked.transfers)} transfers" if len(asked.transfers) > 1 else "1 transfer"
     by = f", by {one.workflow}" if one.workflow else ""
     return Request(
-        f"{verb} batch {asked.id.int} in {ledger}, {asked.mode.value}, {many}{by}",
+        f"{verb} batch {asked.id.int} in {ledger}, {_how(asked)}, {many}{by}",
         ask,
         tell,
         ledger,
         batches=[asked.id],
         malformed=lambda: audit.malformed(books(ledger), asked),
     )
+
+
+async def post_as_asked(desk: Sequencer, one: Sent, *, dry_run: bool = False) -> Any:
+    """As the API does it: what says that it is signed must be signed by somebody's key."""
+    ledger, asked, caller = one.ledger, one.asked, one.caller
+    if isinstance(asked, AskedBatch):
+        if one.workflow:
+            return await desk.pay(ledger, asked, one.workflow, caller, dry_run=dry_run)
+        return await desk.post(ledger, asked, caller, dry_run=dry_run)
+    checked = with_signer(asked, desk.facts(ledger), caller.posts_as)
+    if isinstance(checked, Refusal):
+        return checked
+    return await desk.post(ledger, checked, caller, dry_run=dry_run)
+
+
+def _how(asked: AnyBatch) -> str:
+    if isinstance(asked, AskedBatch):
+        return asked.mode.value
+    signed = "unsigned" if asked.note is UNSET else "signed"
+    return f"{signed} lines, {asked.manifest.mode.value}"
 
 
 def at_once(text: str, requests: Sequence[Request]) -> Request:
@@ -137,6 +156,8 @@ def post_another(client: Client) -> Request | None:
     first = chance.choice(sent)
     client.ledger = first.ledger
     asked, caller = first.asked, first.caller
+    if not isinstance(asked, AskedBatch):  # See lines.py.
+        return None
     match chance.choice(["batch", "line", "source", "caller", "description"]):
         case "batch":
             asked = batch(client, asked.id)

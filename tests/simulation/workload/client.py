@@ -28,7 +28,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ledger.core.asked import AskedBatch, AskedDecision, Caller
+from ledger.core.asked import AskedDecision, Caller
 from ledger.core.faults import (
     ClockAhead,
     JournalBroken,
@@ -41,6 +41,7 @@ from ledger.core.faults import (
 )
 from ledger.core.model import CurrencyKind, Role
 from ledger.core.refusals import Refusal
+from ledger.core.written import AnyBatch
 from ledger.sequencer.desk import Sequencer
 from tests.simulation.auditor.batches import not_recorded
 from tests.simulation.auditor.books import Books
@@ -115,7 +116,7 @@ def command(weight: float) -> Callable[[Command], Command]:
 class Sent:
     """A batch that was sent, and by whom; or a payment, and by which workflow."""
 
-    asked: AskedBatch
+    asked: AnyBatch
     caller: Caller
     ledger: str
     workflow: str = ""

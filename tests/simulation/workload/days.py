@@ -13,7 +13,7 @@ from tests.simulation.auditor import days as audit
 from tests.simulation.workload.client import OPERATOR, Client, Request, command, outcome_of
 
 
-@command(0.4)
+@command(0.7)
 def set_days(client: Client) -> Request:
     """How days are kept from now on."""
     chance, ledger = client.random, client.ledger
@@ -87,7 +87,7 @@ def open_day(client: Client) -> Request | None:
     return Request(f"opens {day} in {ledger}", ask, tell, ledger)
 
 
-@command(1)
+@command(1.6)
 def close_day(client: Client) -> Request:
     """The end of a day: mostly of one that is open, at times long past or still to come."""
     chance, ledger = client.random, client.ledger
@@ -129,7 +129,7 @@ def close_day(client: Client) -> Request:
     return Request(f"{verb} {day} in {ledger}", ask, tell, ledger)
 
 
-@command(0.8)
+@command(1.1)
 def mark_period(client: Client) -> Request:
     """A month closed for now, reopened or closed for ever; and the thirteenth."""
     chance, ledger = client.random, client.ledger

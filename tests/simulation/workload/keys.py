@@ -10,7 +10,7 @@ from tests.simulation.workload.client import OPERATOR, Client, Request, command
 from tests.simulation.world import World
 
 
-@command(0.9)
+@command(1.2)
 def grant_key(client: Client) -> Request:
     """As the API does it: the journal says so before the key works."""
     client.key_numbers += 1
@@ -32,7 +32,7 @@ def grant_key(client: Client) -> Request:
     return Request(f"gives key {key} of {ledger}", ask, tell, ledger)
 
 
-@command(0.6)
+@command(0.8)
 def revoke_key(client: Client) -> Request | None:
     """As the API does it: it stops working even when the journal cannot be written."""
     world, ledger = client.world, client.ledger

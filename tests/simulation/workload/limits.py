@@ -41,7 +41,7 @@ def change_limits(client: Client) -> Request:
     currency = chance.choice(["MXN", "MXN", "HRS", "HRS", "VAL"])
     codes = chance.sample(MEMBERS[currency], chance.choice([1, 1, 1, 2]))
     make = chance.choice([planned, planned, earned, earned, paying, paying])
-    if _waiting(client) and chance.random() < 0.4:
+    if _waiting(client) and chance.random() < 0.6:
         make = unplanned
     asked = AskedLimits(accounts=codes, reason="decision", **make(client, codes))
     dry_run, since = chance.random() < 0.1, 0

@@ -61,6 +61,15 @@ def _payment(client: Client) -> AskedBatch:
 
 @command(5)
 def post_covered(client: Client) -> Request | None:
+    asked = covered(client)
+    if asked is None:
+        return None
+    one = Sent(asked, client.caller(), client.ledger)
+    client.outbox.sent.append(one)
+    return send(client, one, "posts", copies=client.random.choice([1, 1, 2]))
+
+
+def covered(client: Client) -> AskedBatch | None:
     """A batch for which there is a rule, but for the amount perhaps."""
     chance = client.random
     rules = list(client.books.all_now("policy").values()) if client.is_open() else []
@@ -71,10 +80,7 @@ def post_covered(client: Client) -> Request | None:
     if chance.random() < 0.4:
         transfers = [all_there_is(client, transfers[0])]
     mode = chance.choice([Mode.ATOMIC, Mode.ATOMIC, Mode.EACH])
-    asked = AskedBatch(id=client.outbox.new_id(), transfers=transfers, mode=mode)
-    one = Sent(asked, client.caller(), client.ledger)
-    client.outbox.sent.append(one)
-    return send(client, one, "posts", copies=chance.choice([1, 1, 2]))
+    return AskedBatch(id=client.outbox.new_id(), transfers=transfers, mode=mode)
 
 
 def _covered(client: Client, rule: Mapping[str, Any]) -> AskedTransfer:

@@ -8,6 +8,7 @@ from tests.simulation.workload import (
     keys,
     levies,
     limits,
+    lines,
     orders,
     policies,
     proposals,
@@ -20,10 +21,10 @@ from tests.simulation.workload.client import COMMANDS, Command
 
 THEMES = (
     *(batches, accounts, levies, days, keys, reads, limits, orders, reserves),
-    *(policies, proposals, disputes, schedules, runs),
+    *(policies, proposals, disputes, schedules, runs, lines),
 )
 
-FOCUS = 4  # Times as often is that asked for which a history is about.
+FOCUS = 5  # Times as often is that asked for which a history is about.
 
 # This order, and not that of imports, is what chance chooses by.
 _NAMES = [theme.__name__ for theme in THEMES]

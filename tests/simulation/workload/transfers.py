@@ -79,10 +79,10 @@ def of_hold(client: Client, t: AskedTransfer) -> AskedTransfer:
     is_open = client.books.all_now("hold").keys()
     still = [leg for leg in holds if leg.sequence in is_open]
     held = chance.choice(still if still and chance.random() < 0.8 else holds)
-    if chance.random() < 0.3:
+    if chance.random() < 0.4:
         terms = AskedTerms(action=Action.VOID, target=held.sequence)
         return about(client, t, held, held.amount, terms)
-    release = chance.random() < 0.3
+    release = chance.random() < 0.5
     terms = AskedTerms(action=Action.POST, target=held.sequence, release=release)
     return about(client, t, held, part(client, held.amount), terms)
 
@@ -219,6 +219,8 @@ def exchange(client: Client) -> list[AskedTransfer]:
     sold, bought = transfer(client, "MXN"), transfer(client, client.currency())
     if bought.currency == "MXN" and chance.random() < 0.7:
         sold, bought = bought, transfer(client, "HRS")
+    if sold.currency == "MXN" and chance.random() < 0.5:  # Who has enough.
+        sold = replace(sold, debit_account="cash", credit_account="bridge")
     n, d = chance.choice([(1, 17), (3, 2), (1, 1), (7, 100), (7, 3), (2**53 - 1, 1)])
     has = minor(sold.amount, sold.currency)
     amount = has * n // d
@@ -265,7 +267,7 @@ def batch(client: Client, batch_id: UUID) -> AskedBatch:
         transfers[-1] = transfer(client, client.currency())
     if chance.random() < 0.5:
         transfers = [under_terms(client, t) if chance.random() < 0.6 else t for t in transfers]
-    if chance.random() < 0.08:
+    if chance.random() < 0.12:
         transfers[-1:] = exchange(client)
     elif count > 1 and chance.random() < 0.2:
         transfers = entries(client, transfers)
@@ -295,7 +297,7 @@ TERMS: list[tuple[Callable[[Client, AskedTransfer], AskedTransfer], float]] = [
     (bridged, 2),
     (clearing, 3),
     (up_to, 3),
-    (adjusting, 1.5),
+    (adjusting, 2.5),
     (misplaced, 0.1),
 ]
 
