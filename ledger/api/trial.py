@@ -47,27 +47,43 @@ Group = tuple[str, Nature, str]  # Currency, nature and kind.
 
 
 class Sums:
-    """A period added up, in minor units: credits minus debits, then debits, then credits."""
+    """A period added up, in minor units, for each kind of account.
+
+    Credits minus debits before it, debits and credits in it, and what stood on the credit side
+    before and after: of those accounts that had a balance there.
+    """
 
     def __init__(self) -> None:
         self.of_group: dict[Group, list[int]] = {}
-        self.of_currency: dict[str, list[int]] = {}
 
     def add(self, group: Group, moved: Movement) -> None:
-        """Add one account's movement to its kind and to its currency."""
-        sums = self.of_group.setdefault(group, [0, 0, 0])
-        sums[0] += moved.opening
+        """Add one account's movement to its kind."""
+        sums = self.of_group.get(group)
+        if sums is None:
+            sums = self.of_group[group] = [0] * 5
+        opening = moved.opening
+        closing = opening - moved.debits + moved.credits
+        sums[0] += opening
         sums[1] += moved.debits
         sums[2] += moved.credits
-        # Sides before and after: what stands on the debit side, and on the credit side.
-        closing = moved.opening - moved.debits + moved.credits
-        totals = self.of_currency.setdefault(group[0], [0] * 6)
-        totals[0] += max(0, -moved.opening)
-        totals[1] += max(0, moved.opening)
-        totals[2] += moved.debits
-        totals[3] += moved.credits
-        totals[4] += max(0, -closing)
-        totals[5] += max(0, closing)
+        if opening > 0:
+            sums[3] += opening
+        if closing > 0:
+            sums[4] += closing
+
+    def of_currencies(self) -> dict[str, list[int]]:
+        """Debit side and credit side before; debits and credits; and both sides after."""
+        found: dict[str, list[int]] = {}
+        for (currency, _, _), (opening, debits, credits_, before, after) in sorted(
+            self.of_group.items()
+        ):
+            totals = found.setdefault(currency, [0] * 6)
+            closing = opening - debits + credits_
+            # What is not on the credit side of the balances' sum is on the other.
+            parts = before - opening, before, debits, credits_, after - closing, after
+            for place, amount in enumerate(parts):
+                totals[place] += amount
+        return found
 
 
 async def get_trial_balance(call: Call) -> web.Response:
@@ -136,8 +152,7 @@ async def _sums(book: Book, movements: Sequence[Movement]) -> Sums:
     sums = Sums()
     for start in range(0, len(movements), AT_ONCE):
         for moved in movements[start : start + AT_ONCE]:
-            account = book.account(moved.account)
-            sums.add((account.currency, account.nature, account.kind), moved)
+            sums.add(book.group_of(moved.account), moved)
         await asyncio.sleep(0)
     return sums
 
@@ -145,7 +160,7 @@ async def _sums(book: Book, movements: Sequence[Movement]) -> Sums:
 def _by_kind(book: Book, sums: Sums) -> list[TrialLine]:
     lines: list[TrialLine] = []
     for group in sorted(sums.of_group):
-        opening, debits, credits_ = sums.of_group[group]
+        opening, debits, credits_ = sums.of_group[group][:3]
         lines.append(_line(book, group, opening, debits, credits_))
     return lines
 
@@ -160,10 +175,9 @@ def _by_account(
     page = rest[: query.limit]
     lines: list[TrialLine] = []
     for moved in page:
-        account = book.account(moved.account)
-        group = account.currency, account.nature, account.kind
+        group, code = book.group_of(moved.account), book.codes[moved.account]
         sums = moved.opening, moved.debits, moved.credits
-        lines.append(_line(book, group, *sums, account=account.code))
+        lines.append(_line(book, group, *sums, account=code))
     more = len(rest) > len(page)
     return lines, book.codes[page[-1].account] if more else UNSET
 
@@ -193,7 +207,7 @@ def _line(
 
 def _totals(book: Book, sums: Sums) -> list[TrialTotals]:
     found: list[TrialTotals] = []
-    for currency, totals in sorted(sums.of_currency.items()):
+    for currency, totals in sums.of_currencies().items():
         texts = [show_amount(total, book.currencies[currency].scale) for total in totals]
         found.append(
             TrialTotals(

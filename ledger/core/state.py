@@ -34,7 +34,7 @@ from ledger.core.leaves import (
     StatusChanged,
 )
 from ledger.core.levies import Levies
-from ledger.core.model import NO_LOWER, NO_UPPER, Account, Currency, Side, Status
+from ledger.core.model import NO_LOWER, NO_UPPER, Account, Currency, Nature, Side, Status
 from ledger.core.orders import Orders
 from ledger.core.parts import Part
 from ledger.core.payments import Payments
@@ -169,6 +169,14 @@ class State:
             pending_debits=self.holds.pending_debits.get(number, 0),
             pending_credits=self.holds.pending_credits.get(number, 0),
             soft=self._soft.get(number),
+        )
+
+    def group_of(self, number: int) -> tuple[str, Nature, str]:
+        """The currency, nature and kind of an account, which never change."""
+        return (
+            self._currency_codes[self._currency[number]],
+            NATURES[self._nature[number]],
+            self._kinds[self._kind[number]],
         )
 
     def upper_of(self, number: int) -> int:

@@ -1,5 +1,6 @@
 """What is read from committed rows in PostgreSQL."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import accumulate, groupby
@@ -41,6 +42,7 @@ CHANGES_OF = queries.get("reads", "changes_of")
 OPENING_OF = queries.get("reads", "opening_of")
 LAST_ABOVE = queries.get("accounts", "last_above")
 
+ROWS_AT_ONCE: Final = 5_000  # Read before others get their turn.
 DATED_ROWS: Final = 1_000  # Of an account at once, where those of some dates are wanted.
 
 
@@ -164,7 +166,11 @@ class PgReads:
         rows = await self._database.fetch(
             MOVEMENTS, ledger_id, first, last, *adjusting, until, self._part
         )
-        return [Movement(*map(int, row)) for row in rows]
+        found: list[Movement] = []
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            found += [Movement(*map(int, row)) for row in rows[start : start + ROWS_AT_ONCE]]
+            await asyncio.sleep(0)
+        return found
 
     async def balances_at(
         self, ledger_id: int, first: int, last: int, days: Sequence[date], besides: int

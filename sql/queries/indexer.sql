@@ -31,7 +31,8 @@ SET LOCAL synchronous_commit = off;
 SELECT sequence FROM tequio.transfers WHERE ledger_id = $1 ORDER BY sequence DESC LIMIT 1;
 
 -- name: is_whole
--- $1 ledger, $2 how far the cursor is.  One row: whether the last step left what it should.
+-- $1 ledger, $2 how far the cursor is.  One row: whether the rows of its last transfer, and of the
+-- last that moved anything, are there.
 SELECT EXISTS (
     SELECT FROM tequio.transfers
     JOIN tequio.account_transfers AS chunks
@@ -39,6 +40,19 @@ SELECT EXISTS (
         AND chunks.account = transfers.debit_account
         AND chunks.last = transfers.sequence
     WHERE transfers.ledger_id = $1 AND transfers.sequence = $2
+) AND NOT EXISTS (
+    SELECT FROM (
+        SELECT debit_account, business_date FROM tequio.transfers
+        WHERE ledger_id = $1 AND sequence <= $2 AND phase IN (0, 3)
+        ORDER BY sequence DESC
+        LIMIT 1
+    ) AS moved
+    WHERE NOT EXISTS (
+        SELECT FROM tequio.account_days AS days
+        WHERE days.ledger_id = $1
+            AND days.account = moved.debit_account
+            AND days.business_date = moved.business_date
+    )
 );
 
 -- name: clear_transfers

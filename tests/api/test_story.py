@@ -3,12 +3,15 @@
 import asyncio
 from uuid import uuid5
 
+import pytest
+
 from ledger.api.wire import IDEMPOTENCY_NAMESPACE
 from ledger.journal.checkpoints import open_checkpoint
 from ledger.journal.merkle import check_inclusion, leaf_hash
 from ledger.journal.notes import decode_base64, parse_vkey
 from ledger.journal.proofs import verify_proof
 from ledger.journal.tiles import decode_bundle
+from ledger.memory.reads import MemoryReads
 from tests.api.offices import CAJA, Office, pay, uid
 
 TRANSFERS = f"{CAJA}/transfers"
@@ -295,6 +298,27 @@ async def test_a_statement_by_dates_and_by_sequences(office: Office) -> None:
     assert rest["opening_balance"] == page["closing_balance"] == "65.00"
     assert page["transfers"] + rest["transfers"] == whole["transfers"]
     assert "next" not in rest
+
+
+async def test_a_statement_of_an_account_whose_leaf_is_not_found(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The book says then which accounts there are; and also which one another number has."""
+    await post(office, 1, "cash", "ana", "100.00")
+    whole = (await office.ask("GET", f"{ACCOUNTS}/ana/statement")).body
+    assert len(whole["transfers"]) == 1
+    real = MemoryReads.opening_of
+
+    async def none(*_: object) -> bytes | None:
+        return None
+
+    async def another(reads: MemoryReads, ledger_id: int, account: int) -> bytes | None:
+        return await real(reads, ledger_id, account + 1)
+
+    for opening_of in (none, another):
+        monkeypatch.setattr(MemoryReads, "opening_of", opening_of)
+        assert (await office.ask("GET", f"{ACCOUNTS}/ana/statement")).body == whole
+        assert (await office.ask("GET", f"{ACCOUNTS}/nobody/statement")).status == 404
 
 
 async def test_a_trial_balance_balances(office: Office) -> None:

@@ -216,7 +216,10 @@ async def test_a_step_takes_effect_as_a_whole_or_not_at_all(
     await compare(both, rng, 10)
 
 
-@pytest.mark.parametrize("lost", ["DELETE FROM {}cursors", "TRUNCATE {}account_transfers"])
+@pytest.mark.parametrize(
+    "lost",
+    ["DELETE FROM {}cursors", "TRUNCATE {}account_transfers", "TRUNCATE {}account_days"],
+)
 async def test_what_is_missing_is_made_anew(both: Both, database: str, lost: str) -> None:
     """Without its cursor nothing of the index counts; that rows are lost shows at a start."""
     rng = random.Random(2)
