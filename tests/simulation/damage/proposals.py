@@ -60,7 +60,7 @@ def forget_what_just_ended(patch: Patch) -> None:
 # ---- what comes of it
 
 
-@damage("posted what was not proposed|another request than waits|what nobody asked for")
+@damage("not proposed|another request than waits|nobody asked for|refused something else")
 def post_something_else(patch: Patch) -> None:
     asked: Any = Waiting.asked.fget  # type: ignore[attr-defined]
 

@@ -150,7 +150,7 @@ def say_that_nothing_was_recorded(patch: Patch) -> None:
     patch.setattr(pending.Pending, "fail_truly", pending.Pending.fail)
 
 
-@damage("without reason|not seen|in order|twice|missing|others expired|no lines at all")
+@damage("without reason|not seen|in order|twice|missing|others expired|no lines|never be")
 def let_two_write(patch: Patch) -> None:
     async def commit(self: MemoryStore, ledger: Any, group: Any) -> None:
         await asyncio.sleep(0)
