@@ -331,9 +331,10 @@ class EmbeddedPostgres:
             return
         if self.data.exists() and any(self.data.iterdir()):
             raise DirectoryUnusable(self.data, "it is not empty and holds no PG_VERSION")
-        part = self.root / "data-part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(mode=0o700)
+        # Of starts that were cut off: the initdb of one may still be at work in its own.
+        for earlier in self.root.glob("data-part*"):
+            shutil.rmtree(earlier, ignore_errors=True)
+        part = Path(tempfile.mkdtemp(prefix="data-part-", dir=self.root))
         os.chown(part, self._uid, self._gid)
         self._run(
             *(str(programs / "initdb"), "-D", str(part), "-U", "postgres", "-E", "UTF8"),

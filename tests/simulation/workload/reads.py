@@ -56,7 +56,8 @@ def statement(client: Client) -> Request | None:
     async def ask(desk: Sequencer) -> Any:
         reads = MemoryReads(world.database)
         ledger_id = (await desk.view(ledger)).ledger_id
-        rows = await reads.transfers(ledger_id, after=after, limit=10**6, account=number)
+        some = None if number is None else [number]
+        rows = await reads.transfers(ledger_id, after=after, limit=10**6, accounts=some)
         audit.listed(books, rows, number, after)
         reference = f"R-{chance.randint(1, 12)}"
         found = await reads.by_reference(ledger_id, reference, 10**6)
