@@ -16,13 +16,10 @@ Progress on stderr; the last line of stdout is one JSON object of all figures.
 """
 
 import argparse
-import asyncio
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -31,9 +28,10 @@ import numpy as np
 import uvloop
 from msgspec import Struct
 
-from benchmarks.bench_posting import BATCH_CLIENTS, BATCHES, all_created, machine, say
+from benchmarks.bench_posting import BATCH_CLIENTS, BATCHES
 from benchmarks.interest import Payment, Run, interest, pay
 from benchmarks.load import HOST, LoadProcess
+from benchmarks.measuring import all_created, measure, new_database, say
 from benchmarks.serving import ServiceProcess, open_accounts, open_books, register_poster
 from benchmarks.work import CURRENCY, LEDGER, POSTER_SEED, lines_requests
 from ledger.client.client import Client
@@ -79,9 +77,9 @@ class Country:
         self.members = max(10, round(MEMBERS * options.scale))
         self.assets = max(LEAST * self.members * 2, round(ASSETS * options.scale))
         self.vault, self.cost = self.members + 1, self.members + 2  # After them.
-        self.server = server
         self.load = load
         self.folder = server.root.parent
+        self.database = new_database(server, "country")
 
     def run(self) -> dict[str, Any]:
         """All figures."""
@@ -117,7 +115,7 @@ class Country:
         return {"accounts": self.members + 2, **figures}
 
     def _service(self) -> ServiceProcess:
-        return ServiceProcess(self.server.dsn("country"), self.folder / "country")
+        return ServiceProcess(self.database, self.folder / "country")
 
     def _open(self, service: ServiceProcess) -> dict[str, Any]:
         say(f"opening {self.members:,} accounts")
@@ -179,7 +177,7 @@ class Country:
 
     async def _snapshot(self) -> float:
         """How long the newest snapshot took: from its state to its line, in seconds."""
-        connection = await asyncpg.connect(self.server.dsn("country"))
+        connection = await asyncpg.connect(self.database)
         leaf = "SELECT line FROM tequio.leaves WHERE ledger_id = 1 AND leaf_index = $1"
         newest = await connection.fetchrow(
             "SELECT leaf_index, size FROM tequio.snapshots ORDER BY leaf_index DESC LIMIT 1"
@@ -193,15 +191,6 @@ class Country:
         return round((taken.recorded_at - of.recorded_at) / 1e6, 2)
 
 
-def missed(figures: dict[str, Any]) -> list[str]:
-    """A sentence for each figure that is not as it should be."""
-    return [
-        f"missed: {name} is {figures[name]}, asked {sign} {target}"
-        for name, (sign, target) in TARGETS.items()
-        if (figures[name] < target if sign == ">=" else figures[name] > target)
-    ]
-
-
 def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(
         prog="./run bench country", description=(__doc__ or "").partition("\n")[0]
@@ -213,24 +202,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
 
 def main() -> None:
     options = options_from()
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="tequio-bench-") as folder:
-        root = Path(folder)
-        root.chmod(0o711)  # PostgreSQL may run as another user.
-        say("starting PostgreSQL")
-        with EmbeddedPostgres(root / "server") as server, LoadProcess() as load:
-            asyncio.run(_create(server))
-            figures = Country(options, server, load).run() | {"machine": machine(server)}
-    for sentence in missed(figures):
-        say(sentence)
-    say(f"took {time.perf_counter() - began:.0f} s")
-    print(json.dumps(figures))
-
-
-async def _create(server: EmbeddedPostgres) -> None:
-    connection = await asyncpg.connect(server.dsn())
-    await connection.execute("CREATE DATABASE country")
-    await connection.close()
+    measure(lambda server, load: Country(options, server, load).run(), TARGETS)
 
 
 if __name__ == "__main__":

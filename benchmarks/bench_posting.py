@@ -27,13 +27,9 @@ Progress on stderr; the last line of stdout is one JSON object of all figures.
 
 import argparse
 import asyncio
-import json
 import os
-import platform
 import random
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +44,7 @@ from msgspec import Struct, field
 from benchmarks.echo import serve_echo
 from benchmarks.growth import PLOT, draw, grow, growth
 from benchmarks.load import LoadProcess, Report
+from benchmarks.measuring import all_created, measure, new_database, percentile_ms, say
 from benchmarks.serving import ServiceProcess, open_accounts, open_books, register_poster
 from benchmarks.work import (
     batch_bodies,
@@ -139,12 +136,6 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 3)
 
 
-def percentile_ms(seconds: Sequence[float], percent: int) -> float:
-    """The latency that so many percent of answers stayed within."""
-    ordered = sorted(seconds)
-    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1e3, 2)
-
-
 # ---- the parts
 
 
@@ -161,7 +152,7 @@ class Bench:
         """All figures."""
         figures: dict[str, Any] = {}
         asyncio.run(self._check_durable())
-        database = self.new_database("posting")
+        database = new_database(self.server, "posting")
         with self.service(database, "posting") as service:
             say(f"opening {self.options.accounts} accounts")
             open_books(service)
@@ -175,17 +166,6 @@ class Bench:
             figures |= self._growth(service, statistics.median(rounds.copy))
         figures |= self._start()
         return figures
-
-    def new_database(self, name: str) -> str:
-        """The address of a new, empty database."""
-
-        async def create() -> None:
-            connection = await asyncpg.connect(self.server.dsn())
-            await connection.execute(f"CREATE DATABASE {name}")
-            await connection.close()
-
-        asyncio.run(create())
-        return self.server.dsn(name)
 
     def service(self, database: str, name: str) -> ServiceProcess:
         return ServiceProcess(database, self.folder / name, workers=self.options.workers)
@@ -318,7 +298,7 @@ class Bench:
     def _start(self) -> dict[str, float]:
         """A start with many accounts, from starting the process to its being ready."""
         count = self.options.start_accounts
-        database = self.new_database("start")
+        database = new_database(self.server, "start")
         with self.service(database, "start") as service:
             none = service.resident_bytes()
             open_books(service)
@@ -334,12 +314,6 @@ class Bench:
                 "bytes_per_account": round((service.resident_bytes() - none) / count, 1),
                 "accounts_opened_per_s": round(count / elapsed),
             }
-
-
-def all_created(report: Report) -> Report:
-    """The report, if every answer was 201."""
-    assert set(report.statuses) == {201}, (report.statuses, report.sample)
-    return report
 
 
 @contextmanager
@@ -399,39 +373,6 @@ def copying(database: str) -> Iterator[Callable[[float], float]]:
         runner.run(connection.close())
 
 
-# ---- the run
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def machine(server: EmbeddedPostgres) -> dict[str, Any]:
-    """What the figures were taken on."""
-
-    async def version() -> str:
-        connection = await asyncpg.connect(server.dsn())
-        answer: str = await connection.fetchval("SHOW server_version")
-        await connection.close()
-        return answer
-
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "postgresql": asyncio.run(version()),
-    }
-
-
-def missed(figures: dict[str, Any]) -> list[str]:
-    """A sentence for each figure that is not as it should be."""
-    return [
-        f"missed: {name} is {figures[name]}, asked {sign} {target}"
-        for name, (sign, target) in TARGETS.items()
-        if (figures[name] < target if sign == ">=" else figures[name] > target)
-    ]
-
-
 def options_from(arguments: Sequence[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(
         prog="./run bench posting", description=(__doc__ or "").partition("\n")[0]
@@ -457,17 +398,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
 
 def main() -> None:
     options = options_from()
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="tequio-bench-") as folder:
-        root = Path(folder)
-        root.chmod(0o711)  # PostgreSQL may run as another user.
-        say("starting PostgreSQL")
-        with EmbeddedPostgres(root / "server") as server, LoadProcess() as load:
-            figures = Bench(options, server, load).run() | {"machine": machine(server)}
-    for sentence in missed(figures):
-        say(sentence)
-    say(f"took {time.perf_counter() - began:.0f} s")
-    print(json.dumps(figures))
+    measure(lambda server, load: Bench(options, server, load).run(), TARGETS)
 
 
 if __name__ == "__main__":

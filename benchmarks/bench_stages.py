@@ -35,7 +35,7 @@ from uuid import uuid4
 import uvloop
 from msgspec.structs import replace
 
-from benchmarks.bench_posting import machine
+from benchmarks.measuring import machine
 from benchmarks.work import (
     CURRENCY,
     LEDGER,
