@@ -25,8 +25,16 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tequio")
 
+# Files that take longest, which begin first: else one of them would be waited for at the end.
+LONGEST = ("test_kill.py", "test_bench.py", "test_histories.py", "test_noticing.py")
+
 T = TypeVar("T")
 TEMPLATE = "tequio_template"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, everything else in the order in which it stands."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def in_own_loop(work: Coroutine[Any, Any, T]) -> T:

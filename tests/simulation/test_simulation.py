@@ -47,7 +47,7 @@ def test_everything_happens_somewhere() -> None:
     What is seldom asked for is so more often where a history is about it.
     """
     histories = [lived(seed, STEPS) for seed in range(HISTORIES)]
-    histories += [lived(seed, STEPS, theme) for theme in NAMES for seed in range(2)]
+    histories += [lived(seed, STEPS, theme) for theme in NAMES for seed in range(6)]
     faults: Counter[str] = Counter()
     for history in histories:
         faults.update(history.faults)

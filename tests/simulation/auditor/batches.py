@@ -263,10 +263,11 @@ def previewed(
     told, sizes = _told(outcome), books.sizes(since)
     wanted = asked_of(books, asked, sizes.start).wanted
     has_targets = any(one.action == "reverse" for one in wanted)
-    for size in sizes:
+    for size in reversed(sizes):  # Most were decided just before they were answered.
+        before = sizes[size - sizes.start :: -1]
         for moment in _moments(books, asked, size, times):
-            for known in sizes[: size - sizes.start + 1] if books.is_unique else [size]:
-                for past in sizes[: size - sizes.start + 1] if has_targets else [size]:
+            for known in before if books.is_unique else [size]:
+                for past in before if has_targets else [size]:
                     stand = {"known": known, "past": past, "but": list(but(size))}
                     if _would(books, asked, moment, size, key, stand) == told:
                         return
