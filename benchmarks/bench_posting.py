@@ -18,8 +18,9 @@ with fsync and synchronous_commit on; the load comes from another process. Every
 checked: 201, after COMMIT and signature. Rates are medians of rounds, in which all parts take
 turns; ratios are medians of each round's ratio. Paced singles come at half the rate that
 was just reached, and their latency counts from when they were due. `--seconds` bounds a
-part of a round, `--scale` multiplies the sizes. At the end the ledger grows to its full size,
-of which growth.png, beside this file, shows throughput over time and cost over size.
+part of a round, `--scale` multiplies the sizes. Another ledger grows to its full size in as
+many steps as there are rounds, a COPY before each, the time counted until statements have
+caught up; growth.png, beside this file, shows throughput over time and cost over size.
 `bytes_per_batch` is what the service grows over 200,000 singles, one snapshot among them;
 the two minutes of a run without options have time for some of these, which are then told.
 Progress on stderr; the last line of stdout is one JSON object of all figures.
@@ -42,7 +43,7 @@ import uvloop
 from msgspec import Struct, field
 
 from benchmarks.echo import serve_echo
-from benchmarks.growth import PLOT, draw, grow, growth
+from benchmarks.growth import PLOT, Window, draw, grow, growth, rows_of
 from benchmarks.load import LoadProcess, Report
 from benchmarks.measuring import all_created, measure, new_database, percentile_ms, say
 from benchmarks.serving import ServiceProcess, open_accounts, open_books, register_poster
@@ -64,9 +65,7 @@ SINGLE_CLIENTS = 32
 BATCHES = 16  # Different ones; each is posted again and again under fresh ids.
 WARM_SINGLES = 20_000  # Before memory is looked at: what is made once is then made.
 COPY_RATE_MAX = 1_000_000  # Rows a second nobody reaches here; so many are packed.
-SUSTAINED_PARTS = 3  # So much longer is posted than in other parts of a round.
 INDEX_LAG = "ledger_index_lag_transfers"
-RECORDED = 'ledger_transfers_total{outcome="recorded"}'
 INDEX_POLL_S = 0.05
 INDEX_S_MAX = 300.0
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
@@ -82,6 +81,9 @@ TARGETS: dict[str, tuple[str, float]] = {
     "bytes_per_account": ("<=", 300),
     "bytes_per_batch": ("<=", 20),
 }
+
+
+Copy = Callable[[float], float]  # For so many seconds; rows a second.
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -101,7 +103,6 @@ class Rounds(Struct):
 
     copy: list[float] = field(default_factory=list)  # Rows a second.
     lines: list[float] = field(default_factory=list)  # Transfers a second, as signed lines,
-    sustained: list[float] = field(default_factory=list)  # until statements caught up,
     batch: list[float] = field(default_factory=list)  # and as JSON.
     hot: list[float] = field(default_factory=list)
     echo: list[float] = field(default_factory=list)  # Answers a second.
@@ -115,8 +116,6 @@ class Rounds(Struct):
             "transfers_per_s": round(statistics.median(self.lines)),
             "copy_rows_per_s": round(statistics.median(self.copy)),
             "ratio_to_copy": median_ratio(self.lines, self.copy),
-            "transfers_per_s_sustained": round(statistics.median(self.sustained)),
-            "ratio_to_copy_sustained": median_ratio(self.sustained, self.copy),
             "transfers_per_s_json": round(statistics.median(self.batch)),
             "ratio_to_copy_json": median_ratio(self.batch, self.copy),
             "singles_per_s": round(statistics.median(self.single)),
@@ -152,20 +151,28 @@ class Bench:
         """All figures."""
         figures: dict[str, Any] = {}
         asyncio.run(self._check_durable())
-        database = new_database(self.server, "posting")
-        with self.service(database, "posting") as service:
+        database = self._opened("posting")
+        with copying(database) as copy:
+            # Started anew, so that memory freed by the opening does not hide what grows.
+            with self.service(database, "posting") as service:
+                self._prepare(service)
+                figures |= self._memory_of_batches(service)
+                figures |= self._rounds(service, copy).figures()
+            grown = self._opened("growth")
+            with self.service(grown, "growth") as service:
+                self._prepare_lines(service)
+                figures |= self._growth(service, copy)
+        figures |= self._start()
+        return figures
+
+    def _opened(self, name: str) -> str:
+        """The address of a database with a ledger and its accounts."""
+        database = new_database(self.server, name)
+        with self.service(database, name) as service:
             say(f"opening {self.options.accounts} accounts")
             open_books(service)
             open_accounts(service, self.options.accounts)
-        # Started anew, so that memory freed by the opening does not hide what grows.
-        with self.service(database, "posting") as service:
-            self._prepare(service)
-            figures |= self._memory_of_batches(service)
-            rounds = self._rounds(service, database)
-            figures |= rounds.figures()
-            figures |= self._growth(service, statistics.median(rounds.copy))
-        figures |= self._start()
-        return figures
+        return database
 
     def service(self, database: str, name: str) -> ServiceProcess:
         return ServiceProcess(database, self.folder / name, workers=self.options.workers)
@@ -185,11 +192,15 @@ class Bench:
         few = single_bodies(min(accounts, 1_000))
         self.load.prepare("single", single_requests(key, singles))
         self.load.prepare("few", single_requests(key, few))
-        secret, origin = register_poster(service)
-        self.load.prepare("lines", lines_requests(secret, origin, accounts, BATCHES))
+        self._prepare_lines(service)
         for name, hot in (("batch", False), ("hot", True)):
             bodies = batch_bodies(accounts, BATCHES, hot=hot)
             self.load.prepare(name, batch_requests(key, bodies))
+
+    def _prepare_lines(self, service: ServiceProcess) -> None:
+        secret, origin = register_poster(service)
+        requests = lines_requests(secret, origin, self.options.accounts, BATCHES)
+        self.load.prepare("lines", requests)
 
     # ---- memory and singles
 
@@ -209,38 +220,44 @@ class Bench:
 
     # ---- rates
 
-    def _rounds(self, service: ServiceProcess, database: str) -> Rounds:
+    def _rounds(self, service: ServiceProcess, copy: Copy) -> Rounds:
         rounds = Rounds()
+        self._rounds_of_singles(service, rounds)
+        self._drive(service, "batch", BATCH_CLIENTS)
+        self._drive(service, "lines", BATCH_CLIENTS)
+        copy(0.2)
+        for number in range(self.options.rounds):
+            rounds.copy.append(copy(self.options.seconds))
+            lines = self._drive(service, "lines", BATCH_CLIENTS)
+            rounds.lines.append(lines.rate * BATCH_MAX)
+            rounds.batch_latencies += lines.latencies
+            batch = self._drive(service, "batch", BATCH_CLIENTS)
+            rounds.batch.append(batch.rate * BATCH_MAX)
+            hot = self._drive(service, "hot", BATCH_CLIENTS)
+            rounds.hot.append(hot.rate * BATCH_MAX)
+            say(
+                f"round {number + 1}: COPY {rounds.copy[-1]:,.0f} rows/s, lines "
+                f"{rounds.lines[-1]:,.0f} transfers/s, JSON {rounds.batch[-1]:,.0f}, hot "
+                f"{rounds.hot[-1]:,.0f}"
+            )
+        return rounds
+
+    def _rounds_of_singles(self, service: ServiceProcess, rounds: Rounds) -> None:
+        """Before batches, of which indexes are kept for a while after they were posted."""
         first = self._drive(service, "single", SINGLE_CLIENTS, 0.2)
-        self._drive(service, "batch", BATCH_CLIENTS, self.options.seconds)
-        self._drive(service, "lines", BATCH_CLIENTS, self.options.seconds)
-        with echoing(first.sample) as echo_port, copying(database) as copy:
-            copy(0.2)
+        with echoing(first.sample) as echo_port:
             self._echo(echo_port, 0.2)
             for number in range(self.options.rounds):
-                rounds.copy.append(copy(self.options.seconds))
-                lines = self._drive(service, "lines", BATCH_CLIENTS)
-                rounds.lines.append(lines.rate * BATCH_MAX)
-                rounds.batch_latencies += lines.latencies
-                rounds.sustained.append(self._sustained(service))
-                batch = self._drive(service, "batch", BATCH_CLIENTS)
-                rounds.batch.append(batch.rate * BATCH_MAX)
                 rounds.echo.append(self._echo(echo_port, self.options.seconds))
                 single = self._drive(service, "single", SINGLE_CLIENTS)
                 rounds.single.append(single.rate)
                 rounds.single_latencies += single.latencies
                 paced = self._drive(service, "single", SINGLE_CLIENTS, rate=single.rate / 2)
                 rounds.paced_latencies += paced.latencies
-                hot = self._drive(service, "hot", BATCH_CLIENTS)
-                rounds.hot.append(hot.rate * BATCH_MAX)
                 say(
-                    f"round {number + 1}: COPY {rounds.copy[-1]:,.0f} rows/s, lines "
-                    f"{rounds.lines[-1]:,.0f} transfers/s, sustained "
-                    f"{rounds.sustained[-1]:,.0f}, JSON {rounds.batch[-1]:,.0f}, hot "
-                    f"{rounds.hot[-1]:,.0f}, echo {rounds.echo[-1]:,.0f}/s, "
+                    f"round {number + 1}: echo {rounds.echo[-1]:,.0f}/s, "
                     f"singles {rounds.single[-1]:,.0f}/s"
                 )
-        return rounds
 
     def _drive(
         self,
@@ -257,37 +274,41 @@ class Bench:
         )
         return all_created(report)
 
-    def _sustained(self, service: ServiceProcess) -> float:
-        """Transfers a second, the time counted until statements have them without a scan."""
-        self._wait_for_index(service)
-        started = time.perf_counter()
-        report = self._drive(
-            service, "lines", BATCH_CLIENTS, SUSTAINED_PARTS * self.options.seconds
-        )
-        self._wait_for_index(service)
-        return report.answers * BATCH_MAX / (time.perf_counter() - started)
+    # ---- growth
+
+    def _growth(self, service: ServiceProcess, copy: Copy) -> dict[str, float]:
+        """What a transfer costs as a ledger grows, and until statements have caught up."""
+        windows: list[Window] = []
+        copied: list[float] = []
+        sustained: list[float] = []
+
+        def post() -> tuple[float, float]:
+            report = self._drive(service, "lines", BATCH_CLIENTS)
+            return report.answers * BATCH_MAX, report.seconds
+
+        for number in range(self.options.rounds):
+            until = self.options.rows * (number + 1) // self.options.rounds
+            copied.append(copy(self.options.seconds))
+            started, before = time.perf_counter(), rows_of(windows)
+            grow(post, windows, until)
+            self._wait_for_index(service)
+            elapsed = time.perf_counter() - started
+            sustained.append((rows_of(windows) - before) / elapsed)
+            say(f"{rows_of(windows):,} rows: sustained {sustained[-1]:,.0f} transfers/s")
+        about = f"Posting signed batches durably over HTTP, {os.cpu_count()} cores"
+        draw(windows, statistics.median(copied), about, self.options.plot)
+        return {
+            "transfers_per_s_sustained": round(statistics.median(sustained)),
+            "ratio_to_copy_sustained": median_ratio(sustained, copied),
+            "growth_10x": growth(windows, rows_of(windows)),
+            "rows": rows_of(windows),
+        }
 
     def _wait_for_index(self, service: ServiceProcess) -> None:
         until = time.perf_counter() + INDEX_S_MAX
         while service.metric(INDEX_LAG) > LAG_MIN:
             assert time.perf_counter() < until, "the index does not catch up"
             time.sleep(INDEX_POLL_S)
-
-    # ---- growth
-
-    def _growth(self, service: ServiceProcess, copy_rate: float) -> dict[str, float]:
-        """What a transfer costs at the full size, beside what it costs at a tenth of it."""
-
-        def post() -> tuple[float, float]:
-            report = self._drive(service, "lines", BATCH_CLIENTS)
-            return report.answers * BATCH_MAX, report.seconds
-
-        rows = round(service.metric(RECORDED))
-        say(f"growing from {rows:,} to {self.options.rows:,} rows")
-        windows = grow(post, rows, max(self.options.rows, rows + 1))
-        about = f"Posting signed batches durably over HTTP, {os.cpu_count()} cores"
-        draw(windows, copy_rate, about, self.options.plot)
-        return {"growth_10x": growth(windows, self.options.rows), "rows": windows[-1].rows}
 
     def _echo(self, port: int, seconds: float) -> float:
         report = self.load.drive(port, "single", connections=SINGLE_CLIENTS, seconds=seconds)
@@ -331,7 +352,7 @@ def echoing(answer: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def copying(database: str) -> Iterator[Callable[[float], float]]:
+def copying(database: str) -> Iterator[Copy]:
     """A bare COPY into a table like transfers; gives what measures rows a second."""
     first_sequence = 1
     rng = random.Random(8190)

@@ -13,7 +13,7 @@ PLOT: Final = Path(__file__).with_name("growth.png")
 
 
 class Window(Struct, frozen=True):
-    """A stretch of posting: rows there were before it, when it ended, and rows a second."""
+    """A stretch of posting: rows there were after it, when it ended, and rows a second."""
 
     rows: int
     ended_s: float
@@ -25,16 +25,18 @@ class Window(Struct, frozen=True):
         return 1e6 / self.rate
 
 
-def grow(post: Callable[[], tuple[float, float]], rows: int, until: int) -> list[Window]:
-    """Post windows, each of so many rows in so many seconds, until there are enough rows."""
-    windows: list[Window] = []
-    elapsed = 0.0
-    while rows < until:
+def rows_of(windows: Sequence[Window]) -> int:
+    """How many rows there are after them."""
+    return windows[-1].rows if windows else 0
+
+
+def grow(post: Callable[[], tuple[float, float]], windows: list[Window], until: int) -> None:
+    """Post more windows, each of so many rows in so many seconds, until there are enough."""
+    while rows_of(windows) < until:
         posted, seconds = post()
-        elapsed += seconds
-        windows.append(Window(rows, elapsed, posted / seconds))
-        rows += round(posted)
-    return windows
+        elapsed = windows[-1].ended_s if windows else 0.0
+        rows = rows_of(windows) + round(posted)
+        windows.append(Window(rows, elapsed + seconds, posted / seconds))
 
 
 def cost_at(windows: Sequence[Window], rows: int) -> float:
