@@ -5,6 +5,7 @@ want by a key, and plans are made for the values at hand: a plan kept from when 
 small, or a guess about one that was never analysed, costs more than planning.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -123,11 +124,18 @@ class Database:
     async def transaction(self) -> "AsyncIterator[Connection]":
         """Several statements, for what may be done again when its end is unknown."""
         with answering():
-            async with (
-                self._session() as session,
-                session.transaction(),
-            ):
-                yield session  # type: ignore[misc] # A proxy of a connection.
+            async with self._session() as session:
+                work = session.transaction()
+                await work.start()
+                try:
+                    yield session  # type: ignore[misc] # A proxy of a connection.
+                except asyncio.CancelledError:
+                    session.terminate()  # In the midst of a COPY it takes no ROLLBACK.
+                    raise
+                except BaseException:
+                    await work.rollback()
+                    raise
+                await work.commit()
 
     async def writer(self, name: str) -> "Connection":
         """A session of its own for who writes a journal, by its application name."""
