@@ -13,6 +13,7 @@ from ledger.api.openapi import document
 from ledger.api.routes import ROUTES
 from ledger.api.routes.route import Route
 from ledger.api.watch import read_page
+from ledger.core.model import Role
 from ledger.memory.database import MemoryDatabase
 from ledger.memory.keys import MemoryKeys
 from ledger.memory.reads import MemoryReads
@@ -123,3 +124,12 @@ async def test_the_page_loads_nothing_from_elsewhere(office: Office) -> None:
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
     assert policy.count("sha256-") == 2
+
+
+def test_the_page_has_words_for_every_part_and_role() -> None:
+    """In both of its languages; without one there would be a blank."""
+    page = read_page().decode()
+    named = [re.findall(r"(\w+): \"", part) for part in re.findall(r"tags: \{([^}]*)\}", page)]
+    assert named == [[tag["name"] for tag in document(ROUTES)["tags"]]] * 2
+    roles = [re.findall(r"(\w+): \"", part) for part in re.findall(r"roles: \{([^}]*)\}", page)]
+    assert list(map(set, roles)) == [{role.value for role in Role}] * 2
