@@ -103,6 +103,15 @@ MUTANTS = (
         tests=SNAPSHOTS,
     ),
     *of(
+        "ledger/core/state.py",
+        (
+            "a restart takes accounts for those of another place",
+            "if count and cut.number != self.accounts + 1:",
+            "if False:",
+        ),
+        tests=SNAPSHOTS,
+    ),
+    *of(
         "ledger/journal/merkle.py",
         (
             "a leaf poses as a node",

@@ -225,11 +225,6 @@ MUTANTS = (
             "self._set_soft(number, UNSET)",
         ),
         (
-            "a restart takes accounts for those of another place",
-            "if count and cut.number != self.accounts + 1:",
-            "if False:",
-        ),
-        (
             "a restart thaws what is frozen",
             "self._status += cut.status",
             "self._status += bytes(len(cut.status))",
